@@ -1,0 +1,1 @@
+"""What a caller may ask for and what a job is, as pydantic models."""

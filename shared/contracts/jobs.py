@@ -1,0 +1,217 @@
+"""What a job is: the record that Redis holds and one poll reads.
+
+Times are milliseconds since 1970 by Redis' clock: hosts may disagree about the time, the store does not. Fields marked
+*internal* never leave the system; `JobView` is what callers see.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.generation import Priority
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL_STATES = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+Kind = Literal["generate", "analyze", "switch", "unload"]
+Phase = Literal["loading", "running", "storing"]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Progress(Frozen):
+    """How far a running job is."""
+
+    phase: Phase = "loading"
+    step: int = 0
+    steps: int = 0
+    percent: int = Field(0, ge=0, le=100)
+    has_preview: bool = False
+
+
+class Timings(Frozen):
+    """Milliseconds spent so far; `queued_ms` counts all waits, the others the last attempt."""
+
+    queued_ms: int = 0
+    loading_ms: int = 0
+    running_ms: int = 0
+    storing_ms: int = 0
+
+
+class Failure(Frozen):
+    """Why a job did not succeed; the shape of the API's errors."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    field: str | None = None
+
+
+class Attempt(Frozen):
+    """One claim of the job that did not end it."""
+
+    attempt: int
+    worker: str
+    started_at_ms: int
+    ended_at_ms: int
+    reason: str
+
+
+class JobRecord(Frozen):
+    """Everything that is true of one job."""
+
+    id: str
+    kind: Kind
+    model: str
+    state: State
+    caller: str = "anonymous"
+    priority: Priority = Priority.NORMAL
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    created_at_ms: int = 0
+    queued_at_ms: int = 0
+    started_at_ms: int = 0
+    ended_at_ms: int = 0
+    deadline_at_ms: int = 0
+    not_before_ms: int = 0
+
+    attempt: int = 0
+    max_attempts: int = 3
+    worker: str = ""
+    gpu: str = ""
+    progress: Progress | None = None
+    timings: Timings = Timings()
+    degradations: tuple[str, ...] = ()
+    history: tuple[Attempt, ...] = ()
+    result: dict[str, Any] | None = None
+    error: Failure | None = None
+    cancel_requested: bool = False
+    retry_of: str = ""
+    retried_as: str = ""
+    batch: str = ""
+    member: int = -1
+
+    #: Internal. Compare-and-set counter of moves; `version` also counts progress and is the ETag.
+    rev: int = 0
+    version: int = 0
+    #: Internal. Order of arrival: milliseconds × 1000 + a tie-breaker; a job put back keeps its place.
+    order: int = 0
+    #: Internal. The pen: only who knows it may write progress and results.
+    token: str = ""
+    #: Internal. Until when the running worker owns the job without another sign of life.
+    lease_until_ms: int = 0
+    #: Internal. The queue its message is in, and the key under which peers may share its GPU batch.
+    queue: str = ""
+    batch_key: str = ""
+    #: Internal. The broker's tag of the message that was claimed, to put the original back.
+    delivery_tag: str = ""
+    #: Internal. The job of the same chain that waits for this one, and the one this waits for.
+    next_id: str = ""
+    previous_id: str = ""
+    #: Internal. How often recovery sent a fresh message.
+    resent: int = 0
+    #: Internal. Automatic retries already made of a failure that may pass.
+    retries: int = 0
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+
+def iso(ms: int) -> str | None:
+    """Milliseconds since 1970 → ISO 8601 in UTC; 0, which means never, → None."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds") if ms else None
+
+
+class QueuePlace(Frozen):
+    """Where a queued job stands; None where nothing honest can be said."""
+
+    position: int | None = None
+    eta_s: float | None = None
+
+
+class JobView(Frozen):
+    """A job as callers see it."""
+
+    id: str = Field(description="Also the id in logs and queues")
+    kind: Kind
+    model: str
+    state: State
+    priority: Priority
+    params: dict[str, Any] = Field(description="Every effective value, defaults and the seed included")
+    created_at: str
+    queued_at: str | None
+    started_at: str | None
+    ended_at: str | None
+    deadline_at: str | None
+    attempt: int
+    max_attempts: int
+    worker: str | None
+    gpu: str | None
+    progress: Progress | None
+    preview: str | None = Field(description="Where the newest preview is, while the job runs")
+    timings: Timings
+    queue: QueuePlace | None = Field(description="Only while the job is queued")
+    degradations: tuple[str, ...] = Field(description="What was given up to fit, e.g. vae_tiling")
+    history: tuple[Attempt, ...] = Field(description="Attempts that a lost worker cut short")
+    result: dict[str, Any] | None
+    error: Failure | None
+    cancel_requested: bool
+    retry_of: str | None
+    retried_as: str | None
+    batch: str | None
+    links: dict[str, str]
+
+
+def view(record: JobRecord, place: QueuePlace | None = None) -> JobView:
+    """The public face of a record; `place` only counts while it is queued."""
+    has_preview = record.state == State.RUNNING and record.progress is not None and record.progress.has_preview
+    return JobView(
+        **{name: getattr(record, name) for name in _SHARED_FIELDS},
+        created_at=iso(record.created_at_ms) or "",
+        queued_at=iso(record.queued_at_ms),
+        started_at=iso(record.started_at_ms),
+        ended_at=iso(record.ended_at_ms),
+        deadline_at=iso(record.deadline_at_ms),
+        worker=record.worker or None,
+        gpu=record.gpu or None,
+        preview=f"/v1/jobs/{record.id}/preview" if has_preview else None,
+        queue=(place or QueuePlace()) if record.state == State.QUEUED else None,
+        retry_of=record.retry_of or None,
+        retried_as=record.retried_as or None,
+        batch=record.batch or None,
+        links={"self": f"/v1/jobs/{record.id}"},
+    )
+
+
+#: What a view takes over as it is.
+_SHARED_FIELDS = (
+    "id",
+    "kind",
+    "model",
+    "state",
+    "priority",
+    "params",
+    "attempt",
+    "max_attempts",
+    "progress",
+    "timings",
+    "degradations",
+    "history",
+    "result",
+    "error",
+    "cancel_requested",
+)

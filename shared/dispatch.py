@@ -1,0 +1,66 @@
+"""Record first, message second. The only file that sends work.
+
+If the message cannot be sent, the record says so (`broker_unavailable`) and the caller gets 503. If even that cannot be
+written, the record stays queued without a message, and recovery sends one: the job may then run although its caller
+was told to try again, which an Idempotency-Key makes harmless.
+"""
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from shared import lifecycle
+from shared.broker import publish
+from shared.contracts.jobs import JobRecord, State
+from shared.errors import BrokerUnavailable, IllegalMove, RedisUnavailable
+from shared.job_store import Idempotency, JobStore
+from shared.log import logger
+
+#: What publishing raises when the broker is away or refuses.
+_BROKER_ERRORS = (OperationalError, RedisError, OSError)
+
+
+class Dispatcher:
+    """Makes jobs and sends their tickets."""
+
+    def __init__(self, store: JobStore, app: Celery) -> None:
+        self._store = store
+        self._app = app
+
+    def submit(
+        self, record: JobRecord, *, idempotency: Idempotency | None = None, deadline_s: float | None = None
+    ) -> tuple[JobRecord, bool]:
+        """Store a job and send its ticket; returns the record and whether it is new.
+
+        Raises:
+            BrokerUnavailable: stored, but not sent; the record has failed.
+            and whatever `JobStore.create` raises: nothing was stored.
+        """
+        stored, is_new = self._store.create(record, idempotency=idempotency, deadline_s=deadline_s)
+        if is_new and stored.state == State.QUEUED:
+            self.send(stored)
+            logger().info("job.queued", job=stored.id, kind=stored.kind, model=stored.model, queue=stored.queue)
+        return stored, is_new
+
+    def send(self, record: JobRecord) -> None:
+        """Send the ticket of a queued record; a record that cannot be sent fails.
+
+        Raises:
+            BrokerUnavailable: see `submit`.
+        """
+        try:
+            publish(self._app, record.id, record.queue)
+        except _BROKER_ERRORS as exc:
+            error = BrokerUnavailable(f"the job's message could not be sent ({type(exc).__name__})", retry_after_s=2)
+            self._refuse(record, error)
+            raise error from exc
+
+    def resend(self, record: JobRecord) -> None:
+        """Send a fresh ticket for a queued record whose first one may be lost. Raises what the broker raises."""
+        publish(self._app, record.id, record.queue)
+
+    def _refuse(self, record: JobRecord, error: BrokerUnavailable) -> None:
+        try:
+            self._store.move(record.id, lambda job, now_ms: lifecycle.refuse(job, now_ms, error=error))
+        except (RedisUnavailable, IllegalMove) as exc:
+            logger().warning("job.left_to_recovery", job=record.id, reason=exc.message)

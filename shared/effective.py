@@ -1,0 +1,67 @@
+"""A request and its model's card → the effective parameters: every default explicit, every limit checked. Pure but for
+drawing a seed where none was given."""
+
+import secrets
+from typing import TypeVar
+
+from shared.catalogue import Limits, ModelCard
+from shared.contracts.generation import GenerateRequest, GenerationParams
+from shared.errors import InvalidRequest
+
+T = TypeVar("T")
+#: Drawn seeds stay in the range A1111 and ComfyUI show (32 bits), so they can be typed into those.
+DRAWN_SEED_BITS = 32
+
+
+def effective_params(request: GenerateRequest, card: ModelCard, *, image_id: str | None) -> GenerationParams:
+    """What the worker will do exactly.
+
+    Args:
+        image_id: of the starting picture, already stored; None for txt2img.
+
+    Raises:
+        InvalidRequest: a value is outside the model's limits, or two values contradict each other.
+    """
+    if card.defaults is None or card.limits is None:
+        raise InvalidRequest(f"{card.id} does not make pictures (it is a {card.kind} model)", field="model")
+    if request.strength is not None and image_id is None:
+        raise InvalidRequest(
+            "strength says how far to go from a picture: give image too, or leave strength out", field="strength"
+        )
+    defaults = card.defaults
+    params = GenerationParams(
+        prompt=request.prompt,
+        negative_prompt=_either(request.negative_prompt, defaults.negative_prompt),
+        width=_either(request.width, defaults.width),
+        height=_either(request.height, defaults.height),
+        steps=_either(request.steps, defaults.steps),
+        guidance_scale=_either(request.guidance_scale, defaults.guidance_scale),
+        scheduler=_either(request.scheduler, defaults.scheduler),
+        seed=request.seed if request.seed is not None else secrets.randbits(DRAWN_SEED_BITS),
+        n=request.n,
+        image=image_id,
+        strength=_either(request.strength, defaults.strength) if image_id is not None else None,
+    )
+    _check_limits(params, card.id, card.limits)
+    return params
+
+
+def _check_limits(params: GenerationParams, model: str, limits: Limits) -> None:
+    for field, side in (("width", params.width), ("height", params.height)):
+        if not limits.min_side_px <= side <= limits.max_side_px:
+            raise InvalidRequest(
+                f"{model} makes {limits.min_side_px} to {limits.max_side_px} pixels a side, {field} is {side}",
+                field=field,
+            )
+    pixels, most = params.width * params.height, round(limits.max_megapixels * 1e6)
+    if pixels > max(most, limits.min_side_px**2):
+        raise InvalidRequest(
+            f"{model} makes up to {most:,} pixels, {params.width} × {params.height} are {pixels:,}: make it smaller",
+            field="width",
+        )
+    if params.steps > limits.max_steps:
+        raise InvalidRequest(f"{model} takes up to {limits.max_steps} steps, steps is {params.steps}", field="steps")
+
+
+def _either(given: T | None, default: T) -> T:
+    return default if given is None else given

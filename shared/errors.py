@@ -1,0 +1,177 @@
+"""Every error a caller may see, in one tree, told apart by whose fault it is.
+
+    DarkroomError
+    ├── CallersError            do not repeat the request as it is
+    │   ├── MalformedRequest    400  the body or a header cannot be read
+    │   ├── Unauthorized        401  no valid key where keys are required
+    │   ├── NotFound            404  no such thing
+    │   ├── IllegalMove         409  the job is not in a state that allows this
+    │   ├── IdempotencyMismatch 409  the key was used with another body
+    │   ├── ModelMissing        409  the model is known, its weights are not on any disk here
+    │   ├── Gone                410  it existed and its time is over
+    │   ├── TooLarge            413  more bytes than allowed
+    │   ├── UnsupportedMedia    415  a content type or picture format that is not read here
+    │   ├── InvalidRequest      422  a field is unknown, missing, out of range or contradicts another
+    │   ├── BadPicture          422  the bytes are not the picture they claim to be
+    │   └── DoesNotFit          422  no worker's budget can ever hold this job
+    ├── OurError                may be repeated
+    │   ├── TooManyRequests     429  this caller has too many jobs waiting
+    │   ├── QueueFull           503  everybody together has too many jobs waiting
+    │   ├── RedisUnavailable    503  the store does not answer
+    │   ├── BrokerUnavailable   503  the record was made, its message could not be sent
+    │   ├── ArtifactStoreFull   507  no room for the result
+    │   ├── ArtifactStoreDown   503  the artifact store does not answer
+    │   ├── WorkerLost          500  the worker died too often under this job
+    │   ├── StepTimeout         500  no progress for too long
+    │   ├── DeadlineExceeded    504  the job's own deadline passed
+    │   ├── OutOfVram           500  did not fit after every rung of the ladder
+    │   └── EngineFailed        500  the engine raised something nobody expected
+    └── Signal                  never shown: stops the work in a worker
+        ├── CancelRequested     the caller asked for it
+        ├── Fenced              another worker owns the job now
+        └── Busy                another worker holds the claim
+
+The 5xx of an error below `WorkerLost` is the status a job's failure would have as an answer; requests about such a job
+answer 200 with the error inside its record.
+"""
+
+from typing import ClassVar
+
+
+class DarkroomError(Exception):
+    """Base of all. The class fixes code, HTTP status and whether a retry may help; the message has the numbers."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, field: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.retry_after_s = retry_after_s
+
+    def as_dict(self) -> dict[str, object]:
+        """The error as callers and records see it; `field` only where one is to blame."""
+        body: dict[str, object] = {"code": self.code, "message": self.message, "retryable": self.retryable}
+        if self.field is not None:
+            body["field"] = self.field
+        return body
+
+
+class CallersError(DarkroomError):
+    """The caller must change something before asking again."""
+
+
+class MalformedRequest(CallersError):
+    code, status = "malformed_request", 400
+
+
+class Unauthorized(CallersError):
+    code, status = "unauthorized", 401
+
+
+class NotFound(CallersError):
+    code, status = "not_found", 404
+
+
+class IllegalMove(CallersError):
+    code, status = "illegal_move", 409
+
+
+class IdempotencyMismatch(CallersError):
+    code, status = "idempotency_mismatch", 409
+
+
+class ModelMissing(CallersError):
+    code, status = "model_missing", 409
+
+
+class Gone(CallersError):
+    code, status = "gone", 410
+
+
+class TooLarge(CallersError):
+    code, status = "too_large", 413
+
+
+class UnsupportedMedia(CallersError):
+    code, status = "unsupported_media", 415
+
+
+class InvalidRequest(CallersError):
+    code, status = "invalid_request", 422
+
+
+class BadPicture(CallersError):
+    code, status = "bad_picture", 422
+
+
+class DoesNotFit(CallersError):
+    code, status = "does_not_fit", 422
+
+
+class OurError(DarkroomError):
+    """The system could not do it now; asking again may help."""
+
+    retryable = True
+
+
+class TooManyRequests(OurError):
+    code, status = "too_many_requests", 429
+
+
+class QueueFull(OurError):
+    code, status = "queue_full", 503
+
+
+class RedisUnavailable(OurError):
+    code, status = "redis_unavailable", 503
+
+
+class BrokerUnavailable(OurError):
+    code, status = "broker_unavailable", 503
+
+
+class ArtifactStoreFull(OurError):
+    code, status = "artifact_store_full", 507
+
+
+class ArtifactStoreDown(OurError):
+    code, status = "artifact_store_unavailable", 503
+
+
+class WorkerLost(OurError):
+    code, status = "worker_lost", 500
+
+
+class StepTimeout(OurError):
+    code, status = "step_timeout", 500
+
+
+class DeadlineExceeded(OurError):
+    code, status, retryable = "deadline_exceeded", 504, False
+
+
+class OutOfVram(OurError):
+    code, status = "out_of_vram", 500
+
+
+class EngineFailed(OurError):
+    code, status, retryable = "engine_failed", 500, False
+
+
+class Signal(DarkroomError):
+    """Stops the work in a worker; a caller never sees one."""
+
+
+class CancelRequested(Signal):
+    code = "cancel_requested"
+
+
+class Fenced(Signal):
+    code = "fenced"
+
+
+class Busy(Signal):
+    code = "busy"

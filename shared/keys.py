@@ -1,0 +1,117 @@
+"""Every Redis key of ours: its name, its type, its life, who writes it. The scripts in `lua/` use the same names.
+
+    key                          type    life                  written by
+    darkroom:job:{id}            hash    live: LIVE_TTL_S,     create.lua, move.lua, beat.lua, renew.lua
+                                         ended: record_ttl_s
+    darkroom:jobs                zset    LIVE_TTL_S            every job by order of arrival
+    darkroom:jobs:{state}        zset    LIVE_TTL_S            the same, by state
+    darkroom:leases              zset    LIVE_TTL_S            running jobs by the time their lease ends
+    darkroom:queue:{queue}       zset    LIVE_TTL_S            queued jobs in their order (position, oldest wait)
+    darkroom:queues              zset    LIVE_TTL_S            queue names by the time one was last used
+    darkroom:delayed             zset    LIVE_TTL_S            queued jobs that must not start before a time
+    darkroom:peers:{batch key}   zset    LIVE_TTL_S            queued jobs that may share one GPU batch
+    darkroom:slot:{worker}       hash    LIVE_TTL_S            job → token: what a worker holds
+    darkroom:caller:{caller}     zset    LIVE_TTL_S            live jobs of one caller
+    darkroom:batch:{id}:{state}  zset    LIVE_TTL_S            jobs of a batch by state (score: member)
+    darkroom:idem:{caller}:{key} string  idempotency_ttl_s     create.lua: "job id, body hash"
+    darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410
+    darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
+    darkroom:tokens:{id}         stream  PREVIEW_TTL_S         text deltas of a streaming answer
+    darkroom:pending             hash    LIVE_TTL_S            artifact → job, between storing and ending
+    darkroom:artifact:{id}       string  artifact_ttl_s        picture bytes, where artifacts live in Redis
+    darkroom:store               string  STORE_TTL_S           identity of the artifact folder
+    darkroom:worker:{name}       string  3 × its report's pace what a worker last said of itself; silence is death
+    darkroom:workers             zset    LIVE_TTL_S            worker names by last report
+    darkroom:lock:{what}         string  seconds               one holder at a time (a GPU, recovery)
+    darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
+    darkroom:need:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch and precision
+    darkroom:done                zset    DONE_TTL_S            ends of jobs, for the drain rate
+    darkroom:sequence            string  LIVE_TTL_S            tie-breaker of the order of arrival
+    darkroom:changes             channel —                     ids of jobs that moved
+
+Not ours: kombu's lists (one per queue, named like it), `unacked*` and `_kombu.binding.*`.
+"""
+
+#: A job that nobody takes for so long expires; every move starts it afresh. 90 days.
+LIVE_TTL_S = 90 * 86400
+#: How long an expired id is remembered, so that it answers 410 instead of 404. 30 days.
+GONE_TTL_S = 30 * 86400
+PREVIEW_TTL_S = 300
+STORE_TTL_S = LIVE_TTL_S
+#: The window of the drain rate.
+DONE_TTL_S = 600
+
+PREFIX = "darkroom:"
+ALL_JOBS = PREFIX + "jobs"
+LEASES = PREFIX + "leases"
+QUEUES = PREFIX + "queues"
+DELAYED = PREFIX + "delayed"
+PENDING = PREFIX + "pending"
+STORE = PREFIX + "store"
+WORKERS = PREFIX + "workers"
+DONE = PREFIX + "done"
+CHANGES = PREFIX + "changes"
+
+
+def job(job_id: str) -> str:
+    return f"{PREFIX}job:{job_id}"
+
+
+def jobs_in(state: str) -> str:
+    return f"{PREFIX}jobs:{state}"
+
+
+def queue(name: str) -> str:
+    return f"{PREFIX}queue:{name}"
+
+
+def peers(batch_key: str) -> str:
+    return f"{PREFIX}peers:{batch_key}"
+
+
+def slot(worker: str) -> str:
+    return f"{PREFIX}slot:{worker}"
+
+
+def caller(name: str) -> str:
+    return f"{PREFIX}caller:{name}"
+
+
+def batch_jobs(batch_id: str, state: str) -> str:
+    return f"{PREFIX}batch:{batch_id}:{state}"
+
+
+def idempotency(caller_name: str, key: str) -> str:
+    return f"{PREFIX}idem:{caller_name}:{key}"
+
+
+def gone(any_id: str) -> str:
+    return f"{PREFIX}gone:{any_id}"
+
+
+def preview(job_id: str) -> str:
+    return f"{PREFIX}preview:{job_id}"
+
+
+def tokens(job_id: str) -> str:
+    return f"{PREFIX}tokens:{job_id}"
+
+
+def artifact(artifact_id: str) -> str:
+    return f"{PREFIX}artifact:{artifact_id}"
+
+
+def worker(name: str) -> str:
+    return f"{PREFIX}worker:{name}"
+
+
+def lock(what: str) -> str:
+    return f"{PREFIX}lock:{what}"
+
+
+def speed(model: str) -> str:
+    return f"{PREFIX}speed:{model}"
+
+
+def need(model: str) -> str:
+    return f"{PREFIX}need:{model}"

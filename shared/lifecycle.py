@@ -1,0 +1,206 @@
+"""Which moves a record may make. Pure: a record and facts go in, a new record comes out or an error.
+
+    waiting ──► queued ──► running ──► succeeded | failed | cancelled
+       │           │ ▲        │
+       │           │ └────────┘  worker lost, drained, or a failure that may pass
+       └───────────┴──────────►  cancelled | failed
+
+A claim raises `attempt` and carries a fresh token; whoever ends the job must show that token. What `attempt` counts are
+claims; `history` lists those that did not end the job, and only those whose worker was lost count towards
+`max_attempts`.
+"""
+
+from typing import Any
+
+from shared.contracts.jobs import Attempt, Failure, JobRecord, Progress, State, Timings
+from shared.errors import Busy, DarkroomError, DeadlineExceeded, Fenced, IllegalMove, WorkerLost
+
+#: Reasons for leaving `running` that say nothing against the job, so they never count as a lost worker.
+INNOCENT = frozenset({"drained", "retried"})
+
+
+def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str, delivery_tag: str = "") -> JobRecord:
+    """A worker takes a queued job.
+
+    Raises:
+        IllegalMove: it has ended, or waits for an earlier step: the message is a duplicate.
+        Busy: another worker holds a living lease on it.
+    """
+    if record.state == State.RUNNING:
+        raise Busy(f"job {record.id} runs on {record.worker}")
+    if record.state != State.QUEUED:
+        raise IllegalMove(f"job {record.id} is {record.state.value}, so it cannot be claimed")
+    waited_ms = max(0, now_ms - record.queued_at_ms)
+    return record.model_copy(
+        update={
+            "state": State.RUNNING,
+            "attempt": record.attempt + 1,
+            "worker": worker,
+            "gpu": gpu,
+            "token": token,
+            "started_at_ms": now_ms,
+            "delivery_tag": delivery_tag,
+            "progress": Progress(),
+            "timings": Timings(queued_ms=record.timings.queued_ms + waited_ms),
+        }
+    )
+
+
+def end(
+    record: JobRecord,
+    now_ms: int,
+    *,
+    token: str,
+    state: State,
+    timings: Timings | None = None,
+    result: dict[str, Any] | None = None,
+    error: Failure | None = None,
+    degradations: tuple[str, ...] = (),
+) -> JobRecord:
+    """The worker that holds the job ends it.
+
+    A cancel that was requested before a success wins over it: the caller was promised that nothing comes.
+
+    Raises:
+        Fenced: somebody else holds the job now, or it has ended; the result must be dropped.
+    """
+    if record.state != State.RUNNING or record.token != token:
+        raise Fenced(f"job {record.id} is no longer held by this worker")
+    if record.cancel_requested and state == State.SUCCEEDED:
+        state, result, error = State.CANCELLED, None, None
+    progress = record.progress or Progress()
+    if state == State.SUCCEEDED:
+        progress = progress.model_copy(update={"percent": 100, "step": progress.steps, "has_preview": False})
+    return _close(record, now_ms, state).model_copy(
+        update={
+            "progress": progress,
+            "timings": _merged(record.timings, timings),
+            "result": result,
+            "error": error,
+            "degradations": degradations or record.degradations,
+        }
+    )
+
+
+def give_back(record: JobRecord, now_ms: int, *, token: str, reason: str, not_before_ms: int = 0) -> JobRecord:
+    """The worker that holds the job puts it back: it drains, or the failure may pass later.
+
+    Raises:
+        Fenced: it does not hold it any more.
+    """
+    if record.state != State.RUNNING or record.token != token:
+        raise Fenced(f"job {record.id} is no longer held by this worker")
+    if record.cancel_requested:
+        return _close(record, now_ms, State.CANCELLED)
+    return _requeue(record, now_ms, reason, not_before_ms)
+
+
+def lose(record: JobRecord, now_ms: int, *, reason: str) -> JobRecord:
+    """Recovery takes a running job from a worker that fell silent; after `max_attempts` such losses the job fails.
+
+    Raises:
+        IllegalMove: it is not running.
+    """
+    if record.state != State.RUNNING:
+        raise IllegalMove(f"job {record.id} is {record.state.value}, not running")
+    if record.cancel_requested:
+        return _close(record, now_ms, State.CANCELLED)
+    if is_overdue(record, now_ms):
+        return overdue(record, now_ms)
+    back = _requeue(record, now_ms, reason, 0)
+    lost = sum(past.reason not in INNOCENT for past in back.history)
+    if lost < record.max_attempts:
+        return back
+    error = WorkerLost(f"{lost} workers were lost under this job (limit {record.max_attempts}); see its history")
+    closed = _close(record, now_ms, State.FAILED)
+    return closed.model_copy(update={"history": back.history, "error": failure_of(error)})
+
+
+def cancel(record: JobRecord, now_ms: int) -> JobRecord:
+    """The caller does not want it any more: waiting and queued jobs end at once, a running one at its next step.
+
+    A job that has ended stays as it is, so asking twice is harmless.
+    """
+    if record.is_final:
+        return record
+    if record.state == State.RUNNING:
+        return record.model_copy(update={"cancel_requested": True})
+    return _close(record, now_ms, State.CANCELLED).model_copy(update={"cancel_requested": True})
+
+
+def refuse(record: JobRecord, now_ms: int, *, error: DarkroomError) -> JobRecord:
+    """A job that never ran ends: its message could not be sent, no worker fits it, an earlier step failed.
+
+    Raises:
+        IllegalMove: a worker has it, or it has ended.
+    """
+    if record.state not in (State.WAITING, State.QUEUED):
+        raise IllegalMove(f"job {record.id} is {record.state.value}")
+    return _close(record, now_ms, State.FAILED).model_copy(update={"error": failure_of(error)})
+
+
+def release(record: JobRecord, now_ms: int) -> JobRecord:
+    """The step before this one succeeded, so this one may be queued.
+
+    Raises:
+        IllegalMove: it does not wait.
+    """
+    if record.state != State.WAITING:
+        raise IllegalMove(f"job {record.id} is {record.state.value}, not waiting")
+    return record.model_copy(update={"state": State.QUEUED, "queued_at_ms": now_ms})
+
+
+def is_overdue(record: JobRecord, now_ms: int) -> bool:
+    """Whether the job's own deadline has passed before it ended."""
+    return bool(record.deadline_at_ms) and now_ms >= record.deadline_at_ms and not record.is_final
+
+
+def overdue(record: JobRecord, now_ms: int) -> JobRecord:
+    """The job's deadline passed: it fails, wherever it is.
+
+    Raises:
+        IllegalMove: it has none, or it is not over yet.
+    """
+    if not is_overdue(record, now_ms):
+        raise IllegalMove(f"job {record.id} is not overdue")
+    late_ms = now_ms - record.deadline_at_ms
+    error = DeadlineExceeded(f"the job's deadline passed {late_ms} ms ago while it was {record.state.value}")
+    return _close(record, now_ms, State.FAILED).model_copy(update={"error": failure_of(error)})
+
+
+def failure_of(error: DarkroomError) -> Failure:
+    """An error as a record keeps it."""
+    return Failure(code=error.code, message=error.message, retryable=error.retryable, field=error.field)
+
+
+def _close(record: JobRecord, now_ms: int, state: State) -> JobRecord:
+    waited_ms = max(0, now_ms - record.queued_at_ms) if record.state == State.QUEUED else 0
+    timings = record.timings.model_copy(update={"queued_ms": record.timings.queued_ms + waited_ms})
+    return record.model_copy(
+        update={"state": state, "ended_at_ms": now_ms, "token": "", "lease_until_ms": 0, "timings": timings}
+    )
+
+
+def _requeue(record: JobRecord, now_ms: int, reason: str, not_before_ms: int) -> JobRecord:
+    past = Attempt(
+        attempt=record.attempt,
+        worker=record.worker,
+        started_at_ms=record.started_at_ms,
+        ended_at_ms=now_ms,
+        reason=reason,
+    )
+    return record.model_copy(
+        update={
+            "state": State.QUEUED,
+            "queued_at_ms": now_ms,
+            "not_before_ms": not_before_ms,
+            "token": "",
+            "lease_until_ms": 0,
+            "progress": None,
+            "history": (*record.history, past),
+        }
+    )
+
+
+def _merged(before: Timings, worker: Timings | None) -> Timings:
+    return worker.model_copy(update={"queued_ms": before.queued_ms}) if worker else before

@@ -1,0 +1,70 @@
+-- Make a job's record, once. The key schema of all scripts here:
+--
+--   darkroom:job:{id}            the record: one hash, strings raw, everything else JSON
+--   darkroom:jobs, :jobs:{state} ids by `order` (milliseconds × 1000 + a tie-breaker: the order of arrival)
+--   darkroom:queue:{queue}       ids of queued jobs by `order`
+--   darkroom:peers:{batch_key}   ids of queued first-attempt jobs that may share a GPU batch, by `order`
+--   darkroom:leases              ids of running jobs by the end of their lease (ms, Redis' clock)
+--   darkroom:delayed             ids of queued jobs by the time before which they must not start
+--   darkroom:slot:{worker}       id → token of what a worker holds
+--   darkroom:caller:{caller}     ids of a caller's live jobs
+--   darkroom:batch:{id}:{state}  ids of a batch's jobs by member number
+--   darkroom:done                ids of ended jobs by the time they ended
+--
+-- Keys are built from the record's fields, so this needs one Redis server, not a cluster.
+--
+-- KEYS: 1 job · 2 idempotency key (or '')
+-- ARGV: 1 id · 2 fields (JSON object of strings) · 3 live TTL s · 4 limit of all queued · 5 limit of the caller's live
+--       6 idempotency value · 7 its TTL s · 8 tombstone TTL s · 9 deadline in ms from now (0: none)
+-- Returns {'created', now ms} · {'exists', stored idempotency value} · {'queue_full', n} · {'caller_full', n}
+local P = 'darkroom:'
+local id, ttl = ARGV[1], tonumber(ARGV[3])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+if KEYS[2] ~= '' then
+  local known = redis.call('GET', KEYS[2])
+  if known then return {'exists', known} end
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'created', now} end
+
+local fields = cjson.decode(ARGV[2])
+local queued = redis.call('ZCARD', P .. 'jobs:queued') + redis.call('ZCARD', P .. 'jobs:waiting')
+if queued >= tonumber(ARGV[4]) then return {'queue_full', queued} end
+local mine = redis.call('ZCARD', P .. 'caller:' .. fields.caller)
+if mine >= tonumber(ARGV[5]) then return {'caller_full', mine} end
+
+local tie = redis.call('INCR', P .. 'sequence') % 1000
+redis.call('EXPIRE', P .. 'sequence', ttl)
+local order = string.format('%.0f', now * 1000 + tie)
+fields.created_at_ms, fields.order = now, order
+if fields.state == 'queued' then fields.queued_at_ms = now end
+if tonumber(ARGV[9]) > 0 then fields.deadline_at_ms = now + tonumber(ARGV[9]) end
+
+local flat = {}
+for name, value in pairs(fields) do
+  flat[#flat + 1] = name
+  flat[#flat + 1] = type(value) == 'number' and string.format('%.0f', value) or value
+end
+redis.call('HSET', KEYS[1], unpack(flat))
+redis.call('EXPIRE', KEYS[1], ttl)
+
+local function index(key, score)
+  redis.call('ZADD', key, score, id)
+  redis.call('EXPIRE', key, ttl)
+end
+index(P .. 'jobs', order)
+index(P .. 'jobs:' .. fields.state, order)
+index(P .. 'caller:' .. fields.caller, order)
+if fields.state == 'queued' then
+  index(P .. 'queue:' .. fields.queue, order)
+  redis.call('ZADD', P .. 'queues', now, fields.queue)
+  redis.call('EXPIRE', P .. 'queues', ttl)
+  if fields.batch_key and fields.batch_key ~= '' then index(P .. 'peers:' .. fields.batch_key, order) end
+end
+if fields.batch and fields.batch ~= '' then index(P .. 'batch:' .. fields.batch .. ':' .. fields.state, fields.member) end
+
+redis.call('SET', P .. 'gone:' .. id, '1', 'EX', ARGV[8])
+if KEYS[2] ~= '' then redis.call('SET', KEYS[2], ARGV[6], 'EX', ARGV[7]) end
+redis.call('PUBLISH', P .. 'changes', id)
+return {'created', now}

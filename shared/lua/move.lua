@@ -1,0 +1,90 @@
+-- Move a record and everything that follows from its state, in one atomic step (schema: create.lua).
+--
+-- Python read the record, asked `lifecycle` for the new one, and sends the difference; it applies only while `rev` is
+-- what Python read, so every rule lives in one place and no two writers can both win.
+--
+-- KEYS: 1 job
+-- ARGV: 1 id · 2 expected rev · 3 'lease_expired' to act only on an expired lease, else '' · 4 changed fields (JSON
+--       object of strings) · 5 emptied fields (JSON array) · 6 lease ms · 7 live TTL s · 8 ended TTL s · 9 done TTL s
+-- Returns {'moved', now} · {'missing'} · {'conflict'} · {'alive'}
+local P = 'darkroom:'
+local id = ARGV[1]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local NAMES = {'rev', 'state', 'queue', 'batch_key', 'worker', 'lease_until_ms', 'caller', 'batch', 'member', 'order',
+  'attempt', 'not_before_ms', 'token'}
+local function facts()
+  local values, found = redis.call('HMGET', KEYS[1], unpack(NAMES)), {}
+  for i, name in ipairs(NAMES) do found[name] = values[i] or '' end
+  return found
+end
+
+local old = facts()
+if old.rev == '' then return {'missing'} end
+if old.rev ~= ARGV[2] then return {'conflict'} end
+if ARGV[3] == 'lease_expired' and (tonumber(old.lease_until_ms) or 0) > now then return {'alive'} end
+
+local flat = {}
+for name, value in pairs(cjson.decode(ARGV[4])) do
+  flat[#flat + 1] = name
+  flat[#flat + 1] = value
+end
+if #flat > 0 then redis.call('HSET', KEYS[1], unpack(flat)) end
+local emptied = cjson.decode(ARGV[5])
+if #emptied > 0 then redis.call('HDEL', KEYS[1], unpack(emptied)) end
+redis.call('HINCRBY', KEYS[1], 'rev', 1)
+redis.call('HINCRBY', KEYS[1], 'version', 1)
+
+local new = facts()
+local ttl = tonumber(ARGV[7])
+local function add(key, score)
+  redis.call('ZADD', key, score, id)
+  redis.call('EXPIRE', key, ttl)
+end
+local final = new.state == 'succeeded' or new.state == 'failed' or new.state == 'cancelled'
+
+if old.state == 'queued' then
+  redis.call('ZREM', P .. 'queue:' .. old.queue, id)
+  redis.call('ZREM', P .. 'delayed', id)
+  if old.batch_key ~= '' then redis.call('ZREM', P .. 'peers:' .. old.batch_key, id) end
+end
+if old.state == 'running' then
+  redis.call('ZREM', P .. 'leases', id)
+  redis.call('HDEL', P .. 'slot:' .. old.worker, id)
+end
+if old.state ~= new.state then
+  redis.call('ZREM', P .. 'jobs:' .. old.state, id)
+  add(P .. 'jobs:' .. new.state, new.order)
+  if new.batch ~= '' then
+    redis.call('ZREM', P .. 'batch:' .. new.batch .. ':' .. old.state, id)
+    add(P .. 'batch:' .. new.batch .. ':' .. new.state, new.member)
+  end
+end
+if new.state == 'queued' then
+  add(P .. 'queue:' .. new.queue, new.order)
+  redis.call('ZADD', P .. 'queues', now, new.queue)
+  redis.call('EXPIRE', P .. 'queues', ttl)
+  if (tonumber(new.not_before_ms) or 0) > now then
+    add(P .. 'delayed', new.not_before_ms)
+  elseif new.batch_key ~= '' and (tonumber(new.attempt) or 0) == 0 then
+    -- Only first attempts: a job that lost its worker runs alone, so a poisonous one takes nobody with it.
+    add(P .. 'peers:' .. new.batch_key, new.order)
+  end
+elseif new.state == 'running' then
+  local untilMs = string.format('%.0f', now + tonumber(ARGV[6]))
+  redis.call('HSET', KEYS[1], 'lease_until_ms', untilMs, 'beat_at_ms', string.format('%.0f', now))
+  add(P .. 'leases', untilMs)
+  redis.call('HSET', P .. 'slot:' .. new.worker, id, new.token)
+  redis.call('EXPIRE', P .. 'slot:' .. new.worker, ttl)
+end
+if final and old.state ~= new.state then
+  redis.call('ZREM', P .. 'caller:' .. new.caller, id)
+  redis.call('ZADD', P .. 'done', now, id)
+  redis.call('ZREMRANGEBYSCORE', P .. 'done', '-inf', now - tonumber(ARGV[9]) * 1000)
+  redis.call('EXPIRE', P .. 'done', ARGV[9])
+  redis.call('DEL', P .. 'preview:' .. id)
+end
+redis.call('EXPIRE', KEYS[1], final and ARGV[8] or ARGV[7])
+redis.call('PUBLISH', P .. 'changes', id)
+return {'moved', now}

@@ -1,0 +1,54 @@
+"""Which queue a job waits in, and which jobs may share a GPU batch. Pure.
+
+A queue is a model times a priority. A worker that fits a model reads all its queues; what it reads first is the
+worker's own decision (`workers.affinity`).
+"""
+
+import hashlib
+import json
+
+from shared.contracts.generation import GenerationParams, Priority
+
+#: Most urgent first.
+PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
+
+
+def queue_of(model: str, priority: Priority) -> str:
+    """The queue of a model's jobs of one priority."""
+    return f"{model}.{priority.value}"
+
+
+def own_queue_of(worker: str, priority: Priority = Priority.HIGH) -> str:
+    """The queue that only one worker reads: orders to it, and later steps of a picture it already knows."""
+    return f"@{worker}.{priority.value}"
+
+
+def queues_of(models: list[str], worker: str) -> list[str]:
+    """All queues a worker reads."""
+    names = [f"@{worker}", *models]
+    return [f"{name}.{priority.value}" for priority in PRIORITIES for name in names]
+
+
+def split(queue: str) -> tuple[str, Priority]:
+    """A queue's model (or "@worker") and priority."""
+    name, _, priority = queue.rpartition(".")
+    return name, Priority(priority)
+
+
+def batch_key_of(model: str, params: GenerationParams) -> str:
+    """Jobs with the same key may run as one GPU batch: everything a batch shares, and nothing a picture has alone.
+
+    Prompt, negative prompt, seed and starting picture may differ. Whether there is guidance at all is shared with its
+    scale.
+    """
+    shared = (
+        model,
+        params.width,
+        params.height,
+        params.steps,
+        params.scheduler,
+        params.guidance_scale,
+        params.is_img2img,
+        params.strength,
+    )
+    return f"{model}:{hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]}"

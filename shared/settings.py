@@ -1,0 +1,132 @@
+"""Every setting, read once from `DARKROOM_*` environment variables.
+
+A setting is a quantity with its unit in its name, never a mood. Code gets a `Settings` through its constructor;
+only entry points (the CLI, the WSGI app, the worker's start) call `from_environment`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.errors import InvalidRequest
+
+#: Where data lies when nobody says otherwise (XDG Base Directory Specification).
+DEFAULT_DATA_DIR = Path.home() / ".local" / "share" / "darkroom"
+
+
+class Settings(BaseSettings):
+    """All settings; frozen. Each field is read from `DARKROOM_<FIELD IN CAPITALS>`."""
+
+    model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    # Where things are
+    redis_url: str | None = Field(None, description="Redis or Valkey to use; none: a private Valkey in data_dir")
+    data_dir: Path = Field(DEFAULT_DATA_DIR, description="Folder of models, artifacts and the private Valkey's AOF")
+    artifacts: Literal["folder", "redis"] = Field(
+        "folder", description="Where picture bytes lie: a folder that API and workers share, or Redis itself"
+    )
+    artifacts_dir: Path | None = Field(None, description="The shared folder; none: data_dir/artifacts")
+    models_dir: Path | None = Field(None, description="Folder of model weights; none: data_dir/models")
+    models_file: Path | None = Field(
+        None, description="A models.toml whose entries add to or replace the built-in ones"
+    )
+
+    # The web side
+    host: str = Field("127.0.0.1", description="Address the API listens on")
+    port: int = Field(2020, ge=1, le=65535, description="Port the API listens on")
+    api_processes: int = Field(1, ge=1, le=64, description="gunicorn worker processes")
+    api_threads: int = Field(64, ge=4, le=1024, description="Threads per process; a waiting client holds one")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (r"^https?://(localhost|127\.0\.0\.1)(:\d+)?$",),
+        description="Origins (exact or regular expressions) that browsers may call from; comma-separated",
+    )
+    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="`name:key` pairs, comma-separated; none: no key needed, the caller is the client's address"
+    )
+    max_body_mib: int = Field(64, ge=1, le=4096, description="Largest request body")
+    max_image_mib: int = Field(32, ge=1, le=1024, description="Largest picture, in encoded bytes")
+    max_image_megapixels: int = Field(50, ge=1, le=1000, description="Largest picture, in decoded pixels")
+    max_wait_seconds: int = Field(60, ge=0, le=600, description="Longest a request may wait for its job")
+    max_queued_jobs: int = Field(20_000, ge=1, description="Jobs that may wait at once, all callers together")
+    max_queued_jobs_per_caller: int = Field(10_000, ge=1, description="Jobs one caller may have waiting at once")
+    allow_image_urls: bool = Field(False, description="Whether image_url may name an http(s) address to fetch")
+    allow_private_addresses: bool = Field(False, description="Whether fetches and webhooks may go to private networks")
+    chat_deadline_s: int = Field(120, ge=1, le=3600, description="Longest a chat completion waits for its job")
+
+    # Redis and the broker
+    redis_timeout_s: float = Field(0.8, gt=0, le=60, description="API: longest wait for one answer of Redis")
+    worker_redis_timeout_s: float = Field(10.0, gt=0, le=120, description="Worker: longest wait for one answer")
+    visibility_timeout_s: int = Field(
+        3600, ge=60, description="When the broker itself would redeliver; leases act first"
+    )
+
+    # Trust
+    lease_s: float = Field(
+        9.0, gt=0.5, le=600, description="How long a silent worker keeps its jobs; renewed at a third"
+    )
+    recovery_interval_s: float = Field(1.0, gt=0.05, le=60, description="Pause between two looks for orphaned jobs")
+    stale_queued_s: float = Field(
+        10.0, gt=0.5, description="A queued job older than this with an empty queue is re-sent"
+    )
+    max_attempts: int = Field(3, ge=1, le=100, description="Workers a job may lose before it fails as worker_lost")
+    load_timeout_s: float = Field(600.0, gt=0, description="Longest silence while a model loads")
+    step_timeout_s: float = Field(180.0, gt=0, description="Longest silence between two steps")
+    store_timeout_s: float = Field(120.0, gt=0, description="Longest silence while results are stored")
+    drain_s: float = Field(30.0, ge=0, le=3600, description="How long a stopping worker may finish its running job")
+    retry_backoff_s: float = Field(2.0, gt=0, description="First pause before an automatic retry; doubles each time")
+    record_ttl_s: int = Field(7 * 86400, ge=60, description="How long an ended job's record is kept")
+    artifact_ttl_s: int = Field(14 * 86400, ge=60, description="How long a picture is kept after it was last used")
+    idempotency_ttl_s: int = Field(7 * 86400, ge=60, description="How long an Idempotency-Key is remembered")
+
+    # The worker
+    gpus: str = Field("all", description="GPUs to serve: all, none (one CPU worker), or UUIDs/indexes, comma-separated")
+    cpu_workers: int = Field(1, ge=1, le=64, description="Workers to start where there is no GPU")
+    vram_mode: Literal["low", "balanced", "high"] = Field("balanced", description="Row of the VRAM table to use")
+    vram_budget_mib: int | None = Field(None, ge=256, description="VRAM a worker may use; none: what its card has")
+    reserve_mib: int | None = Field(None, ge=0, description="VRAM left to the system; none: the mode's row says")
+    host_cache_mib: int = Field(8192, ge=0, description="RAM per worker for evicted weights")
+    keep_alive_s: float = Field(1800.0, ge=0, description="How long an unused model stays resident")
+    max_wait_s: float = Field(30.0, gt=0, description="How long a job may wait for a worker that prefers another model")
+    max_batch: int = Field(4, ge=1, le=64, description="Jobs that may share one GPU batch")
+    cpu_threads: int = Field(0, ge=0, le=256, description="Torch threads of a CPU worker; 0: the cores shared out")
+    preview_every_steps: int = Field(4, ge=0, le=1000, description="Steps between two previews; 0: none")
+    yield_to_others: bool = Field(False, description="Whether a worker unloads when a foreign process needs the card")
+    prefix_cache_mib: int = Field(2048, ge=0, description="Memory for encoded pictures, so that one is seen once")
+    log_json: bool = Field(False, description="Whether logs are JSON lines instead of readable ones")
+
+    @field_validator("cors_origins", "api_keys", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @property
+    def artifacts_path(self) -> Path:
+        return self.artifacts_dir or self.data_dir / "artifacts"
+
+    @property
+    def models_path(self) -> Path:
+        return self.models_dir or self.data_dir / "models"
+
+    def required_redis_url(self) -> str:
+        """The Redis address, or an error that says how to give one."""
+        if self.redis_url is None:
+            raise InvalidRequest("no Redis given: set DARKROOM_REDIS_URL, or start everything with `darkroom up`")
+        return self.redis_url
+
+
+def from_environment(**overrides: object) -> Settings:
+    """Settings from the environment; `overrides` (from a command line) win.
+
+    Raises:
+        InvalidRequest: a variable has a value that is not allowed; the message names it and the limit.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = "DARKROOM_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidRequest(f"{name}: {first['msg']} (got {first.get('input')!r})", field=name) from exc

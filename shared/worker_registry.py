@@ -1,0 +1,95 @@
+"""What each worker last said of itself. Silence is death: a report lives three times its pace, then it is gone."""
+
+import time
+from typing import Any
+
+import redis
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared import keys
+from shared.redis_client import redis_errors
+
+#: Seconds between two reports.
+REPORT_EVERY_S = 2.0
+#: How long a report counts; survives two lost ones.
+REPORT_TTL_S = int(3 * REPORT_EVERY_S) + 1
+
+
+class GpuFacts(BaseModel):
+    """One card (or the CPU) as its worker sees it. None: the driver does not say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    uuid: str
+    total_mib: int
+    used_mib: int | None = None
+    temperature_c: int | None = None
+    power_w: float | None = None
+    utilisation_percent: int | None = None
+
+
+class Resident(BaseModel):
+    """One model that is loaded now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    held_mib: int
+    pinned: bool = False
+    idle_s: float = 0.0
+
+
+class WorkerReport(BaseModel):
+    """One worker's word on itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    host: str
+    pid: int
+    state: str = Field("ready", description="starting, ready, busy, draining or unhealthy")
+    gpu: GpuFacts
+    budget_mib: int
+    held_mib: int = 0
+    models: tuple[str, ...] = Field((), description="Models it serves: weights here, and they fit")
+    too_large: dict[str, int] = Field(default_factory=dict, description="Models that need more MiB than its budget")
+    resident: tuple[Resident, ...] = ()
+    jobs: tuple[str, ...] = Field((), description="Jobs it runs now")
+    jobs_done: int = 0
+    started_at: str = ""
+    version: str = ""
+    reported_at_s: float = 0.0
+
+
+class WorkerRegistry:
+    """All workers that said something lately."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis: Any = client
+
+    def report(self, report: WorkerReport) -> None:
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.set(keys.worker(report.name), report.model_dump_json(), ex=REPORT_TTL_S)
+            pipe.zadd(keys.WORKERS, {report.name: time.time()})
+            pipe.expire(keys.WORKERS, keys.LIVE_TTL_S)
+            pipe.execute()
+
+    def leave(self, name: str) -> None:
+        """A worker that stops cleanly says so at once."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.delete(keys.worker(name))
+            pipe.zrem(keys.WORKERS, name)
+            pipe.execute()
+
+    def living(self) -> list[WorkerReport]:
+        """Everyone whose report still counts, by name. Names that fell silent are forgotten on the way."""
+        with redis_errors():
+            names = sorted(name.decode() for name in self._redis.zrange(keys.WORKERS, 0, -1))
+            found = self._redis.mget([keys.worker(name) for name in names]) if names else []
+            silent = [name for name, report in zip(names, found, strict=True) if report is None]
+            if silent:
+                self._redis.zrem(keys.WORKERS, *silent)
+        return [WorkerReport.model_validate_json(report) for report in found if report is not None]

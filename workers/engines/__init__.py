@@ -1,0 +1,1 @@
+"""Engines: the only files that know how a kind of model loads and runs."""

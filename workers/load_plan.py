@@ -1,0 +1,23 @@
+"""How one model is put on one device: precision, offload, tiling. Plain data; `vram` decides it, engines obey it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Precision = Literal["fp32", "bf16", "fp16", "nf4"]
+Offload = Literal["none", "model", "sequential"]
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """What an engine's loader gets beside the model's card and folder."""
+
+    #: torch device: "cpu" or "cuda:0" (a worker sees one card only).
+    device: str = "cpu"
+    #: Of the weights; with nf4 the activations are bf16 (fp16 where the card has no bf16, fp32 on CPU).
+    precision: Precision = "fp32"
+    #: What waits in host memory: nothing, whole sub-models, or single layers.
+    offload: Offload = "none"
+    #: Whether the VAE decodes in tiles from the start.
+    vae_tiling: bool = False
+    #: Whether the VAE decodes a batch picture by picture.
+    vae_slicing: bool = True
