@@ -1,0 +1,254 @@
+"""The SDXL engine: text to image and image to image with one set of modules, several jobs in one batch.
+
+Pictures equal, pixel for pixel, what diffusers' own SDXL pipelines make from the same model, seed and settings on the
+same machine. Noise comes from one CPU generator per picture, so a seed means the same on every worker.
+
+The pipelines run up to the finished latents; the VAE's decode follows here, so that it can be repeated in tiles. Short
+of memory, the engine first gives something up by itself and tells the watch: `vae_tiling`, then `batch_split`. What is
+beyond one engine (other models, precision, another card) is its owner's to decide, on `OutOfVram`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL.Image import Image
+
+from shared.catalogue import ModelCard
+from shared.contracts.generation import GenerationParams
+from shared.errors import EngineFailed, OutOfVram
+from workers import previews, schedulers, sdxl_files, vae_decoding
+from workers.engines.base import GenerateWork, Watch
+from workers.img2img import effective_strength, fit
+from workers.load_plan import LoadPlan
+from workers.nf4 import quantise_nf4
+from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
+from workers.precision import dtype_of
+from workers.prompt_encoding import Conditioning, encode, together
+from workers.step_report import StepReport
+
+#: What the jobs of one batch must share.
+SHARED = ("width", "height", "steps", "guidance_scale", "scheduler", "strength", "is_img2img")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture to make."""
+
+    #: Among all pictures of the call, and the job it belongs to.
+    place: int
+    job: int
+    seed: int
+    conditioning: Conditioning
+    image: Image | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What all shots of one call share."""
+
+    params: GenerationParams
+    watch: Watch
+    report: StepReport
+
+
+def load(card: ModelCard, path: Path, plan: LoadPlan) -> "SdxlEngine":
+    """Put a model on the plan's device.
+
+    Raises:
+        OutOfVram: it does not fit; nothing stays allocated.
+        ModelMissing, EngineFailed: see `sdxl_files.read`.
+    """
+    dtype = dtype_of(plan)
+    try:
+        with named_out_of_vram(f"loading {card.id}"):
+            pipe = sdxl_files.read(path, dtype)
+            _place(pipe, plan, dtype)
+    except OutOfVram:
+        free_cache()
+        raise
+    return SdxlEngine(card, pipe, plan)
+
+
+def _place(pipe: Any, plan: LoadPlan, dtype: torch.dtype) -> None:
+    on_cpu = torch.device(plan.device).type == "cpu"
+    # On a CPU everything lies in host memory anyway, and the offload hooks refuse to run.
+    offload = "none" if on_cpu else plan.offload
+    if plan.precision == "nf4":
+        quantise_nf4(pipe.unet, device=plan.device if offload == "none" else "cpu", compute_dtype=dtype)
+    if offload == "model":
+        pipe.enable_model_cpu_offload(device=plan.device)
+    elif offload == "sequential":
+        pipe.enable_sequential_cpu_offload(device=plan.device)
+    else:
+        pipe.to(plan.device)
+
+
+class SdxlEngine:
+    """One loaded SDXL model."""
+
+    def __init__(self, card: ModelCard, pipe: Any, plan: LoadPlan) -> None:
+        from diffusers import StableDiffusionXLImg2ImgPipeline
+
+        self.card = card
+        self._plan = plan
+        self._txt2img = pipe
+        # Built from the parts, not `from_pipe`: that casts the shared modules to fp32 in place.
+        self._img2img = StableDiffusionXLImg2ImgPipeline(
+            **pipe.components,
+            force_zeros_for_empty_prompt=pipe.config.force_zeros_for_empty_prompt,
+            add_watermarker=False,
+        )
+        self._scheduler_config = pipe.scheduler.config
+        self._vae_dtype = pipe.vae.dtype
+        for each in (self._txt2img, self._img2img):
+            each.set_progress_bar_config(disable=True)
+
+    def held_mib(self) -> int:
+        """On a card: what lies there now, without what is offloaded; on CPU: all."""
+        device = torch.device(self._plan.device).type
+        modules = [part for part in self._txt2img.components.values() if isinstance(part, torch.nn.Module)]
+        tensors = [t for module in modules for t in (*module.parameters(), *module.buffers())]
+        return -(-sum(t.nbytes for t in tensors if t.device.type == device) // 2**20)
+
+    def close(self) -> None:
+        """Drop the model; a closed engine cannot be used again."""
+        self._txt2img.remove_all_hooks()
+        del self._txt2img, self._img2img
+        free_cache()
+
+    def generate(self, works: list[GenerateWork], watch: Watch) -> list[list[Image]]:
+        """See `GenerateEngine.generate`. A starting picture is scaled to cover width × height and centre-cropped."""
+        for work in works:
+            _refuse_mixture(works[0].params, work)
+        with self._usable_afterwards(works[0].params):
+            pictures = iter(self._pictures(works, watch))
+        return [[next(pictures) for _ in range(work.params.n)] for work in works]
+
+    def _pictures(self, works: list[GenerateWork], watch: Watch) -> list[Image]:
+        """All pictures of all jobs in order."""
+        shots = self._shots(works)
+        runs = _runs(shots)
+        batch = Batch(works[0].params, watch, StepReport(watch, len(works), len(runs), previews.preview))
+        latents = {shot.place: made for run in runs for shot, made in self._denoise(run, batch)}
+        return self._decode(torch.cat([latents[shot.place] for shot in shots]), batch)
+
+    @contextmanager
+    def _usable_afterwards(self, params: GenerationParams) -> Iterator[None]:
+        """Whatever happens inside, the next job finds the engine as the plan wants it, and no memory is held."""
+        vae = self._txt2img.vae
+        vae.use_slicing = self._plan.vae_slicing
+        if self._plan.vae_tiling:
+            vae_decoding.tile(vae, params.width, params.height)
+        try:
+            yield
+        except Exception as exc:
+            forget_frames(exc)
+            free_cache()
+            raise
+        finally:
+            vae.disable_tiling()
+            if vae.dtype != self._vae_dtype:
+                vae.to(dtype=self._vae_dtype)
+            self._txt2img.maybe_free_model_hooks()
+
+    def _shots(self, works: list[GenerateWork]) -> list[Shot]:
+        shots: list[Shot] = []
+        for job, work in enumerate(works):
+            params = work.params
+            with named_out_of_vram("encoding the prompt"):
+                guided = params.guidance_scale > 1
+                conditioning = encode(self._txt2img, params.prompt, params.negative_prompt, guided=guided)
+            image = fit(work.image, params.width, params.height) if work.image else None
+            first = len(shots)
+            shots += [Shot(first + i, job, seed, conditioning, image) for i, seed in enumerate(params.seeds())]
+        return shots
+
+    def _denoise(self, shots: list[Shot], batch: Batch) -> list[tuple[Shot, torch.Tensor]]:
+        """Each shot with its finished latents; in halves if they do not fit together."""
+        try:
+            made = self._run(shots, batch)
+        except OutOfVram as exc:
+            refusal = exc.message
+        else:
+            # Slices, joined by `cat` later, keep the memory layout (some latents are channels-last): the VAE's
+            # convolutions round by it, and pictures are to equal diffusers' to the last bit.
+            return list(zip(shots, made.split(1), strict=True))
+        free_cache()
+        if batch.params.is_img2img and self._tile(batch):
+            return self._denoise(shots, batch)
+        if len(shots) == 1:
+            raise OutOfVram(refusal)
+        batch.watch.degrade("batch_split")
+        batch.report.run_added()
+        middle = len(shots) // 2
+        return self._denoise(shots[:middle], batch) + self._denoise(shots[middle:], batch)
+
+    def _run(self, shots: list[Shot], batch: Batch) -> torch.Tensor:
+        """One run of the pipeline: (len(shots), 4, height/8, width/8)."""
+        params = batch.params
+        pipe = self._img2img if params.is_img2img else self._txt2img
+        pipe.scheduler = schedulers.build(
+            params.scheduler, self._scheduler_config, steps=params.steps, seeds=[shot.seed for shot in shots]
+        )
+        with named_out_of_vram(f"{len(shots)} × {params.width}×{params.height}, {params.steps} steps"):
+            latents = pipe(
+                **together([shot.conditioning for shot in shots]),
+                **_start(shots, params),
+                num_inference_steps=params.steps,
+                guidance_scale=params.guidance_scale,
+                generator=[torch.Generator("cpu").manual_seed(shot.seed) for shot in shots],
+                output_type="latent",
+                callback_on_step_end=batch.report.callback([shot.job for shot in shots]),
+            ).images
+        batch.report.run_finished()
+        return latents
+
+    def _decode(self, latents: torch.Tensor, batch: Batch) -> list[Image]:
+        """Pictures; in tiles, one at a time, if they do not fit otherwise."""
+        try:
+            return self._decode_once(latents)
+        except OutOfVram as exc:
+            refusal = exc.message
+        free_cache()
+        if not self._tile(batch):
+            raise OutOfVram(refusal)
+        self._txt2img.vae.enable_slicing()
+        return self._decode_once(latents)
+
+    def _decode_once(self, latents: torch.Tensor) -> list[Image]:
+        with named_out_of_vram(f"decoding {latents.shape[0]} × {latents.shape[3] * 8}×{latents.shape[2] * 8}"):
+            return vae_decoding.decode(latents, self._txt2img.vae, self._txt2img.image_processor)
+
+    def _tile(self, batch: Batch) -> bool:
+        """Go over to tiles; False: that has been done."""
+        if self._txt2img.vae.use_tiling:
+            return False
+        vae_decoding.tile(self._txt2img.vae, batch.params.width, batch.params.height)
+        batch.watch.degrade("vae_tiling")
+        return True
+
+
+def _refuse_mixture(params: GenerationParams, work: GenerateWork) -> None:
+    differing = [name for name in SHARED if getattr(params, name) != getattr(work.params, name)]
+    if differing:
+        raise EngineFailed(f"jobs of one batch differ in {', '.join(differing)}")
+    if params.is_img2img != (work.image is not None):
+        raise EngineFailed("img2img needs the starting picture, txt2img takes none")
+
+
+def _runs(shots: list[Shot]) -> list[list[Shot]]:
+    """Shots whose prompts have one length: padding a short prompt to a long neighbour's would change its picture."""
+    by_length = sorted(shots, key=lambda shot: shot.conditioning.tokens)
+    return [list(group) for _, group in groupby(by_length, key=lambda shot: shot.conditioning.tokens)]
+
+
+def _start(shots: list[Shot], params: GenerationParams) -> dict[str, Any]:
+    """Where a run starts from: a size, or pictures and how far to go from them."""
+    if not params.is_img2img:
+        return {"width": params.width, "height": params.height}
+    return {"image": [shot.image for shot in shots], "strength": effective_strength(params.steps, params.strength)}

@@ -1,0 +1,66 @@
+"""Tells "out of memory" from every other failure, and gives the memory back.
+
+Torch raises its own type for most allocations, but cuDNN and cuBLAS workspaces fail as plain `RuntimeError`s, and on a
+CPU the allocator does. All of them become `OutOfVram`, so that one ladder can act on them.
+"""
+
+import gc
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from shared.errors import OutOfVram
+
+#: Lower-case parts of messages that mean "no memory" whatever the type (torch/c10, cuDNN's and cuBLAS' status names).
+TELLTALES = (
+    "out of memory",
+    "cudnn_status_alloc_failed",
+    "cudnn_status_internal_error_device_allocation_failed",
+    "cublas_status_alloc_failed",
+    "cusolver_status_alloc_failed",
+    "cufft_alloc_failed",
+    "can't allocate memory",
+    "failed to allocate",
+)
+
+
+def is_out_of_vram(exc: BaseException) -> bool:
+    if isinstance(exc, OutOfVram | torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(exc, RuntimeError) and any(telltale in str(exc).lower() for telltale in TELLTALES)
+
+
+def free_cache() -> None:
+    """Hand every block that nobody uses back to the driver."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def named_out_of_vram(doing: str) -> Iterator[None]:
+    """Turns any out-of-memory failure inside into `OutOfVram`, saying what was being done.
+
+    The original is not kept as the cause: its frames would keep the tensors that should be freed.
+    """
+    try:
+        yield
+    except Exception as exc:
+        if isinstance(exc, OutOfVram) or not is_out_of_vram(exc):
+            raise
+        forget_frames(exc)
+        raise OutOfVram(f"{doing}: {first_line(exc)}") from None
+
+
+def forget_frames(exc: BaseException) -> None:
+    """Drop the local variables of all finished frames the exception remembers, and of those it came from."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__cause__ or seen.__context__
+
+
+def first_line(exc: BaseException) -> str:
+    return (str(exc).strip() or type(exc).__name__).splitlines()[0]

@@ -1,0 +1,63 @@
+"""Tells a watch how far a batch is, out of diffusers' callbacks.
+
+A batch may need several runs of the pipeline (prompts of different length, or a split for want of memory). Steps are
+counted over all of them: `steps` is what is really going to run, and grows when a split adds a run.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+
+#: What a job looks like before its first step.
+BLANK = (128, 128, 128)
+
+Preview = Callable[[torch.Tensor], Image.Image]
+
+
+class Steps(Protocol):
+    """The part of a watch that is needed here."""
+
+    def step(self, step: int, steps: int, previews: Callable[[], list[Image.Image]] | None = None) -> None: ...
+
+
+class StepReport:
+    """The progress of one batch over its runs."""
+
+    def __init__(self, watch: Steps, jobs: int, runs: int, preview: Preview) -> None:
+        self._watch = watch
+        self._preview = preview
+        self._runs = runs
+        self._finished_runs = 0
+        #: Per job the latents of its first picture; None before its first step.
+        self._latents: list[torch.Tensor | None] = [None] * jobs
+
+    def run_added(self) -> None:
+        self._runs += 1
+
+    def run_finished(self) -> None:
+        self._finished_runs += 1
+
+    def callback(self, jobs: Sequence[int]) -> Callable[..., dict[str, Any]]:
+        """A `callback_on_step_end` for one run; `jobs` says which job each picture of the run belongs to."""
+        first_pictures = {job: place for place, job in reversed(list(enumerate(jobs)))}
+        return partial(self._step_ended, first_pictures)
+
+    def _step_ended(
+        self, first_pictures: dict[int, int], pipe: Any, index: int, _timestep: Any, tensors: dict[str, Any]
+    ) -> dict[str, Any]:
+        for job, place in first_pictures.items():
+            self._latents[job] = tensors["latents"][place]
+        # Second-order samplers call the model twice a step, but for the last.
+        order = pipe.scheduler.order
+        per_run = -(-pipe.num_timesteps // order)
+        done = self._finished_runs * per_run + -(-(index + 1) // order)
+        self._watch.step(done, self._runs * per_run, self._previews)
+        return {}
+
+    def _previews(self) -> list[Image.Image]:
+        height, width = next(latents.shape[1:] for latents in self._latents if latents is not None)
+        blank = Image.new("RGB", (width, height), BLANK)
+        return [blank if latents is None else self._preview(latents) for latents in self._latents]
