@@ -19,6 +19,7 @@
     │   ├── QueueFull           503  everybody together has too many jobs waiting
     │   ├── RedisUnavailable    503  the store does not answer
     │   ├── BrokerUnavailable   503  the record was made, its message could not be sent
+    │   ├── NotReady            503  something that jobs need is not there yet
     │   ├── ArtifactStoreFull   507  no room for the result
     │   ├── ArtifactStoreDown   503  the artifact store does not answer
     │   ├── WorkerLost          500  the worker died too often under this job
@@ -131,6 +132,10 @@ class RedisUnavailable(OurError):
 
 class BrokerUnavailable(OurError):
     code, status = "broker_unavailable", 503
+
+
+class NotReady(OurError):
+    code, status = "not_ready", 503
 
 
 class ArtifactStoreFull(OurError):

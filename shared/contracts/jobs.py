@@ -4,6 +4,8 @@ Times are milliseconds since 1970 by Redis' clock: hosts may disagree about the 
 *internal* never leave the system; `JobView` is what callers see.
 """
 
+import re
+import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -11,6 +13,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.generation import Priority
+
+#: What every job's id looks like; anything else is unknown without asking Redis.
+JOB_ID_PATTERN = "^job_[0-9a-f]{24}$"
+JOB_ID = re.compile(JOB_ID_PATTERN)
+
+
+def new_job_id() -> str:
+    """A fresh id: 96 random bits, so that nobody guesses another caller's."""
+    return "job_" + secrets.token_hex(12)
 
 
 class State(StrEnum):
