@@ -1,0 +1,193 @@
+"""How much memory a model and a job take: weights from parameter counts, working room from size and batch.
+
+A need is only computed until a run has measured it (`learned`); then the measurement counts. Parameter counts are
+exact (from the models' configurations); activations are the live tensors of one forward pass, counted by
+`tests/bench/activation_peaks.py`, plus what cuDNN and the allocator add on a card. What this cannot know is a foreign
+fine-tune with another architecture: it gets the catalogue's own figures, scaled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.catalogue import ModelCard
+from workers.load_plan import LoadPlan, Precision
+
+MIB = 2**20
+MEGAPIXEL = 1024 * 1024
+
+#: Bytes per parameter. NF4: half a byte and an fp32 scale per 64 weights.
+BYTES: Mapping[Precision, float] = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.5 + 4 / 64}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where a kind of model has its parameters, in millions."""
+
+    total_m: float
+    #: In linears: what NF4 shrinks.
+    linears_m: float
+    #: In the largest sub-model: what is on the card at a time under model offload.
+    largest_m: float
+    largest_linears_m: float
+    #: In the largest single block: what is on the card at a time under sequential offload.
+    largest_block_m: float
+
+
+#: By engine. SDXL: UNet 2,567 (2,233 in linears) + text encoders 818 (716) + VAE 84 (0.5). Moondream 2: vision 449,
+#: text 1,418 (of it the embedding 105 stays as it is), region 60.
+PARTS: Mapping[str, Parts] = {
+    "sdxl": Parts(3468.0, 2949.0, 2567.0, 2233.0, 45.0),
+    "moondream": Parts(1927.0, 1812.0, 1927.0, 1812.0, 1927.0),
+}
+#: Models whose weights differ more than this from their engine's parts are something else (a toy): no formula.
+SAME_ARCHITECTURE = 0.15
+
+#: SDXL's UNet: live tensors per megapixel and sample in bf16 (guidance makes two samples of a picture).
+UNET_MIB_PER_MEGAPIXEL = 400.0
+#: SDXL's VAE decoding in bf16, per megapixel: three 256-channel maps at full size (512 MiB each) and the convolution's
+#: workspace.
+VAE_MIB_PER_MEGAPIXEL = 2600.0
+#: The VAE decodes tiles of 512 px; the finished picture lies beside them.
+VAE_TILE_MEGAPIXELS = 0.25
+PICTURE_MIB_PER_MEGAPIXEL = 24.0
+#: cuBLAS and cuDNN workspaces, text encoders at work, latents of all steps.
+SDXL_FIXED_MIB = 160.0
+#: Moondream: 24 layers × keys and values × 2,048 × 2 bytes a token; 730 prefix + up to 768 answered tokens.
+MOONDREAM_KV_MIB = 24 * 2 * 2048 * 2 * (730 + 768) / MIB
+#: Its vision tower over up to 13 crops at once, attention and MLP of one layer.
+MOONDREAM_VISION_MIB = 420.0
+#: Engines without a formula whose catalogue row gives a peak for this many pictures at once.
+DEFAULT_BATCH = 1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of the work."""
+
+    width_px: int
+    height_px: int
+    batch: int = 1
+    is_guided: bool = True
+
+    @property
+    def megapixels(self) -> float:
+        return self.width_px * self.height_px / MEGAPIXEL
+
+
+@dataclass(frozen=True)
+class Need:
+    """MiB on the card."""
+
+    weights_mib: int
+    working_mib: int
+    #: Runs that measured it; 0: computed.
+    samples: int = 0
+
+    @property
+    def peak_mib(self) -> int:
+        return self.weights_mib + self.working_mib
+
+
+def default_shape(card: ModelCard) -> Shape:
+    """One picture at the model's default size."""
+    if card.defaults is None:
+        return Shape(378, 378)
+    return Shape(card.defaults.width, card.defaults.height, 1, card.defaults.guidance_scale > 1)
+
+
+def key_of(plan: LoadPlan, shape: Shape) -> str:
+    """The name under which a measured peak is kept: everything that changes it."""
+    guided = "g" if shape.is_guided else "u"
+    tiled = "-tiled" if plan.vae_tiling else ""
+    return f"{shape.width_px}x{shape.height_px}x{shape.batch}{guided}:{plan.precision}:{plan.offload}{tiled}"
+
+
+def need_of(card: ModelCard, plan: LoadPlan, shape: Shape, learned: Mapping[str, int] | None = None) -> Need:
+    """What a model takes while it works on one batch.
+
+    Args:
+        learned: measured peaks (weights included) in MiB by `key_of`.
+    """
+    weights = weights_mib(card, plan)
+    measured = (learned or {}).get(key_of(plan, shape))
+    if measured is not None:
+        return Need(weights, max(0, measured - weights), samples=1)
+    return Need(weights, working_mib(card, plan, shape))
+
+
+def weights_mib(card: ModelCard, plan: LoadPlan) -> int:
+    """What stays on the card while the model is loaded; offloaded parts count when they work."""
+    if plan.offload != "none":
+        return 0
+    return round(card.vram.weights_mib * _shrunk(_parts(card), plan.precision) * _unit(card))
+
+
+def working_mib(card: ModelCard, plan: LoadPlan, shape: Shape) -> int:
+    """What a running job takes on top: activations, and the offloaded part that is on the card just then."""
+    return round(_visiting_mib(card, plan) + _activations_mib(card, plan, shape))
+
+
+def _parts(card: ModelCard) -> Parts:
+    """A model without known parts is treated as one block, nine tenths of it linears."""
+    return PARTS.get(card.engine, Parts(1.0, 0.9, 1.0, 0.9, 1.0))
+
+
+def _shrunk(parts: Parts, precision: Precision) -> float:
+    """Size against bf16."""
+    if precision != "nf4":
+        return BYTES[precision] / BYTES["bf16"]
+    return (parts.linears_m * BYTES["nf4"] / BYTES["bf16"] + parts.total_m - parts.linears_m) / parts.total_m
+
+
+def _unit(card: ModelCard) -> float:
+    """Catalogue rows are in bf16, but a built-in toy's is in fp32."""
+    return BYTES["bf16"] / BYTES["fp32"] if card.source.builtin else 1.0
+
+
+def _is_full_size(card: ModelCard) -> bool:
+    parts = PARTS.get(card.engine)
+    if parts is None:
+        return False
+    expected = parts.total_m * 1e6 * BYTES["bf16"] / MIB
+    return abs(card.vram.weights_mib - expected) <= SAME_ARCHITECTURE * expected
+
+
+def _visiting_mib(card: ModelCard, plan: LoadPlan) -> float:
+    """The offloaded part on the card: the UNet under model offload, one block under sequential."""
+    parts = _parts(card)
+    if plan.offload == "none":
+        return 0.0
+    largest, linears = parts.largest_m, parts.largest_linears_m
+    if plan.offload == "sequential":
+        largest, linears = parts.largest_block_m, parts.largest_block_m
+    part = Parts(largest, linears, 0, 0, 0)
+    return card.vram.weights_mib * _unit(card) * largest / parts.total_m * _shrunk(part, plan.precision)
+
+
+def _activations_mib(card: ModelCard, plan: LoadPlan, shape: Shape) -> float:
+    if card.engine == "sdxl" and _is_full_size(card):
+        return _sdxl_mib(plan, shape)
+    if card.engine == "moondream" and _is_full_size(card):
+        return (MOONDREAM_KV_MIB + MOONDREAM_VISION_MIB) * shape.batch * _width_of(plan)
+    return _scaled_mib(card, shape)
+
+
+def _sdxl_mib(plan: LoadPlan, shape: Shape) -> float:
+    """The UNet and the VAE never work at the same time."""
+    unet = UNET_MIB_PER_MEGAPIXEL * shape.megapixels * shape.batch * (2 if shape.is_guided else 1)
+    decoded = shape.megapixels * (1 if plan.vae_slicing else shape.batch)
+    vae = VAE_MIB_PER_MEGAPIXEL * (min(VAE_TILE_MEGAPIXELS, decoded) if plan.vae_tiling else decoded)
+    pictures = PICTURE_MIB_PER_MEGAPIXEL * shape.megapixels * shape.batch
+    return (max(unet, vae) + pictures) * _width_of(plan) + SDXL_FIXED_MIB
+
+
+def _width_of(plan: LoadPlan) -> float:
+    """Activations are twice as wide where the arithmetic is fp32: always on a CPU."""
+    return 2.0 if plan.precision == "fp32" or plan.device == "cpu" else 1.0
+
+
+def _scaled_mib(card: ModelCard, shape: Shape) -> float:
+    """The catalogue's own figures, by pixels and batch."""
+    usual = default_shape(card)
+    room = max(0, card.vram.peak_mib - card.vram.weights_mib)
+    return room * max(1.0, shape.megapixels / usual.megapixels) * shape.batch / DEFAULT_BATCH
