@@ -1,0 +1,148 @@
+"""What the starter vision model is taught about a postcard: token sequences with answers, several for one picture.
+
+A *turn* is one request as `workers.moondream.prompts` would feed it, followed by its right answer. The turns of a
+picture are packed into one row, so that the picture, which costs most, is encoded once; each turn sees the picture and
+itself only (`turn` and `offset` say which and where).
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from workers.moondream.config import TokenConfig
+from workers.moondream.prompts import Coord, Feed, Size, Token, caption_prompt, object_prompt
+from workers.moondream.tokenizer import small_tokenizer
+from workers.moondream.training import TrainBatch
+from workers.starter import truth
+from workers.starter.world import COLOURS, KINDS, Scene, Thing, scene_from_seed
+
+#: Turns of each sort for one picture; captions are the longest, so there is one.
+QUESTIONS = 4
+#: Scenes whose words the tokenizer is made from, and room for every word of them.
+SCENES_READ = 1500
+VOCABULARY = 800
+#: How often a question comes as people type it: in lower case, without the mark.
+CARELESS = 0.2
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One request and its answer, position by position."""
+
+    prompt: tuple[Feed, ...]
+    answer: tuple[Feed, ...]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Rows of packed turns, aligned with a `TrainBatch`.
+
+    Args:
+        turn: (B, T) number of the turn a position belongs to; −1 in the padding.
+        offset: (B, T) position within its turn.
+    """
+
+    batch: TrainBatch
+    turn: Tensor
+    offset: Tensor
+
+
+def starter_tokenizer() -> Tokenizer:
+    """Byte-level, with one token for every word of the postcard world, capital or small."""
+    draw, texts = random.Random(0), []
+    for seed in range(SCENES_READ):
+        scene = scene_from_seed(seed)
+        for length in truth.LENGTHS:
+            texts.append(truth.caption(scene, length, draw))
+        for asked in truth.questions(scene, draw):
+            texts += [asked.question, asked.question.lower(), asked.answer]
+        texts += [f" {name}" for name in _names(scene, draw)]
+    return small_tokenizer(texts, VOCABULARY)
+
+
+def turns_of(scene: Scene, draw: random.Random, tokens: TokenConfig, tokenizer: Tokenizer) -> list[Turn]:
+    """One caption, some questions, one thing to detect and one to point at."""
+    length = draw.choice(truth.LENGTHS)
+    words = tokenizer.encode(truth.caption(scene, length, draw)).ids
+    turns = [Turn(tuple(caption_prompt(length, tokens)), _ended(words, tokens))]
+    for asked in draw.sample(truth.questions(scene, draw), QUESTIONS):
+        turns.append(_question_turn(asked, draw, tokens, tokenizer))
+    for opening, boxes in ((tokens.detect, True), (tokens.point, False)):
+        name = draw.choice(_names(scene, draw))
+        prompt = tuple(object_prompt(opening, name, tokens, tokenizer))
+        turns.append(Turn(prompt, _places(things_named(scene, name), boxes, tokens)))
+    return turns
+
+
+def things_named(scene: Scene, name: str) -> list[Thing]:
+    """The things a name means, from left to right: 'house', 'houses' or 'red house'."""
+    return [
+        thing for thing in scene.things
+        if name in (thing.kind, truth.PLURALS[thing.kind], f"{thing.colour} {thing.kind}")
+    ]
+
+
+def pack(pixels: Tensor, rows: Sequence[Sequence[Turn]], tokens: TokenConfig) -> Lessons:
+    """Rows of turns as tensors, padded to the longest."""
+    flat = [[_position(feed, number, offset, counted, tokens)
+             for number, turn in enumerate(row)
+             for offset, (feed, counted) in enumerate(_marked(turn))] for row in rows]
+    longest = max(len(row) for row in flat)
+    padding = (tokens.eos, 0.0, (0.0, 0.0), False, -1, 0)
+    columns = list(zip(*[at for row in flat for at in row + [padding] * (longest - len(row))], strict=True))
+    ids, coords, sizes, counted, turn, offset = (
+        torch.tensor(column).unflatten(0, (len(rows), longest)) for column in columns
+    )
+    return Lessons(TrainBatch(pixels, ids, coords, sizes, counted), turn, offset)
+
+
+def _names(scene: Scene, draw: random.Random) -> list[str]:
+    """Names to look for: what is there (by kind, plural, and colour), and two that are not."""
+    kinds = {thing.kind for thing in scene.things}
+    names = [draw.choice([kind for kind in KINDS if kind not in kinds])]
+    for thing in scene.things:
+        names += [thing.kind, thing.kind, f"{thing.colour} {thing.kind}", truth.PLURALS[thing.kind]]
+    if scene.things and draw.random() < 0.5:
+        names.append(f"{draw.choice(tuple(COLOURS))} {scene.things[0].kind}")
+    return names
+
+
+def _question_turn(asked: truth.Question, draw: random.Random, tokens: TokenConfig, tokenizer: Tokenizer) -> Turn:
+    """The answer token stands twice, as in `prompts.query_prompt`."""
+    question = asked.question
+    if draw.random() < CARELESS:
+        question = question.lower().rstrip("?")
+    ids = (*tokens.query, *tokenizer.encode(question).ids, tokens.answer, tokens.answer)
+    return Turn(tuple(Token(id_) for id_ in ids), _ended(tokenizer.encode(asked.answer).ids, tokens))
+
+
+def _ended(ids: Sequence[int], tokens: TokenConfig) -> tuple[Feed, ...]:
+    return tuple(Token(id_) for id_ in (*ids, tokens.eos))
+
+
+def _places(things: Sequence[Thing], boxes: bool, tokens: TokenConfig) -> tuple[Feed, ...]:
+    feeds: list[Feed] = []
+    for thing in things:
+        left, top, right, bottom = thing.box
+        feeds += [Coord((left + right) / 2), Coord((top + bottom) / 2)]
+        if boxes:
+            feeds.append(Size(right - left, bottom - top))
+    return (*feeds, Token(tokens.eos))
+
+
+def _marked(turn: Turn) -> list[tuple[Feed, bool]]:
+    return [*((feed, False) for feed in turn.prompt), *((feed, True) for feed in turn.answer)]
+
+
+def _position(feed: Feed, number: int, offset: int, counted: bool, tokens: TokenConfig) -> tuple:
+    match feed:
+        case Token(id=id_):
+            return id_, 0.0, (0.0, 0.0), counted, number, offset
+        case Coord(value=value):
+            return tokens.coord, value, (0.0, 0.0), counted, number, offset
+        case Size(width=width, height=height):
+            return tokens.size, 0.0, (width, height), counted, number, offset

@@ -1,0 +1,110 @@
+"""The starter vision model: the native Moondream at 1.4 M parameters, and how it is trained.
+
+A postcard is always one crop of 80 px in 8 px patches (`max_crops=1`): 100 image tokens, and patches small enough that
+the linear embedding loses nothing. Every step paints fresh postcards.
+"""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from workers.moondream.config import SMALL_VOCAB_TOKENS, MoondreamConfig, RegionConfig, TextConfig, VisionConfig
+from workers.moondream.network import Network, initialise
+from workers.moondream.training import Losses, TrainBatch, embed_targets, mean_loss, second_coords
+from workers.moondream.vision import cut, scale_pixels
+from workers.starter.lessons import Lessons, pack, starter_tokenizer, turns_of
+from workers.starter.loop import Schedule
+from workers.starter.paint import paint
+from workers.starter.pictures import scenes_of_step
+from workers.starter.world import Scene, Split
+
+BATCH = 16
+#: Words, coordinates and sizes differ in number; a box is learnt from few positions and weighs as much as a sentence.
+WEIGHTS = {"words": 1.0, "coords": 0.25, "sizes": 0.15}
+#: Scenes for the held-out loss, in batches.
+LOOK_BATCHES = 4
+#: Seeds of training pictures start here, so that they are not those of the other stages.
+FIRST_STEP = 1_000_000
+
+
+def starter_config(vocabulary: int) -> MoondreamConfig:
+    return MoondreamConfig(
+        vision=VisionConfig(crop_px=80, patch_px=8, dim=128, ff_dim=384, layers=4, heads=4, proj_dim=256, max_crops=1,
+                            margin=2),
+        text=TextConfig(dim=128, ff_dim=384, layers=4, heads=4, kv_heads=4, vocab=vocabulary, max_context=256),
+        region=RegionConfig(inner_dim=128, coord_features=32, coord_bins=128, size_features=32, size_bins=256),
+        tokens=SMALL_VOCAB_TOKENS,
+    )
+
+
+class MoondreamTrainee:
+    """Cross entropies of words, coordinates and sizes over packed turns."""
+
+    def __init__(self, peak_rate: float = 1.2e-3) -> None:
+        self.tokenizer = starter_tokenizer()
+        self.network = Network(starter_config(self.tokenizer.get_vocab_size()))
+        initialise(self.network, seed=0)
+        self.modules: nn.Module = self.network
+        self.schedule = Schedule(peak_rate, warmup_steps=200, flat_until=0.3)
+        self.ema_decay, self.weight_decay = 0.998, 2e-2
+
+    def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
+        parts = self._losses_of(FIRST_STEP + step, "train")
+        total = sum(weight * getattr(parts, name) for name, weight in WEIGHTS.items())
+        return total, {name: getattr(parts, name).item() for name in WEIGHTS}
+
+    def look(self, averaged: nn.Module, folder: Path, step: int) -> dict[str, float]:
+        parts = [self._losses_of(number, "held-out") for number in range(LOOK_BATCHES)]
+        return {f"held_out_{name}": sum(getattr(part, name).item() for part in parts) / len(parts) for name in WEIGHTS}
+
+    def _losses_of(self, step: int, split: Split) -> Losses:
+        scenes = scenes_of_step(step, BATCH, split)
+        return packed_losses(self.network, self.lessons(scenes, random.Random(step)))
+
+    def lessons(self, scenes: list[Scene], draw: random.Random) -> Lessons:
+        """Pictures as the model's own `cut` would show them, and their turns."""
+        config = self.network.config
+        crops = torch.stack([cut(paint(scene), config.vision).pixels[0] for scene in scenes])
+        rows = [turns_of(scene, draw, config.tokens, self.tokenizer) for scene in scenes]
+        return pack(scale_pixels(crops, torch.float32), rows, config.tokens)
+
+
+def packed_losses(network: Network, lessons: Lessons) -> Losses:
+    """`workers.moondream.training.losses` for rows of several turns: what is fed at t predicts what stands at t + 1."""
+    batch, tokens, region = lessons.batch, network.config.tokens, network.region
+    hidden = _hidden(network, lessons)[:, :-1]
+    aim = replace(batch, ids=batch.ids[:, 1:], coords=batch.coords[:, 1:], sizes=batch.sizes[:, 1:],
+                  counted=batch.counted[:, 1:])
+    is_coord, is_size = aim.counted & (aim.ids == tokens.coord), aim.counted & (aim.ids == tokens.size)
+    is_word = aim.counted & ~is_size & ~second_coords(aim.ids == tokens.coord)
+    return Losses(
+        words=mean_loss(network.text.logits(hidden[is_word]), aim.ids[is_word]),
+        coords=mean_loss(region.coord_logits(hidden[is_coord]), region.coord_bin(aim.coords[is_coord])),
+        sizes=mean_loss(region.size_logits(hidden[is_size]), region.size_bin(aim.sizes[is_size])),
+    )
+
+
+def _hidden(network: Network, lessons: Lessons) -> Tensor:
+    """(B, T, D): every position sees BOS, the picture and its own turn up to itself."""
+    batch: TrainBatch = lessons.batch
+    picture = network.vision.tokens_of_one_crop(batch.pixels)
+    bos = network.text.embed(torch.full_like(batch.ids[:, :1], network.config.tokens.bos))
+    x = torch.cat([bos, picture, embed_targets(network, batch)], dim=1)
+    prefix = 1 + picture.shape[1]
+    at_prefix = torch.arange(prefix).expand(len(x), -1)
+    positions = torch.cat([at_prefix, prefix + lessons.offset], dim=1)
+    return network.text(x, positions, packed_mask(lessons.turn, prefix))[:, prefix:]
+
+
+def packed_mask(turn: Tensor, prefix: int) -> Tensor:
+    """(B, 1, L, L): the prefix sees itself, a turn sees the prefix and its own past."""
+    many, length = turn.shape
+    mine = turn[:, :, None] == turn[:, None, :]
+    past = torch.ones(length, length, dtype=torch.bool).tril()
+    mask = torch.zeros(many, prefix + length, prefix + length, dtype=torch.bool)
+    mask[:, :, :prefix] = True
+    mask[:, prefix:, prefix:] = mine & past
+    return mask[:, None]

@@ -1,0 +1,129 @@
+"""Train the starter models: `python -m workers.starter.train all --run-dir starter-run`.
+
+Four stages: `vae`, `latents` (the training pictures encoded once), `sdxl` and `moondream`. Each keeps its checkpoint,
+log and sample grids in a folder of the run and leaves its model in `<run-dir>/<stage>/model`; started again it goes on
+where it stopped, and a stage that is done is skipped. Ctrl-C writes the checkpoint first.
+"""
+
+import argparse
+import copy
+from pathlib import Path
+from typing import cast
+
+import structlog
+import torch
+from diffusers import AutoencoderKL
+from torch import nn
+
+from workers.moondream.toy import save_snapshot
+from workers.starter.latents import encode_scenes, fold_scale, load_cache, save_cache, scaled
+from workers.starter.loop import Budget, Run
+from workers.starter.moondream import MoondreamTrainee
+from workers.starter.sdxl import SdxlTrainee
+from workers.starter.vae import VaeTrainee
+
+log = structlog.get_logger(__name__)
+
+#: Pictures encoded for the text-to-image model; the first `sdxl.HELD_OUT` are kept for its held-out loss.
+PICTURES = 16_000
+#: Pictures that the latents' mean and spread are measured on.
+MEASURED = 1_024
+#: Seconds of training by stage on two CPU cores; the README says what they bought.
+SECONDS = {"vae": 1_740.0, "sdxl": 4_200.0, "moondream": 4_500.0}
+
+
+def train_vae(run_dir: Path, budget: Budget) -> None:
+    """The autoencoder, in its own scale."""
+    run = Run(VaeTrainee(), run_dir / "vae", budget)
+    run.train()
+    if not run.is_done:
+        return
+    run.look()
+    with run.averaged() as vae:
+        cast(AutoencoderKL, vae).save_pretrained(run_dir / "vae" / "model")
+
+
+def encode_latents(run_dir: Path, pictures: int = PICTURES) -> None:
+    """The folded VAE in `latents/model` and the pictures' latents in `latents/cache.pt`."""
+    vae = AutoencoderKL.from_pretrained(run_dir / "vae" / "model").eval()
+    fold_scale(vae, encode_scenes(vae, range(min(MEASURED, pictures))))
+    cache = scaled(encode_scenes(vae, range(pictures)))
+    folder = run_dir / "latents"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_cache(cache, folder / "cache.pt")
+    vae.save_pretrained(folder / "model")
+    spread = cache.mean.float().std((0, 2, 3)).tolist()
+    log.info("latents.encoded", pictures=pictures, spread=[round(value, 3) for value in spread])
+
+
+def train_sdxl(run_dir: Path, budget: Budget) -> None:
+    """UNet and text encoders; leaves the whole pipeline in half precision."""
+    vae = AutoencoderKL.from_pretrained(run_dir / "latents" / "model").eval()
+    trainee = SdxlTrainee(load_cache(run_dir / "latents" / "cache.pt"), vae)
+    run = Run(trainee, run_dir / "sdxl", budget)
+    run.train()
+    if not run.is_done:
+        return
+    run.look()
+    export_sdxl(run, trainee, run_dir / "sdxl" / "model")
+
+
+def export_sdxl(run: Run, trainee: SdxlTrainee, folder: Path) -> None:
+    """Write the averaged weights as a diffusers folder of fp16 safetensors."""
+    with run.averaged() as modules:
+        halved = copy.deepcopy(trainee.pipeline(cast(nn.ModuleDict, modules))).to(dtype=torch.float16)
+        halved.save_pretrained(folder)
+
+
+def train_moondream(run_dir: Path, budget: Budget) -> None:
+    """The vision model; leaves it in the native loader's own layout, in half precision."""
+    trainee = MoondreamTrainee()
+    run = Run(trainee, run_dir / "moondream", budget)
+    run.train()
+    if not run.is_done:
+        return
+    run.look()
+    export_moondream(run, trainee, run_dir / "moondream" / "model")
+
+
+def export_moondream(run: Run, trainee: MoondreamTrainee, folder: Path) -> None:
+    with run.averaged():
+        save_snapshot(folder, copy.deepcopy(trainee.network).half(), trainee.tokenizer)
+
+
+def main() -> None:
+    given = _parser().parse_args()
+    torch.set_num_threads(given.threads)
+    torch.set_flush_denormal(True)
+    stages = list(SECONDS) if given.stage == "all" else [given.stage]
+    if "sdxl" in stages and "latents" not in stages:
+        stages.insert(stages.index("sdxl"), "latents")
+    for stage in stages:
+        if (given.run_dir / stage / "model").exists():
+            log.info("stage.skipped", stage=stage)
+            continue
+        _train(stage, given)
+
+
+def _train(stage: str, given: argparse.Namespace) -> None:
+    if stage == "latents":
+        encode_latents(given.run_dir, given.pictures)
+        return
+    seconds = None if given.steps else given.seconds or SECONDS[stage]
+    budget = Budget(given.steps, seconds)
+    {"vae": train_vae, "sdxl": train_sdxl, "moondream": train_moondream}[stage](given.run_dir, budget)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=["vae", "latents", "sdxl", "moondream", "all"])
+    parser.add_argument("--run-dir", type=Path, default=Path("starter-run"), help="checkpoints, logs, grids, models")
+    parser.add_argument("--seconds", type=float, help="training time of the stage; the default is in the README")
+    parser.add_argument("--steps", type=int, help="train so many steps instead")
+    parser.add_argument("--pictures", type=int, default=PICTURES, help="pictures encoded for the sdxl stage")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
