@@ -1,0 +1,89 @@
+"""The web app: blueprints, two error handlers, who is calling, CORS. Thin: parse, dispatch, show."""
+
+from typing import Any
+
+from flask import g, request
+from flask_cors import CORS
+from flask_openapi import Info, OpenAPI
+
+from api import documents
+from api.blueprints import docs, generate, images, jobs, models, status
+from api.errors import ErrorBody, register_errors
+from api.services import EXTENSION, Services, build_services, services
+from shared.contracts.jobs import JobView
+from shared.pixels import MIB
+from shared.settings import Settings
+
+BLUEPRINTS = (generate, jobs, images, models, status)
+#: Models that answers refer to by name.
+ANSWERED = (
+    JobView,
+    jobs.JobList,
+    images.StoredImage,
+    models.ModelList,
+    status.SystemStatus,
+    status.Health,
+    ErrorBody,
+)
+ABOUT = (
+    "Send jobs, poll for results. Every job is a record that one poll reads; every error has the shape "
+    '`{"error": {"code", "message", "field"?, "retryable"}}`.'
+)
+#: Headers that scripts in browsers may read.
+EXPOSED = ("ETag", "Location", "Retry-After", "Preference-Applied")
+
+
+class Api(OpenAPI):
+    """flask-openapi, made to describe exactly what we answer."""
+
+    def generate_spec_json(self) -> None:
+        super().generate_spec_json()
+        # The library adds its own 422 to operations that take nothing they could refuse.
+        own_schema = {"$ref": documents.REF + ErrorBody.__name__}
+        for operations in self.spec_json["paths"].values():
+            for operation in operations.values():
+                answer = operation["responses"]["422"]["content"]["application/json"]
+                if answer["schema"] != own_schema:
+                    del operation["responses"]["422"]
+
+
+def create_app(what: Services | Settings) -> Api:
+    """The app over given services, or over new ones made from settings."""
+    ours = what if isinstance(what, Services) else build_services(what)
+    app = Api(
+        "api",
+        info=Info(title="Darkroom", version="1", description=ABOUT),
+        doc_ui=False,
+        static_folder=None,
+        validation_error_model=ErrorBody,
+        **_security(ours),
+    )
+    app.openapi_version = "3.1.0"
+    app.extensions[EXTENSION] = ours
+    app.config["MAX_CONTENT_LENGTH"] = ours.settings.max_body_mib * MIB
+    # A form's fields are few and short; its file goes to disk, under the limit above.
+    app.config["MAX_FORM_PARTS"] = 20
+    app.components_schemas |= documents.schemas_of(*ANSWERED)
+    for module in BLUEPRINTS:
+        app.register_api(module.blueprint)
+    app.register_blueprint(docs.blueprint)
+    register_errors(app)
+    app.before_request(_remember_caller)
+    # flask-cors tells regular expressions from plain origins by itself.
+    CORS(app, origins=list(ours.settings.cors_origins), expose_headers=list(EXPOSED))
+    return app
+
+
+def _remember_caller() -> None:
+    access = services().access
+    g.caller = access.caller_of(request.path, request.headers.get("Authorization"), request.remote_addr)
+
+
+def _security(ours: Services) -> dict[str, Any]:
+    """A described lock only where there is one."""
+    if not ours.access.keys:
+        return {}
+    return {
+        "security_schemes": {"key": {"type": "http", "scheme": "bearer"}},
+        "openapi_extensions": {"security": [{"key": []}]},
+    }

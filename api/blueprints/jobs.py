@@ -1,0 +1,148 @@
+"""`/v1/jobs`: read, poll, list, cancel."""
+
+import json
+from typing import Literal
+
+from flask import Response
+from flask_openapi import APIBlueprint, Tag
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import documents, job_answers
+from api.reading import reads_request
+from api.services import services
+from shared import lifecycle
+from shared.contracts.jobs import JOB_ID_PATTERN, JobRecord, JobView, State
+from shared.errors import InvalidRequest
+
+blueprint = APIBlueprint("jobs", __name__, abp_tags=[Tag(name="jobs", description="What became of what you sent")])
+
+#: Most jobs in one poll, and on one page of the list.
+MAX_IDS = 1000
+MAX_PAGE = 1000
+
+
+class JobPath(BaseModel):
+    """A job's id."""
+
+    job_id: str = Field(pattern=JOB_ID_PATTERN)
+
+
+class WaitQuery(BaseModel):
+    """How long to hold the answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float = Field(
+        0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds to hold the answer until the job ends; with If-None-Match until anything changes. The "
+        "server's own limit (60 by default) caps it",
+    )
+
+
+class ListQuery(BaseModel):
+    """Which jobs to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: str = Field(
+        "",
+        pattern=r"^[^\x00]*$",
+        description=f"Up to {MAX_IDS} ids, comma-separated: these jobs in this order, nothing else",
+    )
+    state: Literal["", "waiting", "queued", "running", "succeeded", "failed", "cancelled"] = Field(
+        "", description="Only jobs in this state"
+    )
+    limit: int = Field(50, ge=1, le=MAX_PAGE, description="Jobs on a page")
+    cursor: str = Field("", pattern="^[0-9]{0,16}$", description="`next_cursor` of the page before")
+
+
+class MissingJob(BaseModel):
+    """A job that was asked for and is not there."""
+
+    id: str
+    state: str = Field(description="unknown: never existed; gone: its time is over", pattern="^(unknown|gone)$")
+
+
+class JobList(BaseModel):
+    """Several jobs."""
+
+    jobs: list[JobView | MissingJob]
+    next_cursor: str | None = Field(None, description="Ask with this cursor for older jobs; null: there are none")
+
+
+@blueprint.get(
+    "/v1/jobs/<job_id>",
+    summary="Read a job",
+    responses={
+        "200": documents.body("JobView", "The record", ETag=documents.ETAG, Retry_After=documents.RETRY_AFTER),
+        "304": documents.not_modified(),
+        **documents.failures(404, 410),
+    },
+)
+@reads_request
+def read(path: JobPath, query: WaitQuery) -> Response:
+    ours = services()
+    record = job_answers.fetch(ours, path.job_id)
+    known = job_answers.known_to_caller(ours, record)
+    is_done = (lambda now: now.version != record.version) if known else job_answers.has_ended
+    return job_answers.answer(ours, job_answers.wait_until(ours, record, is_done, query.wait))
+
+
+@blueprint.get(
+    "/v1/jobs",
+    summary="List jobs, or poll many at once",
+    responses={"200": documents.body("JobList", "The jobs"), **documents.failures()},
+)
+@reads_request
+def index(query: ListQuery) -> Response:
+    ours = services()
+    if query.ids:
+        return job_answers.many(ours, _ids_of(query.ids))
+    records, cursor = ours.store.page(
+        State(query.state) if query.state else None, query.limit, int(query.cursor) if query.cursor else None
+    )
+    shown = [job.model_dump(mode="json") for job in job_answers.views(ours, records)]
+    body = {"jobs": shown, "next_cursor": None if cursor is None else str(cursor)}
+    return Response(json.dumps(body), mimetype="application/json")
+
+
+@blueprint.delete(
+    "/v1/jobs/<job_id>",
+    summary="Cancel a job",
+    description="A queued job ends at once, a running one at its next step; one that has ended stays as it is.",
+    responses={
+        "200": documents.body("JobView", "It has ended", ETag=documents.ETAG),
+        "202": documents.body("JobView", "It runs, and stops at its next step", ETag=documents.ETAG),
+        **documents.failures(404, 410),
+    },
+)
+@reads_request
+def cancel(path: JobPath) -> Response:
+    ours = services()
+    record = ours.store.move(path.job_id, lifecycle.cancel)
+    return job_answers.answer(ours, job_answers.Wait(record), 200 if record.is_final else 202)
+
+
+@blueprint.get(
+    "/v1/jobs/<job_id>/preview",
+    summary="The newest preview of a running job",
+    responses={
+        "200": documents.picture("A small picture", ("image/webp",), Cache_Control=documents.CACHE),
+        **documents.failures(404, 410),
+    },
+)
+@reads_request
+def preview(path: JobPath) -> Response:
+    ours = services()
+    record: JobRecord = job_answers.fetch(ours, path.job_id)
+    return Response(ours.store.preview(record.id), mimetype="image/webp", headers={"Cache-Control": "no-store"})
+
+
+def _ids_of(text: str) -> list[str]:
+    ids = [part.strip() for part in text.split(",")]
+    if len(ids) > MAX_IDS:
+        raise InvalidRequest(f"ids: up to {MAX_IDS} in one poll, got {len(ids)}; ask in several", field="ids")
+    return ids

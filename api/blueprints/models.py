@@ -1,0 +1,85 @@
+"""`GET /v1/models`: what can be asked for, what it takes, and who serves it."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from flask import Response
+from flask_openapi import APIBlueprint, Tag
+from pydantic import BaseModel, Field
+
+from api import documents
+from api.model_choice import choose_model, served_by
+from api.reading import reads_request
+from api.services import services
+from shared.catalogue import Defaults, Limits, ModelCard, Vram, missing_message
+from shared.worker_registry import WorkerReport
+
+blueprint = APIBlueprint("models", __name__, abp_tags=[Tag(name="models", description="What can be asked for")])
+
+
+class ModelView(BaseModel):
+    """One model."""
+
+    id: str
+    kind: str
+    engine: str
+    title: str
+    summary: str
+    licence: str
+    state: Literal["available", "missing"] = Field(
+        description="available: with a living worker, or its weights are on the API's host"
+    )
+    fetch: str | None = Field(description="Where it is missing: how to get it")
+    is_default: bool = Field(description="Whether a request that names no model gets this one now")
+    defaults: Defaults | None
+    limits: Limits | None
+    vram: Vram
+    aliases: tuple[str, ...]
+    served_by: tuple[str, ...] = Field(description="Living workers that serve it")
+    resident_on: tuple[str, ...] = Field(description="Living workers that hold it loaded")
+    too_large_for: tuple[str, ...] = Field(description="Living workers whose budget cannot hold it")
+
+
+class ModelList(BaseModel):
+    """All models."""
+
+    models: list[ModelView]
+
+
+@blueprint.get(
+    "/v1/models",
+    summary="List models",
+    responses={"200": documents.body("ModelList", "All known models"), **documents.failures()},
+)
+@reads_request
+def index() -> Response:
+    catalogue = services().catalogue
+    workers = services().registry.living()
+    here = frozenset(card.id for card in catalogue.cards.values() if catalogue.locate(card) is not None)
+    default = choose_model(catalogue.of_kind("generate"), served_by(workers), here)
+    able = here | served_by(workers)
+    shown = [
+        _view(card, workers, is_able=card.id in able, is_default=card is default) for card in catalogue.cards.values()
+    ]
+    return Response(ModelList(models=shown).model_dump_json(), mimetype="application/json")
+
+
+def _view(card: ModelCard, workers: Sequence[WorkerReport], *, is_able: bool, is_default: bool) -> ModelView:
+    return ModelView(
+        id=card.id,
+        kind=card.kind,
+        engine=card.engine,
+        title=card.title,
+        summary=card.summary,
+        licence=card.licence,
+        state="available" if is_able else "missing",
+        fetch=None if is_able else missing_message(card),
+        is_default=is_default,
+        defaults=card.defaults,
+        limits=card.limits,
+        vram=card.vram,
+        aliases=card.aliases,
+        served_by=tuple(w.name for w in workers if card.id in w.models),
+        resident_on=tuple(w.name for w in workers if any(r.model == card.id for r in w.resident)),
+        too_large_for=tuple(w.name for w in workers if card.id in w.too_large),
+    )

@@ -1,0 +1,61 @@
+"""What the web side owns: one object, built once a process, handed to every view."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from api.access import Access, access_from
+from api.changes import Changes
+from shared.artifact_store import ArtifactStore, open_store
+from shared.broker import make_app
+from shared.catalogue import Catalogue, load_catalogue
+from shared.dispatch import Dispatcher
+from shared.job_store import JobStore
+from shared.pixels import MIB, PictureLimits
+from shared.redis_client import connect
+from shared.settings import Settings
+from shared.worker_registry import WorkerRegistry
+
+#: Where Flask keeps it.
+EXTENSION = "darkroom"
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a view may use."""
+
+    settings: Settings
+    store: JobStore
+    artifacts: ArtifactStore
+    registry: WorkerRegistry
+    catalogue: Catalogue
+    dispatcher: Dispatcher
+    changes: Changes
+    access: Access
+
+    @property
+    def picture_limits(self) -> PictureLimits:
+        """What an uploaded picture may be."""
+        return PictureLimits(self.settings.max_image_mib * MIB, self.settings.max_image_megapixels * 1_000_000)
+
+
+def build_services(settings: Settings) -> Services:
+    """Connect lazily: nothing is asked of Redis here, so the API starts while Redis is away."""
+    client = connect(settings.required_redis_url(), settings.redis_timeout_s)
+    store = JobStore(client, settings)
+    return Services(
+        settings=settings,
+        store=store,
+        artifacts=open_store(settings, client),
+        registry=WorkerRegistry(client),
+        catalogue=load_catalogue(settings),
+        dispatcher=Dispatcher(store, make_app(settings, for_worker=False)),
+        changes=Changes(client, max_waiters=settings.api_threads * 3 // 4),
+        access=access_from(settings),
+    )
+
+
+def services() -> Services:
+    """Those of the app that answers this request."""
+    return cast(Services, current_app.extensions[EXTENSION])
