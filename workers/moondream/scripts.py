@@ -77,8 +77,13 @@ class TextScript:
         self._ended: Ended = "stop"
 
     def choice(self) -> Choice:
-        banned = (self._tokens.eos, self._tokens.size) if self._is_reasoning else (self._tokens.answer,)
-        return Choice(self._sampling, self._stream, banned)
+        return Choice(self._sampling, self._stream, self._banned())
+
+    def _banned(self) -> tuple[int, ...]:
+        """An answer never holds the answer token; a reasoning may open, but not go on, with an end or a size."""
+        if not self._is_reasoning:
+            return (self._tokens.answer,)
+        return (self._tokens.eos, self._tokens.size) if self._thought else ()
 
     def take_token(self, token: int) -> Feed | None:
         return self._think(token) if self._is_reasoning else self._speak(token)

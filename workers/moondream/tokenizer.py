@@ -57,7 +57,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def small_tokenizer(texts: Iterable[str] = (), vocab: int = BYTE_VOCAB) -> Tokenizer:
-    """A byte-level tokenizer that can say any text; with `texts`, merges fill the vocabulary up to `vocab`."""
+    """A byte-level tokenizer that can say any text; with `texts`, merges of what they repeat fill up to `vocab`."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -7,6 +7,7 @@ can run without a download.
 import json
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
@@ -16,12 +17,25 @@ from workers.moondream.tokenizer import FILE_NAME as TOKENIZER_NAME
 from workers.moondream.tokenizer import small_tokenizer
 from workers.moondream.weights import CONFIG_NAME, SIZES_KEY, WEIGHTS_NAME
 
+#: Added to the logits of bytes that are no letters; random logits are within ±4.
+UNLIKELY = -8.0
+
 
 def build_toy(folder: Path, config: MoondreamConfig = TINY, seed: int = 0) -> None:
     """Write weights, tokenizer and sizes into a folder; the same seed gives the same bytes."""
-    network = Network(config)
+    network, tokenizer = Network(config), small_tokenizer()
     initialise(network, seed)
-    save_snapshot(folder, network, small_tokenizer())
+    prefer_letters(network, tokenizer)
+    save_snapshot(folder, network, tokenizer)
+
+
+def prefer_letters(network: Network, tokenizer: Tokenizer) -> None:
+    """Make letters, spaces and structure likelier than stray bytes, so that the nonsense can be read and shown."""
+    structure = {network.config.tokens.eos, network.config.tokens.answer, network.config.tokens.coord}
+    likely = [*structure, *tokenizer.encode("abcdefghijklmnopqrstuvwxyz ").ids]
+    with torch.no_grad():
+        network.text.lm_head.bias[:] = UNLIKELY
+        network.text.lm_head.bias[likely] = 0.0
 
 
 def save_snapshot(folder: Path, network: Network, tokenizer: Tokenizer) -> None:

@@ -33,7 +33,11 @@ class Crops:
 
 
 def choose_tiling(height_px: int, width_px: int, config: VisionConfig) -> tuple[int, int]:
-    """How many crops (rows, columns) cover a picture at its own resolution, at most `max_crops` in all."""
+    """How many crops (rows, columns) cover a picture at its own resolution.
+
+    At most `max_crops` in all, but for strips longer than about 12:1: the rule the weights were trained with gives
+    them one row of a few more.
+    """
     window_px = config.window * config.patch_px
     height = height_px - 2 * config.margin * config.patch_px
     width = width_px - 2 * config.margin * config.patch_px
