@@ -1,0 +1,451 @@
+"""Residency without a GPU: small real engines that take numbers instead of memory, and a card that keeps count."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from shared.catalogue import ModelCard, Source, Vram
+from shared.errors import DoesNotFit, OutOfVram
+from workers.engines.base import Engine
+from workers.residency import Residency
+
+
+def card(name: str, mib: int) -> ModelCard:
+    return ModelCard(
+        id=name,
+        kind="analyze",
+        engine="any",
+        title=name,
+        summary="",
+        licence="MIT",
+        source=Source(path=f"/models/{name}"),
+        vram=Vram(weights_mib=mib, peak_mib=mib),
+    )
+
+
+LARGE, SMALL, OTHER = card("large", 7000), card("small", 2000), card("other", 5000)
+
+
+@dataclass
+class Card:
+    """A card of a size that counts what is on it. `keeps_mib` of each unload never comes back."""
+
+    total_mib: int = 12_000
+    used_mib: int = 0
+    keeps_mib: int = 0
+    silent: bool = False
+
+    def free_mib(self) -> int | None:
+        return None if self.silent else self.total_mib - self.used_mib
+
+    def free_cache(self) -> None:
+        return None
+
+
+@dataclass
+class PlainEngine:
+    card: ModelCard
+    device: Card
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        self._take()
+
+    def held_mib(self) -> int:
+        return self.card.vram.weights_mib
+
+    def close(self) -> None:
+        self.closed = True
+        self.device.used_mib -= self.held_mib() - self.device.keeps_mib
+
+    def _take(self) -> None:
+        if self.device.used_mib + self.held_mib() > self.device.total_mib:
+            raise OutOfVram(f"{self.card.id} does not load")
+        self.device.used_mib += self.held_mib()
+
+
+@dataclass
+class MovingEngine(PlainEngine):
+    on_card: bool = True
+
+    def to_host(self) -> None:
+        self.device.used_mib -= self.held_mib()
+        self.on_card = False
+
+    def to_device(self) -> None:
+        self._take()
+        self.on_card = True
+
+    def close(self) -> None:
+        if self.on_card:
+            super().close()
+        self.closed = True
+
+
+@dataclass
+class Rig:
+    """A residency with all its surroundings at hand."""
+
+    budget_mib: int = 12_000
+    host_cache_mib: int = 0
+    engine: type[PlainEngine] = PlainEngine
+    max_large_residents: int = 16
+    device: Card = field(default_factory=Card)
+    now_s: float = 0.0
+    loads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.residency = Residency(
+            self._load,
+            self.budget_mib,
+            device=self.device,
+            host_cache_mib=self.host_cache_mib,
+            max_large_residents=self.max_large_residents,
+            keep_alive_s=60.0,
+            clock_s=lambda: self.now_s,
+            wait_s=self.wait,
+        )
+
+    def _load(self, model: ModelCard) -> Engine:
+        self.loads.append(model.id)
+        return self.engine(model, self.device)
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def use(self, model: ModelCard, working_mib: int = 0) -> PlainEngine:
+        """One job a second."""
+        self.now_s += 1.0
+        with self.residency.using(model, model.vram.weights_mib + working_mib) as engine:
+            assert isinstance(engine, PlainEngine)
+            return engine
+
+    def names(self) -> set[str]:
+        return {resident.model for resident in self.residency.residents()}
+
+
+def test_a_model_is_loaded_once_and_then_used():
+    rig = Rig()
+
+    first, second = rig.use(LARGE), rig.use(LARGE)
+
+    assert first is second
+    assert rig.loads == ["large"]
+
+
+def test_the_longest_unused_model_leaves_first():
+    rig = Rig()
+    large, small = rig.use(LARGE), rig.use(SMALL)
+    rig.use(LARGE)
+
+    rig.use(card("new", 4000))
+
+    assert small.closed
+    assert not large.closed
+
+
+def test_only_as_many_leave_as_must():
+    rig = Rig()
+    for name in ("a", "b", "c"):
+        rig.use(card(name, 4000))
+
+    rig.use(card("d", 4000))
+
+    assert rig.names() == {"b", "c", "d"}
+
+
+def test_room_for_work_counts_as_much_as_room_for_weights():
+    rig = Rig()
+    small = rig.use(SMALL)
+
+    rig.use(LARGE, working_mib=4000)
+
+    assert small.closed
+
+
+def test_a_resident_model_that_needs_more_room_for_a_larger_job_gets_it():
+    rig = Rig()
+    small = rig.use(SMALL)
+    rig.use(LARGE)
+
+    rig.use(LARGE, working_mib=4500)
+
+    assert small.closed
+    assert rig.loads == ["small", "large"]
+
+
+def test_pinned_models_stay_and_the_error_says_who_holds_the_room():
+    rig = Rig()
+    rig.use(LARGE)
+    rig.residency.pin("large")
+
+    with pytest.raises(OutOfVram, match=r"large 7,000 \(pinned\)"):
+        rig.use(card("new", 6000))
+
+    assert rig.names() == {"large"}
+
+
+def test_an_unpinned_model_may_leave_again():
+    rig = Rig()
+    rig.use(LARGE)
+    rig.residency.pin("large")
+    rig.residency.unpin("large")
+
+    rig.use(card("new", 6000))
+
+    assert rig.names() == {"new"}
+
+
+def test_a_model_in_use_is_never_evicted():
+    rig = Rig()
+
+    with rig.residency.using(LARGE, 7000) as engine, pytest.raises(OutOfVram, match="in use"):
+        rig.use(card("new", 6000))
+
+    assert isinstance(engine, PlainEngine)
+    assert not engine.closed
+
+
+def test_a_model_in_use_is_not_unloaded_by_an_order():
+    rig = Rig()
+
+    with rig.residency.using(LARGE, 7000):
+        gone = rig.residency.unload("large")
+
+    assert gone == []
+    assert rig.names() == {"large"}
+
+
+def test_what_exceeds_the_whole_budget_is_refused_with_numbers_before_anything_leaves():
+    rig = Rig(budget_mib=7500)
+    rig.use(SMALL)
+
+    with pytest.raises(DoesNotFit, match="large needs 9,800 MiB, largest budget 7,500"):
+        rig.residency.engine_for(LARGE, 9800)
+
+    assert rig.names() == {"small"}
+
+
+def test_the_driver_counts_as_much_as_the_ledger():
+    """Another program took 6,000 MiB: our ledger has room, the card has not."""
+    rig = Rig()
+    rig.use(SMALL)
+    rig.device.used_mib += 6000
+
+    rig.use(OTHER)
+
+    assert rig.names() == {"other"}
+
+
+def test_a_card_taken_by_others_is_reported_with_what_the_driver_says():
+    rig = Rig()
+    rig.device.used_mib = 9000
+
+    with pytest.raises(OutOfVram, match="the driver has 3,000 MiB free"):
+        rig.use(OTHER)
+
+
+def test_memory_that_does_not_come_back_is_counted_after_five_seconds():
+    rig = Rig(device=Card(keeps_mib=3000))
+    rig.use(LARGE)
+    before_s = rig.now_s
+
+    rig.residency.unload("large")
+
+    assert rig.residency.leaked_mib == 3000
+    assert 5.0 <= rig.now_s - before_s <= 5.5
+
+
+def test_three_quarters_back_is_enough():
+    rig = Rig(device=Card(keeps_mib=1700))
+    rig.use(LARGE)
+
+    rig.residency.unload("large")
+
+    assert rig.residency.leaked_mib == 0
+
+
+def test_memory_may_come_back_late():
+    rig = Rig(device=Card(keeps_mib=7000))
+    rig.use(LARGE)
+    late = rig.residency._wait
+
+    def wait(seconds: float) -> None:
+        late(seconds)
+        if rig.now_s > 3:
+            rig.device.used_mib = 0
+
+    rig.residency._wait = wait
+    rig.residency.unload("large")
+
+    assert rig.residency.leaked_mib == 0
+
+
+def test_a_silent_driver_proves_no_leak():
+    rig = Rig(device=Card(silent=True, keeps_mib=7000))
+    rig.use(LARGE)
+
+    rig.residency.unload("large")
+
+    assert rig.residency.leaked_mib == 0
+
+
+def test_when_a_load_runs_out_of_memory_the_others_leave_and_it_is_tried_once_more():
+    """The model is larger than its catalogue row says."""
+    rig = Rig(device=Card(total_mib=8000, silent=True))
+    small = rig.use(SMALL)
+
+    with rig.residency.using(LARGE, 7000) as engine:
+        pass
+
+    assert small.closed
+    assert rig.loads == ["small", "large", "large"]
+    assert rig.residency.held_mib == engine.held_mib()
+
+
+def test_a_model_that_does_not_load_alone_is_tried_no_second_time():
+    rig = Rig(device=Card(total_mib=4000, silent=True))
+
+    with pytest.raises(OutOfVram, match="large does not load"):
+        rig.use(LARGE)
+
+    assert rig.loads == ["large"]
+    assert rig.names() == set()
+
+
+def test_an_evicted_model_waits_in_host_memory_and_comes_back_without_a_load():
+    rig = Rig(host_cache_mib=8000, engine=MovingEngine)
+    first = rig.use(LARGE)
+    rig.use(card("new", 6000))
+    waiting = rig.residency.in_host()
+
+    again = rig.use(LARGE)
+
+    assert waiting == ["large"]
+    assert again is first
+    assert rig.loads == ["large", "new"]
+
+
+def test_the_host_tier_keeps_its_limit_and_drops_the_longest_unused():
+    rig = Rig(host_cache_mib=8000, engine=MovingEngine)
+    engines = {name: rig.use(card(name, 7000)) for name in ("a", "b", "c")}
+
+    assert rig.residency.in_host() == ["b"]
+    assert engines["a"].closed
+    assert not engines["b"].closed
+
+
+def test_a_model_larger_than_the_host_tier_is_dropped_and_throws_nobody_out():
+    rig = Rig(host_cache_mib=4000, engine=MovingEngine)
+    rig.use(card("a", 3000))
+    rig.use(card("b", 11_000))
+
+    rig.use(card("c", 10_000))
+
+    assert rig.residency.in_host() == ["a"]
+
+
+def test_an_engine_that_cannot_move_is_closed():
+    rig = Rig(host_cache_mib=8000)
+    large = rig.use(LARGE)
+
+    rig.use(card("new", 6000))
+
+    assert large.closed
+    assert rig.residency.in_host() == []
+
+
+def test_unused_models_leave_after_their_keep_alive_and_pinned_ones_do_not():
+    rig = Rig()
+    rig.use(SMALL)
+    rig.use(OTHER)
+    rig.residency.pin("other")
+    rig.now_s += 61
+
+    gone = rig.residency.expire_idle()
+
+    assert gone == ["small"]
+    assert rig.names() == {"other"}
+
+
+def test_a_model_used_within_its_keep_alive_stays():
+    rig = Rig()
+    rig.use(SMALL)
+    rig.now_s += 59
+
+    assert rig.residency.expire_idle() == []
+
+
+def test_copies_in_host_memory_are_dropped_after_twice_the_keep_alive():
+    rig = Rig(host_cache_mib=8000, engine=MovingEngine)
+    small = rig.use(SMALL)
+    rig.now_s += 61
+    rig.residency.expire_idle()
+    waiting = rig.residency.in_host()
+    rig.now_s += 60
+
+    rig.residency.expire_idle()
+
+    assert waiting == ["small"]
+    assert rig.residency.in_host() == []
+    assert small.closed
+
+
+def test_an_order_to_unload_one_model_takes_its_pin_too():
+    rig = Rig()
+    rig.use(LARGE)
+    rig.residency.pin("large")
+
+    gone = rig.residency.unload("large")
+
+    assert gone == ["large"]
+    assert rig.names() == set()
+
+
+def test_an_order_to_unload_all_leaves_the_pinned():
+    rig = Rig()
+    rig.use(LARGE)
+    rig.use(SMALL)
+    rig.residency.pin("large")
+
+    gone = rig.residency.unload()
+
+    assert gone == ["small"]
+    assert rig.names() == {"large"}
+
+
+def test_unloading_what_is_not_loaded_does_nothing():
+    assert Rig().residency.unload("large") == []
+
+
+def test_a_mode_may_keep_only_one_large_model():
+    rig = Rig(max_large_residents=1)
+    small = rig.use(card("tags", 300))
+    large = rig.use(OTHER)
+
+    rig.use(card("new", 5000))
+
+    assert large.closed
+    assert not small.closed
+
+
+def test_residents_say_what_they_hold_and_how_long_they_were_idle():
+    rig = Rig()
+    rig.use(LARGE)
+    rig.residency.pin("large")
+    rig.now_s += 10
+
+    resident = rig.residency.residents()[0]
+
+    assert (resident.model, resident.held_mib, resident.pinned, resident.idle_s) == ("large", 7000, True, 10.0)
+
+
+def test_closing_drops_everything_pinned_or_waiting():
+    rig = Rig(host_cache_mib=8000, engine=MovingEngine)
+    engines = [rig.use(LARGE), rig.use(card("new", 6000))]
+    rig.residency.pin("new")
+
+    rig.residency.close()
+
+    assert all(engine.closed for engine in engines)
+    assert rig.device.used_mib == 0

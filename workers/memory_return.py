@@ -1,0 +1,64 @@
+"""Makes sure with the driver that the memory of an unloaded model came back.
+
+A framework may keep blocks, a library may keep references, a driver takes its time. So after each unload we look until
+most of it is back; what is not is a leak, and only a new process cures that.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+#: Every 250 ms for up to 5 s until three quarters are back: the rule that Ollama's scheduler settled on.
+LOOK_EVERY_S = 0.25
+LOOK_FOR_S = 5.0
+BACK_SHARE = 0.75
+#: Smaller unloads are lost in the driver's noise and are not checked.
+CHECKED_FROM_MIB = 128
+
+
+class Device(Protocol):
+    """What is asked of a card."""
+
+    def free_mib(self) -> int | None:
+        """What the driver could still give, blocks cached by our own allocator included; None: it does not say."""
+        ...
+
+    def free_cache(self) -> None:
+        """Hand unused blocks back to the driver."""
+        ...
+
+
+class SilentDevice:
+    """A device that says nothing: a CPU, or a card whose driver does not answer. The ledger alone counts."""
+
+    def free_mib(self) -> int | None:
+        return None
+
+    def free_cache(self) -> None:
+        return None
+
+
+def missing_after(
+    unload: Callable[[], bool],
+    released_mib: int,
+    device: Device,
+    *,
+    clock_s: Callable[[], float] = time.monotonic,
+    wait_s: Callable[[float], object] = time.sleep,
+) -> tuple[bool, int]:
+    """Unload, then wait for the memory.
+
+    Returns:
+        What `unload` returned, and the MiB that did not come back (0 where it did, or where the driver is silent).
+    """
+    before = device.free_mib()
+    is_unloaded = unload()
+    device.free_cache()
+    if not is_unloaded or before is None or released_mib < CHECKED_FROM_MIB:
+        return is_unloaded, 0
+    deadline_s = clock_s() + LOOK_FOR_S
+    while (free := device.free_mib()) is not None and free - before < BACK_SHARE * released_mib:
+        if clock_s() >= deadline_s:
+            return True, released_mib - max(0, free - before)
+        wait_s(LOOK_EVERY_S)
+    return True, 0
