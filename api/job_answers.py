@@ -99,7 +99,9 @@ def answer(services: Services, waited: Wait, status: int = 200, **headers: str) 
         response.headers[name.replace("_", "-")] = value
     if waited.was_refused:
         response.headers["Retry-After"] = str(SEATS_TAKEN_RETRY_S)
-    return response.make_conditional(request) if status == 200 else response
+    if status == 200:
+        response.make_conditional(request)
+    return response
 
 
 def known_to_caller(services: Services, record: JobRecord) -> bool:

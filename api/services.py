@@ -7,7 +7,7 @@ from flask import current_app
 
 from api.access import Access, access_from
 from api.changes import Changes
-from shared.artifact_store import ArtifactStore, open_store
+from shared.artifact_store import FolderStore, RedisStore, open_store
 from shared.broker import make_app
 from shared.catalogue import Catalogue, load_catalogue
 from shared.dispatch import Dispatcher
@@ -27,7 +27,7 @@ class Services:
 
     settings: Settings
     store: JobStore
-    artifacts: ArtifactStore
+    artifacts: FolderStore | RedisStore
     registry: WorkerRegistry
     catalogue: Catalogue
     dispatcher: Dispatcher

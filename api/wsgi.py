@@ -1,10 +1,32 @@
 """What a WSGI server loads: `api.wsgi:app`. The one place of the web side that reads the environment at import, because
 a server can only import."""
 
+from flask import Flask
+
 from api.app import create_app
-from shared.log import configure
+from api.services import Services, build_services
+from shared.errors import RedisUnavailable
+from shared.log import configure, logger
 from shared.settings import from_environment
 
-_settings = from_environment()
-configure(json_lines=_settings.log_json)
-app = create_app(_settings)
+
+def _app() -> Flask:
+    settings = from_environment()
+    configure(json_lines=settings.log_json)
+    services = build_services(settings)
+    _check_artifacts(services)
+    return create_app(services)
+
+
+def _check_artifacts(services: Services) -> None:
+    """Whoever comes first marks the picture folder; a process that sees another one must not start.
+
+    While Redis is away there is nothing to compare with; the workers compare before they take their first job.
+    """
+    try:
+        services.artifacts.check_identity()
+    except RedisUnavailable as exc:
+        logger().warning("artifacts.unchecked", reason=exc.message)
+
+
+app = _app()

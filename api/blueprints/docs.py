@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import flask_openapi_swagger
+import flask_openapi_swagger  # type: ignore[import-untyped]
 from flask import Blueprint, Response, current_app, json
 
 blueprint = Blueprint(

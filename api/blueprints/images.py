@@ -94,7 +94,8 @@ def download(path: ImagePath, query: SizeQuery) -> Response:
     response.set_etag(f"{path.image_id}-{query.width}" if query.width else path.image_id)
     response.headers["Cache-Control"] = FOR_EVER
     response.headers["X-Content-Type-Options"] = "nosniff"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _bytes_of(artifacts: ArtifactStore, image_id: str, width_px: int) -> tuple[bytes, str]:

@@ -1,0 +1,138 @@
+"""What `make demo` shows: the whole stack on this machine, a prompt that becomes a picture, and the picture remixed.
+
+It starts everything in a fresh data folder on a free port, works only through HTTP as any client would, and leaves two
+PNGs behind.
+"""
+
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from api.client import Darkroom, Job
+from api.stack import Stack
+from shared.contracts.jobs import State
+from shared.errors import NotReady
+from shared.settings import Settings, from_environment
+
+#: Longest until a worker reports: its imports take seconds, more on a slow disk.
+READY_LIMIT_S = 120.0
+JOB_LIMIT_S = 300.0
+PROMPT = "a red house with a tree in the snow at dusk, oil painting"
+REMIX = "the same house at night with a moon and stars"
+STRENGTH = 0.6
+SEED = 7
+
+
+def run_demo(out: Path, console: Console) -> int:
+    """Run it; returns the exit status."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-demo-") as data:
+        stack = Stack(_settings(Path(data)), say=lambda line: console.print(f"[dim]{line}[/dim]", highlight=False))
+        stack.stop_on_signals()
+        try:
+            stack.start()
+            with Darkroom(stack.url) as darkroom:
+                return _show(darkroom, stack, out, console)
+        finally:
+            stack.stop()
+
+
+def _settings(data: Path) -> Settings:
+    """A private rack in a throw-away folder; what the user set about models and GPUs still counts."""
+    given = from_environment()
+    return given.model_copy(
+        update={
+            "redis_url": None,
+            "data_dir": data,
+            "models_dir": given.models_path,
+            "artifacts_dir": None,
+            "host": "127.0.0.1",
+            "port": _free_port(),
+            "drain_s": 2.0,
+        }
+    )
+
+
+def _show(darkroom: Darkroom, stack: Stack, out: Path, console: Console) -> int:
+    _wait_for_worker(darkroom, stack, console)
+    model = next(m for m in darkroom.models() if m["is_default"])
+    console.print(f"\nmodel   [bold]{model['id']}[/bold]: {model['summary']}\n", highlight=False)
+    first = _follow(darkroom, darkroom.generate(PROMPT, seed=SEED), "txt2img", console)
+    source = first.image_ids()[0] if first.state == State.SUCCEEDED else None
+    jobs = [first]
+    if source:
+        remix = darkroom.generate(REMIX, image=source, strength=STRENGTH, seed=SEED)
+        jobs.append(_follow(darkroom, remix, "img2img", console))
+    for name, job in zip(("txt2img", "img2img"), jobs, strict=False):
+        console.print(_record(name, job))
+    files = [_save(darkroom, job, out / f"{name}.png") for name, job in zip(("txt2img", "img2img"), jobs, strict=False)]
+    for file in filter(None, files):
+        console.print(f"wrote   [bold]{file}[/bold]", highlight=False)
+    return 0 if len(jobs) == 2 and all(job.state == State.SUCCEEDED for job in jobs) else 1
+
+
+def _wait_for_worker(darkroom: Darkroom, stack: Stack, console: Console) -> None:
+    ends_at = time.monotonic() + READY_LIMIT_S
+    with console.status("waiting for a worker"):
+        while not darkroom.is_ready():
+            if stack.stopping.is_set() or time.monotonic() > ends_at or not all(p.is_running for p in stack.parts):
+                raise NotReady("no worker came up; what it said stands above")
+            stack.stopping.wait(0.1)
+    workers = ", ".join(f"{w['name']} on {w['gpu']['name']}" for w in darkroom.status()["workers"])
+    console.print(f"[dim]worker  {workers}[/dim]", highlight=False)
+
+
+def _follow(darkroom: Darkroom, job: Job, name: str, console: Console) -> Job:
+    """Show a job's progress until it has ended."""
+    columns = (
+        TextColumn("{task.description:8}"),
+        BarColumn(),
+        TextColumn("{task.fields[steps]:>12}"),
+        TextColumn("{task.fields[state]:10}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        row = bar.add_task(name, total=100, steps="", state=job.state.value)
+
+        def show(now: Job) -> None:
+            progress = now.progress
+            steps = f"{progress.step}/{progress.steps} steps" if progress and progress.steps else ""
+            phase = progress.phase if progress and now.state == State.RUNNING else now.state.value
+            bar.update(row, completed=progress.percent if progress else 0, steps=steps, state=phase)
+
+        return darkroom.wait(job.id, show, limit_s=JOB_LIMIT_S)
+
+
+def _record(name: str, job: Job) -> Table:
+    """A job's record, readable."""
+    table = Table(title=f"{name}: job {job.id}", title_justify="left", show_header=False)
+    rows: dict[str, Any] = {"state": job.state.value, "model": job.model, **job.params}
+    rows["worker"] = f"{job.worker} ({job.gpu})"
+    rows |= {f"{phase.removesuffix('_ms')} ms": took for phase, took in job.timings.model_dump().items()}
+    if job.degradations:
+        rows["gave up to fit"] = ", ".join(job.degradations)
+    if job.error is not None:
+        rows["error"] = f"{job.error.code}: {job.error.message}"
+    for field, value in rows.items():
+        if value not in (None, ""):
+            table.add_row(field, str(value))
+    return table
+
+
+def _save(darkroom: Darkroom, job: Job, file: Path) -> Path | None:
+    if not job.image_ids():
+        return None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(darkroom.image(job.image_ids()[0]))
+    return file
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

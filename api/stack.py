@@ -1,0 +1,188 @@
+"""Starts, watches and stops everything on one host: a private Valkey, the web server, the workers.
+
+Order of starting: Valkey, API, worker. Order of stopping, after the first Ctrl-C or SIGTERM: the worker first, so that its
+running job ends or goes back to the queue while Redis still answers; then the API, then Valkey. A second signal stops
+hard. A part that dies is started again, with a pause that doubles; one that dies `MAX_DEATHS` times in a row ends the
+whole stack, because then something is wrong that a restart does not cure.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+
+import httpx
+
+from shared.broker import STOP_MARGIN_S
+from shared.embedded_redis import EmbeddedRedis
+from shared.errors import InvalidRequest
+from shared.settings import Settings
+
+#: Deaths in a row after which the stack gives up, and how long a part must live to start counting afresh.
+MAX_DEATHS = 5
+HEALTHY_AFTER_S = 60.0
+FIRST_PAUSE_S = 0.5
+#: How long the web server may take to stop: its graceful limit and a margin.
+API_STOP_S = 8.0
+#: How often parts are looked at.
+WATCH_EVERY_S = 0.2
+API_START_LIMIT_S = 30.0
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Part:
+    """One child process that is kept alive."""
+
+    name: str
+    command: tuple[str, ...]
+    stop_limit_s: float
+    process: "subprocess.Popen[bytes] | None" = None
+    started_at_s: float = 0.0
+    start_after_s: float = 0.0
+    deaths: int = 0
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        # Its own session: Ctrl-C reaches only us, and we stop the parts in their order.
+        self.process = subprocess.Popen(self.command, env=dict(environment), start_new_session=True)
+        self.started_at_s = time.monotonic()
+
+    def ask_to_stop(self) -> None:
+        if self.is_running and self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def stop(self, hurry: threading.Event) -> int | None:
+        """Stop it; after its limit, or in a hurry, hard. Returns its exit status."""
+        self.ask_to_stop()
+        ends_at = time.monotonic() + self.stop_limit_s
+        while self.is_running and time.monotonic() < ends_at and not hurry.is_set():
+            hurry.wait(0.05)
+        if self.process is None:
+            return None
+        if self.is_running:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        return self.process.wait()
+
+
+@dataclass
+class Stack:
+    """Everything on one host. `start` and `stop` come in pairs; `watch` runs between them."""
+
+    settings: Settings
+    with_worker: bool = True
+    say: Say = print
+    stopping: threading.Event = field(default_factory=threading.Event)
+    hurry: threading.Event = field(default_factory=threading.Event)
+    redis: EmbeddedRedis | None = None
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::") else self.settings.host
+        return f"http://{host}:{self.settings.port}"
+
+    def start(self) -> None:
+        """Start all parts and wait until the API answers.
+
+        Raises:
+            InvalidRequest: the API did not come up; what it said stands above.
+        """
+        redis_url = self.settings.redis_url or self._start_redis()
+        self._environment = environment_of(self.settings) | {"DARKROOM_REDIS_URL": redis_url}
+        python = sys.executable
+        api = Part("api", (python, "-m", "gunicorn", "-c", "python:api.gunicorn_settings", "api.wsgi:app"), API_STOP_S)
+        self.parts = [api]
+        if self.with_worker:
+            limit_s = self.settings.drain_s + 2 * STOP_MARGIN_S
+            self.parts.append(Part("worker", (python, "-m", "workers.launcher"), limit_s))
+        for part in self.parts:
+            part.start(self._environment)
+        self._wait_for_api(api)
+        self.say(f"api     {self.url}   (docs: {self.url}/docs)")
+
+    def watch(self) -> int:
+        """Keep the parts alive until asked to stop; returns the exit status."""
+        while not self.stopping.wait(WATCH_EVERY_S):
+            if self.redis is not None and not self.redis.is_running:
+                self.say("redis   the private Valkey ended; see valkey.log in the data folder. Stopping.")
+                return 1
+            for part in self.parts:
+                if not part.is_running and not self._revive(part):
+                    self.say(f"{part.name:7} ended {MAX_DEATHS} times in a row; see above why. Stopping.")
+                    return 1
+        return 0
+
+    def stop(self) -> None:
+        """Stop everything in order; harmless when nothing runs."""
+        for part in reversed(self.parts):
+            if part.is_running:
+                self.say(f"{part.name:7} stopping (up to {part.stop_limit_s:.0f} s)")
+            part.stop(self.hurry)
+        if self.redis is not None:
+            self.redis.stop()
+        self.parts, self.redis = [], None
+
+    def stop_on_signals(self) -> None:
+        """Ctrl-C and SIGTERM drain; a second one stops hard."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.stopping.is_set():
+                self.hurry.set()
+            self.stopping.set()
+
+        signal.signal(signal.SIGINT, ask)
+        signal.signal(signal.SIGTERM, ask)
+
+    def _start_redis(self) -> str:
+        self.redis = EmbeddedRedis(self.settings.data_dir / "redis")
+        url = self.redis.start()
+        self.say(f"redis   {url}   (private, data in {self.settings.data_dir / 'redis'})")
+        return url
+
+    def _wait_for_api(self, api: Part) -> None:
+        ends_at = time.monotonic() + API_START_LIMIT_S
+        while time.monotonic() < ends_at and api.is_running and not self.stopping.is_set():
+            try:
+                if httpx.get(f"{self.url}/healthz", timeout=1).status_code == 200:
+                    return
+            except httpx.TransportError:
+                self.stopping.wait(0.05)
+        if not self.stopping.is_set():
+            raise InvalidRequest(f"the API did not come up on {self.url}; is the port taken? What it said stands above")
+
+    def _revive(self, part: Part) -> bool:
+        """Start a dead part again when its pause is over; False when it died too often."""
+        now_s = time.monotonic()
+        if not part.start_after_s:
+            part.deaths = 1 if now_s - part.started_at_s > HEALTHY_AFTER_S else part.deaths + 1
+            pause_s = FIRST_PAUSE_S * 2 ** (part.deaths - 1)
+            part.start_after_s = now_s + pause_s
+            status = part.process.returncode if part.process else None
+            self.say(f"{part.name:7} ended with status {status}; starting it again in {pause_s:.1f} s")
+            return part.deaths < MAX_DEATHS
+        if now_s >= part.start_after_s:
+            part.start_after_s = 0.0
+            part.start(self._environment)
+        return True
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """This process's environment with exactly these settings in it, so that every part reads the same ones."""
+    ours = {f"DARKROOM_{name.upper()}" for name in Settings.model_fields}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    given = settings.model_dump(mode="json", exclude_unset=True)
+    return kept | {f"DARKROOM_{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
+
+
+def _as_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
