@@ -46,6 +46,7 @@ def make_app(settings: Settings, *, for_worker: bool) -> Celery:
         worker_proc_alive_timeout=60.0,
         worker_soft_shutdown_timeout=settings.drain_s,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_enable_remote_control=True,
         # The record is the result.

@@ -52,7 +52,7 @@ class EmbeddedRedis:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._take_folder()
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port()
         log = (self._folder / "valkey.log").open("ab")
         # Its own session: Ctrl-C in a terminal must reach us first, so that workers can drain while Redis still answers.
         self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True)
@@ -131,7 +131,7 @@ def find_binary() -> str:
         return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

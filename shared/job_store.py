@@ -144,6 +144,14 @@ class JobStore:
         with redis_errors():
             return bool(self.redis.exists(keys.gone(any_id)))
 
+    def which_existed(self, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that existed once, in one round trip."""
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for any_id in ids:
+                pipe.exists(keys.gone(any_id))
+            return {any_id for any_id, found in zip(ids, pipe.execute(), strict=True) if found}
+
     def version(self, job_id: str) -> int | None:
         """The record's version (its ETag), cheaply; None where there is none."""
         with redis_errors():
@@ -204,18 +212,19 @@ class JobStore:
         pairs = zip(queues, answers[0::2], answers[1::2], strict=True)
         return {name: (depth, int(oldest[0][1]) // 1000) for name, depth, oldest in pairs if oldest}
 
-    def position(self, record: JobRecord) -> int | None:
-        """How many jobs of the model will be taken before this one; None when it is not queued."""
-        if record.state != State.QUEUED:
-            return None
-        name, priority = split(record.queue)
+    def positions(self, records: Sequence[JobRecord]) -> list[int | None]:
+        """How many jobs of its model will be taken before each; None where it is not queued. One round trip."""
+        queues = sorted({ahead for record in records for ahead in _queues_ahead(record.queue)})
         with redis_errors():
             pipe = self.redis.pipeline(transaction=False)
-            pipe.zrank(keys.queue(record.queue), record.id)
-            for higher in PRIORITIES[: PRIORITIES.index(priority)]:
-                pipe.zcard(keys.queue(f"{name}.{higher.value}"))
-            rank, *ahead = pipe.execute()
-        return rank + sum(ahead) if rank is not None else None
+            for name in queues:
+                pipe.zcard(keys.queue(name))
+            for record in records:
+                pipe.zrank(keys.queue(record.queue), record.id)
+            answers = pipe.execute()
+        depth = dict(zip(queues, answers, strict=False))
+        ranks = zip(records, answers[len(queues) :], strict=True)
+        return [None if k is None else k + sum(depth[q] for q in _queues_ahead(r.queue)) for r, k in ranks]
 
     # -- moving ------------------------------------------------------------------------------------------------------
 
@@ -301,6 +310,33 @@ class JobStore:
             now_ms = self.now_ms()
             return [_text(i) for i in self.redis.zrangebyscore(keys.LEASES, "-inf", now_ms, start=0, num=limit)]
 
+    def due(self, limit: int = 100) -> list[str]:
+        """Ids of queued jobs that had to wait and may start now; each is told once."""
+        with redis_errors():
+            found = self.redis.zrangebyscore(keys.DELAYED, "-inf", self.now_ms(), start=0, num=limit)
+            return [_text(job_id) for job_id in found if self.redis.zrem(keys.DELAYED, job_id)]
+
+    def past_deadline(self, limit: int = 100) -> list[str]:
+        """Ids of live jobs whose own deadline has passed."""
+        with redis_errors():
+            found = self.redis.zrangebyscore(keys.DEADLINES, "-inf", self.now_ms(), start=0, num=limit)
+        return [_text(job_id) for job_id in found]
+
+    def forget(self, job_id: str) -> None:
+        """Drop an id whose record has expired from the indexes that list it."""
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for index in (keys.ALL_JOBS, keys.DEADLINES, keys.DELAYED, keys.LEASES):
+                pipe.zrem(index, job_id)
+            for state in State:
+                pipe.zrem(keys.jobs_in(state.value), job_id)
+            pipe.execute()
+
+    def queued_in(self, queue: str, limit: int) -> list[str]:
+        """Ids of the jobs queued in one queue, oldest first."""
+        with redis_errors():
+            return [_text(job_id) for job_id in self.redis.zrange(keys.queue(queue), 0, limit - 1)]
+
     def peers(self, batch_key: str, limit: int) -> list[str]:
         """Ids of queued jobs that may share a GPU batch, oldest first."""
         with redis_errors():
@@ -346,7 +382,13 @@ def decode(fields: dict[bytes, bytes]) -> JobRecord:
 def places(store: JobStore, records: Iterable[JobRecord]) -> dict[str, QueuePlace]:
     """Where each queued record stands."""
     queued = [record for record in records if record.state == State.QUEUED]
-    return {record.id: QueuePlace(position=store.position(record)) for record in queued}
+    positions = store.positions(queued) if queued else []
+    return {r.id: QueuePlace(position=position) for r, position in zip(queued, positions, strict=True)}
+
+
+def _queues_ahead(queue: str) -> list[str]:
+    name, priority = split(queue)
+    return [f"{name}.{higher.value}" for higher in PRIORITIES[: PRIORITIES.index(priority)]]
 
 
 def _text(value: Any) -> str:

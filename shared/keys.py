@@ -9,6 +9,7 @@
     darkroom:queue:{queue}       zset    LIVE_TTL_S            queued jobs in their order (position, oldest wait)
     darkroom:queues              zset    LIVE_TTL_S            queue names by the time one was last used
     darkroom:delayed             zset    LIVE_TTL_S            queued jobs that must not start before a time
+    darkroom:deadlines           zset    LIVE_TTL_S            live jobs that have a deadline, by it
     darkroom:peers:{batch key}   zset    LIVE_TTL_S            queued jobs that may share one GPU batch
     darkroom:slot:{worker}       hash    LIVE_TTL_S            job → token: what a worker holds
     darkroom:caller:{caller}     zset    LIVE_TTL_S            live jobs of one caller
@@ -22,6 +23,8 @@
     darkroom:store               string  STORE_TTL_S           identity of the artifact folder
     darkroom:worker:{name}       string  3 × its report's pace what a worker last said of itself; silence is death
     darkroom:workers             zset    LIVE_TTL_S            worker names by last report
+    darkroom:resident:{worker}   string  LIVE_TTL_S            the child: which models it holds (JSON)
+    darkroom:paused:{worker}     string  LIVE_TTL_S            `darkroom drain`: this worker takes no jobs
     darkroom:lock:{what}         string  seconds               one holder at a time (a GPU, recovery)
     darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
     darkroom:need:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch and precision
@@ -46,6 +49,7 @@ ALL_JOBS = PREFIX + "jobs"
 LEASES = PREFIX + "leases"
 QUEUES = PREFIX + "queues"
 DELAYED = PREFIX + "delayed"
+DEADLINES = PREFIX + "deadlines"
 PENDING = PREFIX + "pending"
 STORE = PREFIX + "store"
 WORKERS = PREFIX + "workers"
@@ -103,6 +107,14 @@ def artifact(artifact_id: str) -> str:
 
 def worker(name: str) -> str:
     return f"{PREFIX}worker:{name}"
+
+
+def resident(worker_name: str) -> str:
+    return f"{PREFIX}resident:{worker_name}"
+
+
+def paused(worker_name: str) -> str:
+    return f"{PREFIX}paused:{worker_name}"
 
 
 def lock(what: str) -> str:

@@ -20,16 +20,20 @@ INNOCENT = frozenset({"drained", "retried"})
 
 
 def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str, delivery_tag: str = "") -> JobRecord:
-    """A worker takes a queued job.
+    """A worker takes a queued job; one whose deadline has passed fails instead, so look at the state.
 
     Raises:
         IllegalMove: it has ended, or waits for an earlier step: the message is a duplicate.
-        Busy: another worker holds a living lease on it.
+        Busy: another worker holds it, or it must not start yet.
     """
     if record.state == State.RUNNING:
         raise Busy(f"job {record.id} runs on {record.worker}")
     if record.state != State.QUEUED:
         raise IllegalMove(f"job {record.id} is {record.state.value}, so it cannot be claimed")
+    if now_ms < record.not_before_ms:
+        raise Busy(f"job {record.id} must not start for another {record.not_before_ms - now_ms} ms")
+    if is_overdue(record, now_ms):
+        return overdue(record, now_ms)
     waited_ms = max(0, now_ms - record.queued_at_ms)
     return record.model_copy(
         update={
@@ -96,7 +100,9 @@ def give_back(record: JobRecord, now_ms: int, *, token: str, reason: str, not_be
 
 
 def lose(record: JobRecord, now_ms: int, *, reason: str) -> JobRecord:
-    """Recovery takes a running job from a worker that fell silent; after `max_attempts` such losses the job fails.
+    """A running job is taken from its worker: it fell silent, hung or drains (see `INNOCENT`).
+
+    After `max_attempts` losses that speak against the job it fails as `worker_lost`.
 
     Raises:
         IllegalMove: it is not running.

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     # The worker
     gpus: str = Field("all", description="GPUs to serve: all, none (one CPU worker), or UUIDs/indexes, comma-separated")
     cpu_workers: int = Field(1, ge=1, le=64, description="Workers to start where there is no GPU")
+    cpu_budgets_mib: Annotated[tuple[int, ...], NoDecode] = Field(
+        (), description="Budgets of the CPU workers, comma-separated, one each; none: the host's RAM shared out"
+    )
     vram_mode: Literal["low", "balanced", "high"] = Field("balanced", description="Row of the VRAM table to use")
     vram_budget_mib: int | None = Field(None, ge=256, description="VRAM a worker may use; none: what its card has")
     reserve_mib: int | None = Field(None, ge=0, description="VRAM left to the system; none: the mode's row says")
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
     prefix_cache_mib: int = Field(2048, ge=0, description="Memory for encoded pictures, so that one is seen once")
     log_json: bool = Field(False, description="Whether logs are JSON lines instead of readable ones")
 
-    @field_validator("cors_origins", "api_keys", mode="before")
+    @field_validator("cors_origins", "api_keys", "cpu_budgets_mib", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if not isinstance(value, str):

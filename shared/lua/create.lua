@@ -6,6 +6,7 @@
 --   darkroom:peers:{batch_key}   ids of queued first-attempt jobs that may share a GPU batch, by `order`
 --   darkroom:leases              ids of running jobs by the end of their lease (ms, Redis' clock)
 --   darkroom:delayed             ids of queued jobs by the time before which they must not start
+--   darkroom:deadlines           ids of live jobs with a deadline, by it
 --   darkroom:slot:{worker}       id → token of what a worker holds
 --   darkroom:caller:{caller}     ids of a caller's live jobs
 --   darkroom:batch:{id}:{state}  ids of a batch's jobs by member number
@@ -39,6 +40,7 @@ redis.call('EXPIRE', P .. 'sequence', ttl)
 local order = string.format('%.0f', now * 1000 + tie)
 fields.created_at_ms, fields.order = now, order
 if fields.state == 'queued' then fields.queued_at_ms = now end
+fields.deadline_at_ms = nil
 if tonumber(ARGV[9]) > 0 then fields.deadline_at_ms = now + tonumber(ARGV[9]) end
 
 local flat = {}
@@ -62,6 +64,7 @@ if fields.state == 'queued' then
   redis.call('EXPIRE', P .. 'queues', ttl)
   if fields.batch_key and fields.batch_key ~= '' then index(P .. 'peers:' .. fields.batch_key, order) end
 end
+if fields.deadline_at_ms then index(P .. 'deadlines', string.format('%.0f', fields.deadline_at_ms)) end
 if fields.batch and fields.batch ~= '' then index(P .. 'batch:' .. fields.batch .. ':' .. fields.state, fields.member) end
 
 redis.call('SET', P .. 'gone:' .. id, '1', 'EX', ARGV[8])

@@ -84,6 +84,7 @@ if final and old.state ~= new.state then
   redis.call('ZREMRANGEBYSCORE', P .. 'done', '-inf', now - tonumber(ARGV[9]) * 1000)
   redis.call('EXPIRE', P .. 'done', ARGV[9])
   redis.call('DEL', P .. 'preview:' .. id)
+  redis.call('ZREM', P .. 'deadlines', id)
 end
 redis.call('EXPIRE', KEYS[1], final and ARGV[8] or ARGV[7])
 redis.call('PUBLISH', P .. 'changes', id)

@@ -1,0 +1,60 @@
+# Every target sets up what it needs by itself; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH := $(shell sed -n 's/^torch==/torch==/p' deploy/constraints.txt)
+# Idle OpenMP threads that spin would steal the cores from each other.
+export OMP_WAIT_POLICY := PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint types unit chaos bench bench-gpu train-starter eval-starter clean
+
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## create the environment from pinned versions
+
+# Torch first: another package asking for it would pull another build.
+$(STAMP): pyproject.toml deploy/constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing pinned packages into $(VENV) (about two minutes) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c deploy/constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## make a picture, remix it and look at it: the whole stack, no GPU needed
+	@$(BIN)/darkroom demo
+
+up: $(STAMP) ## keep the stack running on http://127.0.0.1:2020 until Ctrl-C
+	@$(BIN)/darkroom up
+
+test: lint types unit ## lint, types and all tests
+
+lint: $(STAMP)
+	@$(BIN)/ruff check api workers shared tests
+	@$(BIN)/ruff format --check --quiet api workers shared tests
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+unit: $(STAMP)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests
+
+chaos: $(STAMP) ## kill things at random under load and check the ledger (KILLS=100 SEED=1)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
+
+bench: $(STAMP) ## measure against bare loops; writes tests/bench/results/
+	@$(BIN)/python -m tests.bench
+
+bench-gpu: $(STAMP) ## the same on a CUDA card, with real sizes
+	@$(BIN)/python -m tests.bench --gpu
+
+train-starter: $(STAMP) ## train the starter models (resumable; hours on a CPU, minutes on a GPU)
+	@$(BIN)/python -m workers.starter.train
+
+eval-starter: $(STAMP) ## measure the starter models on held-out prompts and pictures
+	@$(BIN)/python -m workers.starter.evaluate
+
+clean: ## remove the environment and caches
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -1,0 +1,51 @@
+"""How a worker's pieces are put together: the plan for its card, the loader, the device."""
+
+from collections.abc import Callable
+
+from shared.catalogue import Catalogue, ModelCard
+from shared.settings import Settings
+from shared.worker_registry import GpuFacts
+from workers import gpu
+from workers.cuda_device import CudaDevice
+from workers.engines.base import Engine
+from workers.engines.table import engine_kind
+from workers.placing import CPU, budget_of
+from workers.residency import Residency
+from workers.runtime import weights_of
+from workers.slot import Slot
+from workers.vram import RackPlan, plan_rack
+
+
+def rack_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> RackPlan:
+    """How each model this worker serves is put on its card."""
+    cards = [card for card in catalogue.cards.values() if card.id in slot.models]
+    return plan_rack(cards, budget_of(slot, settings.vram_mode))
+
+
+def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, rack: RackPlan) -> Residency:
+    """The models of this worker's card; none is loaded yet."""
+    return Residency(
+        loader(catalogue, rack),
+        rack.budget.usable_mib,
+        device=None if slot.gpu == CPU else CudaDevice(rack.budget.process_fraction),
+        host_cache_mib=0 if slot.gpu == CPU else settings.host_cache_mib,
+        keep_alive_s=settings.keep_alive_s,
+    )
+
+
+def loader(catalogue: Catalogue, rack: RackPlan) -> Callable[[ModelCard], Engine]:
+    """Loads a model as the plan says."""
+
+    def load(card: ModelCard) -> Engine:
+        kind = engine_kind(card.engine)
+        return kind.load(card, weights_of(catalogue, card, kind.build), rack.planned[card.id].plan)
+
+    return load
+
+
+def facts(slot: Slot) -> GpuFacts:
+    """What the driver says of this worker's card now."""
+    read = gpu.snapshot(slot.gpu)
+    if read is None:
+        return GpuFacts(name="the driver does not answer", uuid=slot.gpu, total_mib=slot.total_mib)
+    return read.facts()

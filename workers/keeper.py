@@ -1,0 +1,179 @@
+"""What a worker's main process does beside Celery: renew leases, kill a hung child, report, recover, pause.
+
+It is a thread in the main process, which runs no native code of ours: a thread in the child starves whenever a kernel
+holds the GIL, and a timer in Celery's loop stands still while Celery reconnects. The main process never touches CUDA.
+
+Hangs are judged by progress, not by wall clock: a job that gave no sign of life for longer than its phase allows loses
+its child, whatever it is doing there.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from shared import keys
+from shared.errors import DarkroomError, RedisUnavailable
+from shared.job_store import HeldJob, JobStore
+from shared.log import logger
+from shared.redis_client import redis_errors
+from shared.settings import Settings
+from shared.worker_registry import REPORT_EVERY_S, GpuFacts, Resident, WorkerRegistry, WorkerReport
+from workers.recovery import Recovery
+from workers.slot import Slot
+
+TICK_S = 0.2
+
+
+class Keeper(threading.Thread):
+    """The main process' second duty. `children` tells the pids of the pool; `facts` reads the card."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        slot: Slot,
+        store: JobStore,
+        registry: WorkerRegistry,
+        recovery: Recovery,
+        children: Callable[[], list[int]],
+        facts: Callable[[], GpuFacts],
+        on_pause: Callable[[bool], None],
+        version: str,
+        started_at: str,
+    ) -> None:
+        super().__init__(name="keeper", daemon=True)
+        self._settings = settings
+        self._slot = slot
+        self._store = store
+        self._registry = registry
+        self._recovery = recovery
+        self._children = children
+        self._facts = facts
+        self._on_pause = on_pause
+        self._version = version
+        self._started_at = started_at
+        self._launcher_pid = os.getppid()
+        self._stopping = threading.Event()
+        self._held: list[HeldJob] = []
+        self._paused = False
+        self._jobs_done = 0
+        self._outage_until = 0.0
+        self._duties: list[tuple[float, Callable[[], None]]] = [
+            (settings.lease_s / 3, self._renew),
+            (REPORT_EVERY_S, self._report),
+            (REPORT_EVERY_S, self._look_for_orders),
+            (settings.recovery_interval_s, recovery.sweep),
+            (1.0, self._follow_launcher),
+        ]
+
+    def run(self) -> None:
+        due = [0.0] * len(self._duties)
+        while not self._stopping.wait(TICK_S):
+            for index, (every_s, duty) in enumerate(self._duties):
+                if time.monotonic() >= due[index]:
+                    self._do(duty)
+                    due[index] = time.monotonic() + every_s
+
+    def stop(self) -> None:
+        """The worker ends cleanly: it says so, instead of falling silent."""
+        self._stopping.set()
+        with contextlib.suppress(RedisUnavailable):
+            self._registry.leave(self._slot.name)
+
+    def _do(self, duty: Callable[[], None]) -> None:
+        try:
+            duty()
+        except RedisUnavailable as exc:
+            self._outage_until = time.monotonic() + self._settings.lease_s
+            logger().warning("keeper.waits_for_redis", duty=duty.__name__, reason=exc.message)
+        except Exception as exc:  # the keeper must outlive a bug in one duty: leases of running jobs hang on it
+            logger().error("keeper.duty_failed", duty=duty.__name__, exc_info=exc)
+
+    # -- leases and hangs --------------------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        self._held = self._store.renew(self._slot.name)
+        if time.monotonic() < self._outage_until:
+            return  # beats could not be written meanwhile: silence proves nothing yet
+        hung = [held for held in self._held if held.silent_ms > 1000 * self._limit_s(held.phase)]
+        if hung:
+            self._kill_children(hung)
+
+    def _limit_s(self, phase: str) -> float:
+        limits = {"loading": self._settings.load_timeout_s, "storing": self._settings.store_timeout_s}
+        return limits.get(phase, self._settings.step_timeout_s)
+
+    def _kill_children(self, hung: list[HeldJob]) -> None:
+        for pid in self._children():
+            logger().error("child.killed", pid=pid, jobs=[held.id for held in hung], silent_ms=hung[0].silent_ms)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for held in hung:
+            limit_s = self._limit_s(held.phase)
+            self._recovery.lose(held.id, f"step_timeout: no progress for more than {limit_s:g} s while {held.phase}")
+
+    # -- words to others ---------------------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        with redis_errors():
+            resident = self._store.redis.get(keys.resident(self._slot.name))
+        models = tuple(Resident.model_validate(row) for row in json.loads(resident or "[]"))
+        self._registry.report(
+            WorkerReport(
+                name=self._slot.name,
+                host=os.uname().nodename,
+                pid=os.getpid(),
+                state=self._state(),
+                gpu=self._facts(),
+                budget_mib=self._slot.budget_mib,
+                held_mib=sum(model.held_mib for model in models),
+                models=self._slot.models,
+                too_large=self._slot.too_large,
+                resident=models,
+                jobs=tuple(held.id for held in self._held),
+                started_at=self._started_at,
+                version=self._version,
+                reported_at_s=time.time(),
+            )
+        )
+
+    def _state(self) -> str:
+        if self._paused:
+            return "draining"
+        return "busy" if self._held else "ready"
+
+    # -- orders ------------------------------------------------------------------------------------------------------
+
+    def _look_for_orders(self) -> None:
+        with redis_errors():
+            paused = bool(self._store.redis.exists(keys.paused(self._slot.name)))
+        if paused != self._paused:
+            self._paused = paused
+            logger().info("worker.paused" if paused else "worker.resumed")
+        self._on_pause(paused)
+
+    def _follow_launcher(self) -> None:
+        """A worker whose launcher died would serve a card that a new launcher thinks is free: it drains and ends."""
+        if os.getppid() != self._launcher_pid:
+            logger().warning("launcher.lost")
+            self._launcher_pid = os.getppid()
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Timer(self._settings.drain_s, os.killpg, (os.getpgrp(), signal.SIGKILL)).start()
+
+
+def facts_reader(read: Callable[[], GpuFacts], last_known: GpuFacts) -> Callable[[], GpuFacts]:
+    """A reader that falls back to what it last knew when the driver does not answer."""
+    known = [last_known]
+
+    def facts() -> GpuFacts:
+        try:
+            known[0] = read()
+        except DarkroomError as exc:
+            logger().warning("gpu.silent", reason=exc.message)
+        return known[0]
+
+    return facts

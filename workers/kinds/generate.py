@@ -1,0 +1,89 @@
+"""A GPU batch of generation jobs: fetch starting pictures, make pictures, store them.
+
+PNG results carry their own parameters, as A1111 writes them and as JSON, so a picture can always be made again.
+"""
+
+from typing import Any
+
+from PIL.Image import Image
+
+from shared import keys
+from shared.contracts.generation import GenerationParams
+from shared.contracts.jobs import JobRecord
+from shared.pixels import a1111_parameters, decode, to_png
+from shared.redis_client import redis_errors
+from workers.engines.base import GenerateEngine, GenerateWork
+from workers.kinds.outcome import Outcome
+from workers.needs import Shape
+from workers.runtime import Runtime
+from workers.stopwatch import Stopwatch
+from workers.watching import BatchWatch
+
+
+def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
+    """Run generation jobs that share everything a batch shares; one outcome each, in order.
+
+    Raises:
+        DarkroomError: it concerns the whole batch. Signal: nobody wants the rest.
+    """
+    params = [GenerationParams.model_validate(record.params) for record in records]
+    works = [GenerateWork(p, _starting_picture(p, runtime)) for p in params]
+    card = runtime.catalogue.get(records[0].model)
+    with runtime.residency.using(card, runtime.need_mib(card, _shape(params))) as engine:
+        runtime.tell_residents()
+        stopwatch.start("running")
+        watch.phase("running")
+        pictures = _generate(engine, works, watch)
+    stopwatch.start("storing")
+    watch.phase("storing")
+    wanted = {member.record.id for member in watch.alive}
+    return [
+        _store(record, p, made, runtime) if record.id in wanted else Outcome()
+        for record, p, made in zip(records, params, pictures, strict=True)
+    ]
+
+
+def _generate(engine: Any, works: list[GenerateWork], watch: BatchWatch) -> list[list[Image]]:
+    generator: GenerateEngine = engine
+    return generator.generate(works, watch)
+
+
+def _starting_picture(params: GenerationParams, runtime: Runtime) -> Image | None:
+    if params.image is None:
+        return None
+    return decode(runtime.artifacts.get(params.image), runtime.limits)
+
+
+def _shape(params: list[GenerationParams]) -> Shape:
+    first = params[0]
+    return Shape(first.width, first.height, sum(p.n for p in params), first.guidance_scale > 1)
+
+
+def _store(record: JobRecord, params: GenerationParams, pictures: list[Image], runtime: Runtime) -> Outcome:
+    images = [
+        _store_one(record, params, seed, picture, runtime)
+        for seed, picture in zip(params.seeds(), pictures, strict=True)
+    ]
+    return Outcome({"images": images}, artifacts=tuple(image["id"] for image in images))
+
+
+def _store_one(
+    record: JobRecord, params: GenerationParams, seed: int, picture: Image, runtime: Runtime
+) -> dict[str, Any]:
+    shown = params.model_dump(exclude_none=True)
+    about = {"job": record.id, "model": record.model, "seed": seed, "params": {**shown, "seed": seed, "n": 1}}
+    text = a1111_parameters(shown, seed=seed, model=record.model)
+    data = to_png(picture, parameters=text, record=about)
+    artifact_id = runtime.artifacts.put(data)
+    with redis_errors():
+        runtime.store.redis.hset(keys.PENDING, artifact_id, record.id)
+        runtime.store.redis.expire(keys.PENDING, keys.LIVE_TTL_S)
+    return {
+        "id": artifact_id,
+        "url": f"/v1/images/{artifact_id}",
+        "seed": seed,
+        "width": picture.width,
+        "height": picture.height,
+        "bytes": len(data),
+        "media_type": "image/png",
+    }

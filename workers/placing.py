@@ -1,0 +1,98 @@
+"""Which workers this host gets: one per chosen GPU, or CPU workers where there is none; and what each can serve.
+
+A worker reads only queues of models whose weights are on this host and whose smallest form fits its budget, so no job
+ever goes to a card it does not fit on.
+"""
+
+import os
+
+from shared.catalogue import Catalogue, load_catalogue
+from shared.errors import InvalidRequest
+from shared.log import logger
+from shared.settings import Settings
+from workers.gpu import Snapshot, choose, cpu_device, list_gpus
+from workers.slot import Slot, slot_name
+from workers.vram import Budget, budget_for, plan_rack
+
+CPU = "cpu"
+
+
+def place(settings: Settings, cards: list[Snapshot] | None = None) -> list[Slot]:
+    """The slots of this host.
+
+    Args:
+        cards: the GPUs that are here; None asks the driver.
+
+    Raises:
+        InvalidRequest: the settings name cards that are not here, or budgets that do not match the workers.
+    """
+    found = list_gpus() if cards is None else cards
+    chosen = choose(found, settings.gpus) if found or settings.gpus not in ("all", "none") else []
+    catalogue = load_catalogue(settings)
+    if chosen:
+        return [_gpu_slot(card, settings, catalogue) for card in chosen]
+    return [_cpu_slot(number, mib, settings, catalogue) for number, mib in enumerate(_cpu_budgets(settings))]
+
+
+def budget_of(slot: Slot, mode: str) -> Budget:
+    """A slot's budget, for the process that serves it. What the launcher reserved is already out of it."""
+    return budget_for(
+        slot.total_mib,
+        mode,
+        device=slot.device,
+        budget_mib=slot.budget_mib,
+        reserve_mib=0,
+        has_bf16=slot.has_bf16,
+    )
+
+
+def _gpu_slot(card: Snapshot, settings: Settings, catalogue: Catalogue) -> Slot:
+    budget = budget_for(
+        card.total_mib,
+        settings.vram_mode,
+        budget_mib=settings.vram_budget_mib,
+        reserve_mib=settings.reserve_mib,
+        has_bf16=card.has_bf16,
+    )
+    bare = Slot(
+        name=slot_name("gpu", card.index),
+        gpu=card.uuid,
+        device="cuda:0",  # the only one it sees
+        budget_mib=budget.limit_mib,
+        total_mib=card.total_mib,
+        has_bf16=card.has_bf16,
+        threads=settings.cpu_threads or 2,
+    )
+    return _with_models(bare, settings, catalogue)
+
+
+def _cpu_budgets(settings: Settings) -> list[int]:
+    if not settings.cpu_budgets_mib:
+        return [cpu_device(shares=settings.cpu_workers).total_mib] * settings.cpu_workers
+    if len(settings.cpu_budgets_mib) != settings.cpu_workers:
+        raise InvalidRequest(
+            f"{len(settings.cpu_budgets_mib)} budgets for {settings.cpu_workers} CPU workers: give one each",
+            field="DARKROOM_CPU_BUDGETS_MIB",
+        )
+    return list(settings.cpu_budgets_mib)
+
+
+def _cpu_slot(number: int, budget_mib: int, settings: Settings, catalogue: Catalogue) -> Slot:
+    cores = len(os.sched_getaffinity(0))
+    bare = Slot(
+        name=slot_name(CPU, number),
+        gpu=CPU,
+        device=CPU,
+        budget_mib=min(budget_mib, settings.vram_budget_mib or budget_mib),
+        total_mib=budget_mib,
+        threads=settings.cpu_threads or max(1, cores // settings.cpu_workers),
+    )
+    return _with_models(bare, settings, catalogue)
+
+
+def _with_models(slot: Slot, settings: Settings, catalogue: Catalogue) -> Slot:
+    here = [card for card in catalogue.cards.values() if catalogue.locate(card) is not None]
+    plan = plan_rack(here, budget_of(slot, settings.vram_mode))
+    if plan.too_large:
+        logger().warning("slot.too_small", worker=slot.name, budget_mib=slot.budget_mib, needs_mib=dict(plan.too_large))
+    return slot.model_copy(update={"models": tuple(plan.planned), "too_large": dict(plan.too_large)})

@@ -1,0 +1,94 @@
+"""What one worker's child process owns; built once, after the spawn, before the first job.
+
+Only this process touches the device. Heavy libraries load in the background right after the start, so that the first
+job does not wait for imports that an idle worker could have done.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from shared import keys
+from shared.artifact_store import FolderStore, RedisStore, open_store
+from shared.catalogue import Catalogue, ModelCard
+from shared.dispatch import Dispatcher
+from shared.job_store import JobStore
+from shared.log import logger
+from shared.pixels import MIB, PictureLimits
+from shared.redis_client import connect, redis_errors
+from shared.settings import Settings
+from workers.needs import Shape, need_of
+from workers.residency import Residency
+from workers.slot import Slot
+from workers.vram import RackPlan
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Everything a job may need."""
+
+    settings: Settings
+    slot: Slot
+    store: JobStore
+    artifacts: FolderStore | RedisStore
+    catalogue: Catalogue
+    dispatcher: Dispatcher
+    residency: Residency
+    rack: RackPlan
+
+    @property
+    def limits(self) -> PictureLimits:
+        return PictureLimits(self.settings.max_image_mib * MIB, self.settings.max_image_megapixels * 1_000_000)
+
+    def need_mib(self, card: ModelCard, shape: Shape) -> int:
+        """The peak of a job on this card: weights and working room."""
+        return need_of(card, self.rack.planned[card.id].plan, shape).peak_mib
+
+    def tell_residents(self) -> None:
+        """Let the main process, and through it everyone, know which models are loaded."""
+        residents = [resident.model_dump() for resident in self.residency.residents()]
+        with redis_errors():
+            self.store.redis.set(keys.resident(self.slot.name), json.dumps(residents), ex=keys.LIVE_TTL_S)
+
+
+def build(
+    settings: Settings, slot: Slot, app: Celery, catalogue: Catalogue, rack: RackPlan, residency: Residency
+) -> Runtime:
+    """Connect and assemble; loads no model."""
+    client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)
+    store = JobStore(client, settings)
+    return Runtime(
+        settings=settings,
+        slot=slot,
+        store=store,
+        artifacts=open_store(settings, client),
+        catalogue=catalogue,
+        dispatcher=Dispatcher(store, app),
+        residency=residency,
+        rack=rack,
+    )
+
+
+def warm_up(load_libraries: Callable[[], Any]) -> threading.Thread:
+    """Import what engines need, beside the first wait for a job."""
+    thread = threading.Thread(target=load_libraries, name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def weights_of(catalogue: Catalogue, card: ModelCard, build_toy: Callable[[Path], None] | None) -> Path:
+    """Where a model's weights are, building those that the project makes itself at first use.
+
+    Raises:
+        ModelMissing: they are not on this host.
+    """
+    path = catalogue.require(card)
+    if card.source.builtin and build_toy is not None and not path.exists():
+        logger().info("model.built", model=card.id)
+        build_toy(path)
+    return path

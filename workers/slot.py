@@ -1,0 +1,58 @@
+"""One worker's place: its name, its card, its budget, what it serves. The launcher decides it, the worker reads it.
+
+It travels as JSON in one environment variable, so that both processes of a worker (and a spawned child) see the same.
+"""
+
+import os
+import re
+import socket
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.errors import InvalidRequest
+
+VARIABLE = "DARKROOM_SLOT"
+
+
+class Slot(BaseModel):
+    """What one worker process is for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: Stable over restarts: a new process of a slot knows that its predecessor is dead.
+    name: str
+    #: NVML's UUID of the card; "cpu" for a worker without one.
+    gpu: str
+    #: torch device inside the worker, which sees one card only.
+    device: str
+    #: MiB of VRAM (RAM for a CPU worker) it may use, of the card's total.
+    budget_mib: int
+    total_mib: int
+    has_bf16: bool = False
+    #: torch threads.
+    threads: int = 1
+    #: Models whose weights are here and that fit.
+    models: tuple[str, ...] = ()
+    #: Models that are here and need more than the budget, with the MiB they need.
+    too_large: dict[str, int] = {}
+
+    def as_environment(self) -> dict[str, str]:
+        return {VARIABLE: self.model_dump_json()}
+
+
+def from_environment() -> Slot:
+    """The slot of this process.
+
+    Raises:
+        InvalidRequest: it was not started by the launcher.
+    """
+    text = os.environ.get(VARIABLE)
+    if text is None:
+        raise InvalidRequest(f"{VARIABLE} is not set: start workers with `darkroom worker`")
+    return Slot.model_validate_json(text)
+
+
+def slot_name(kind: str, number: int) -> str:
+    """A worker's name: host, kind of device and number, e.g. `attic-gpu0`."""
+    host = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().lower()).strip("-") or "host"
+    return f"{host}-{kind}{number}"

@@ -1,0 +1,169 @@
+"""The process of one slot: lock the card, start, notice death, restart with back-off, stop.
+
+The worker runs in its own process group, so that it and its child end together. What the caller set on the command line
+travels as environment variables: parent, main process and spawned child read the same settings.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from typing import Any
+
+import redis
+
+from shared import keys
+from shared.broker import STOP_MARGIN_S, node_name
+from shared.errors import RedisUnavailable
+from shared.log import logger
+from shared.redis_client import redis_errors
+from shared.routing import queues_of
+from workers.recovery import Recovery
+from workers.slot import Slot
+
+#: A lock outlives its launcher by at most this.
+LOCK_MS = 10_000
+RENEW_EVERY_S = 3.0
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 30.0
+#: A worker that lived so long starts again without a pause, and its earlier deaths are forgotten.
+HEALTHY_S = 60.0
+#: Deaths in a row, each younger than HEALTHY_S, after which nothing helps but a person.
+GIVE_UP_AFTER = 10
+
+
+class SlotProcess:
+    """One worker of this host. `tend` is called several times a second, `stop` once."""
+
+    def __init__(self, slot: Slot, client: "redis.Redis", recovery: Recovery) -> None:
+        self.slot = slot
+        self._redis: Any = client
+        self._recovery = recovery
+        self._lock_token = uuid.uuid4().hex.encode()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._start_after = 0.0
+        self._renew_after = 0.0
+        self._deaths = 0
+        self._locked = False
+
+    @property
+    def gave_up(self) -> bool:
+        return self._deaths >= GIVE_UP_AFTER
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def tend(self) -> None:
+        """Do what is due: renew the lock, start, notice a death."""
+        if self.gave_up:
+            return
+        if self._process is not None and self._process.poll() is not None:
+            self._bury(self._process.returncode)
+        if time.monotonic() >= self._renew_after:
+            self._renew_lock()
+        if self._process is None and self._locked and time.monotonic() >= self._start_after:
+            self._start()
+
+    def stop(self, drain_s: float, at_once: threading.Event) -> None:
+        """End the worker: its running job may finish within `drain_s`, then it goes back to the queue."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._wait(drain_s, at_once)
+            if self._process.poll() is None:
+                self._kill()
+        self._hand_back("drained")
+        with contextlib.suppress(RedisUnavailable), redis_errors():
+            if self._redis.get(self._lock_key) == self._lock_token:
+                self._redis.delete(self._lock_key)
+
+    # -- the lock ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _lock_key(self) -> str:
+        return keys.lock(self.slot.name if self.slot.gpu == "cpu" else self.slot.gpu)
+
+    def _renew_lock(self) -> None:
+        self._renew_after = time.monotonic() + RENEW_EVERY_S
+        try:
+            with redis_errors():
+                taken = self._redis.set(self._lock_key, self._lock_token, nx=True, px=LOCK_MS)
+                ours = taken or self._redis.get(self._lock_key) == self._lock_token
+                if ours:
+                    self._redis.pexpire(self._lock_key, LOCK_MS)
+        except RedisUnavailable as exc:
+            logger().warning("slot.lock_not_renewed", worker=self.slot.name, reason=exc.message)
+            return
+        if not ours and self._process is None:
+            logger().warning("slot.taken", worker=self.slot.name, gpu=self.slot.gpu)
+        self._locked = bool(ours)
+
+    # -- the process -------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._started_at = time.monotonic()
+        self._process = subprocess.Popen(
+            self._command(), env=os.environ | self._environment(), start_new_session=True, stdin=subprocess.DEVNULL
+        )
+        logger().info("worker.started", worker=self.slot.name, gpu=self.slot.gpu, pid=self._process.pid)
+
+    def _command(self) -> list[str]:
+        node = node_name(self.slot.name, int(time.time()))
+        queues = ",".join(queues_of(list(self.slot.models), self.slot.name))
+        flags = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
+        return [
+            sys.executable,
+            "-m",
+            "celery",
+            "--quiet",
+            "-A",
+            "workers.tasks",
+            "worker",
+            "-n",
+            node,
+            "-Q",
+            queues,
+            *flags,
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        # PASSIVE: idle OpenMP threads that spin would take the cores from other workers (measured: up to 30 times slower).
+        threads = {"OMP_NUM_THREADS": str(self.slot.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+        cards = {"CUDA_VISIBLE_DEVICES": "" if self.slot.gpu == "cpu" else self.slot.gpu}
+        return self.slot.as_environment() | threads | cards
+
+    def _bury(self, status: int) -> None:
+        lived_s = time.monotonic() - self._started_at
+        self._process = None
+        self._deaths = 1 if lived_s >= HEALTHY_S else self._deaths + 1
+        pause_s = 0.0 if lived_s >= HEALTHY_S else min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (self._deaths - 1))
+        self._start_after = time.monotonic() + pause_s
+        logger().error("worker.died", worker=self.slot.name, status=status, lived_s=round(lived_s, 1), pause_s=pause_s)
+        if self.gave_up:
+            logger().error("worker.given_up", worker=self.slot.name, deaths=self._deaths)
+        self._hand_back(f"the worker process died (status {status})")
+
+    def _hand_back(self, reason: str) -> None:
+        """Its jobs go back to the queue at once; without Redis their leases run out instead."""
+        try:
+            self._recovery.release_slot(self.slot.name, reason)
+        except RedisUnavailable as exc:
+            logger().warning("slot.not_released", worker=self.slot.name, reason=exc.message)
+
+    def _wait(self, limit_s: float, at_once: threading.Event) -> None:
+        limit = time.monotonic() + limit_s
+        while self._process is not None and self._process.poll() is None:
+            if time.monotonic() >= limit or at_once.wait(0.05):
+                return
+
+    def _kill(self) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(timeout=STOP_MARGIN_S)

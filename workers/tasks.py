@@ -1,0 +1,89 @@
+"""Wire names bound to functions, and what happens when a worker's processes start and stop.
+
+The Celery app is made at import, the one exception to our rule: Celery's command line finds it by name
+(`celery -A workers.tasks worker`), in the main process and again in each spawned child.
+"""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from celery import signals
+from celery.exceptions import Ignore
+
+from shared import log, settings
+from shared.artifact_store import open_store
+from shared.broker import RUN_JOB, make_app
+from shared.catalogue import load_catalogue
+from shared.dispatch import Dispatcher
+from shared.job_store import JobStore
+from shared.redis_client import connect
+from shared.worker_registry import WorkerRegistry
+from workers import assembly, slot
+from workers.engines.table import load_libraries
+from workers.keeper import Keeper, facts_reader
+from workers.patience import until_redis_answers
+from workers.recovery import Recovery
+from workers.runner import NotOurs, Runner
+from workers.runtime import build, warm_up
+
+SETTINGS = settings.from_environment()
+app = make_app(SETTINGS, for_worker=True)
+
+#: What this process owns: the child its runner, the main process its keeper.
+_owned: dict[str, Any] = {}
+
+
+@app.task(name=RUN_JOB)
+def run_job(job_id: str) -> None:
+    """Run the job with this id, if it is still to be run."""
+    try:
+        _owned["runner"].run(job_id)
+    except NotOurs as exc:
+        log.logger().info("message.dropped", job=job_id, reason=str(exc))
+        raise Ignore() from exc
+
+
+@signals.worker_process_init.connect
+def _start_child(**_: Any) -> None:
+    """A new child: whatever its predecessor held is free again at once."""
+    log.configure(json_lines=SETTINGS.log_json)
+    mine = slot.from_environment()
+    catalogue = load_catalogue(SETTINGS)
+    rack = assembly.rack_of(SETTINGS, mine, catalogue)
+    runtime = build(SETTINGS, mine, app, catalogue, rack, assembly.residency_of(SETTINGS, mine, catalogue, rack))
+    recovery = Recovery(runtime.store, runtime.dispatcher, runtime.artifacts, SETTINGS)
+    until_redis_answers(lambda: recovery.release_slot(mine.name, "the worker's child process died"))
+    until_redis_answers(runtime.tell_residents)
+    _owned["runner"] = Runner(runtime)
+    warm_up(load_libraries)
+
+
+@signals.worker_ready.connect
+def _start_main(sender: Any, **_: Any) -> None:
+    """The main process: leases, reports, recovery, and the order in which queues are read."""
+    log.configure(json_lines=SETTINGS.log_json)
+    mine = slot.from_environment()
+    client = connect(SETTINGS.required_redis_url(), SETTINGS.worker_redis_timeout_s)
+    store = JobStore(client, SETTINGS)
+    keeper = Keeper(
+        settings=SETTINGS,
+        slot=mine,
+        store=store,
+        registry=WorkerRegistry(client),
+        recovery=Recovery(store, Dispatcher(store, app), open_store(SETTINGS, client), SETTINGS),
+        children=lambda: [process.pid for process in sender.pool._pool._pool],
+        facts=facts_reader(lambda: assembly.facts(mine), assembly.facts(mine)),
+        on_pause=lambda paused: None,
+        version=version("darkroom"),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    _owned["keeper"] = keeper
+    keeper.start()
+    log.logger().info("worker.ready", worker=mine.name, gpu=mine.gpu, models=len(mine.models))
+
+
+@signals.worker_shutdown.connect
+def _stop_main(**_: Any) -> None:
+    if "keeper" in _owned:
+        _owned["keeper"].stop()
