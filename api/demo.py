@@ -4,9 +4,9 @@ It starts everything in a fresh data folder on a free port, works only through H
 PNGs behind.
 """
 
-import socket
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from rich.table import Table
 from api.client import Darkroom, Job
 from api.stack import Stack
 from shared.contracts.jobs import State
-from shared.errors import NotReady
+from shared.embedded_redis import free_port
+from shared.errors import DarkroomError, NotReady
 from shared.settings import Settings, from_environment
 
 #: Longest until a worker reports: its imports take seconds, more on a slow disk.
 READY_LIMIT_S = 120.0
 JOB_LIMIT_S = 300.0
+#: How much of the parts' log is shown when something goes wrong.
+LOG_TAIL_CHARS = 4000
 PROMPT = "a red house with a tree in the snow at dusk, oil painting"
 REMIX = "the same house at night with a moon and stars"
 STRENGTH = 0.6
@@ -32,12 +35,19 @@ SEED = 7
 def run_demo(out: Path, console: Console) -> int:
     """Run it; returns the exit status."""
     with tempfile.TemporaryDirectory(prefix="darkroom-demo-") as data:
-        stack = Stack(_settings(Path(data)), say=lambda line: console.print(f"[dim]{line}[/dim]", highlight=False))
+        out.mkdir(parents=True, exist_ok=True)
+        log_file = out / "demo.log"
+        log_file.unlink(missing_ok=True)
+        say = partial(console.print, style="dim", highlight=False, soft_wrap=True)
+        stack = Stack(_settings(Path(data)), say=say, log_file=log_file)
         stack.stop_on_signals()
         try:
             stack.start()
             with Darkroom(stack.url) as darkroom:
                 return _show(darkroom, stack, out, console)
+        except DarkroomError:
+            console.print(log_file.read_text(errors="replace")[-LOG_TAIL_CHARS:], markup=False)
+            raise
         finally:
             stack.stop()
 
@@ -52,7 +62,7 @@ def _settings(data: Path) -> Settings:
             "models_dir": given.models_path,
             "artifacts_dir": None,
             "host": "127.0.0.1",
-            "port": _free_port(),
+            "port": free_port(),
             "drain_s": 2.0,
         }
     )
@@ -61,7 +71,7 @@ def _settings(data: Path) -> Settings:
 def _show(darkroom: Darkroom, stack: Stack, out: Path, console: Console) -> int:
     _wait_for_worker(darkroom, stack, console)
     model = next(m for m in darkroom.models() if m["is_default"])
-    console.print(f"\nmodel   [bold]{model['id']}[/bold]: {model['summary']}\n", highlight=False)
+    console.print(f"model   [bold]{model['id']}[/bold]: {model['summary']}\n", highlight=False, soft_wrap=True)
     first = _follow(darkroom, darkroom.generate(PROMPT, seed=SEED), "txt2img", console)
     source = first.image_ids()[0] if first.state == State.SUCCEEDED else None
     jobs = [first]
@@ -72,7 +82,7 @@ def _show(darkroom: Darkroom, stack: Stack, out: Path, console: Console) -> int:
         console.print(_record(name, job))
     files = [_save(darkroom, job, out / f"{name}.png") for name, job in zip(("txt2img", "img2img"), jobs, strict=False)]
     for file in filter(None, files):
-        console.print(f"wrote   [bold]{file}[/bold]", highlight=False)
+        console.print(f"wrote   [bold]{file}[/bold]", highlight=False, soft_wrap=True)
     return 0 if len(jobs) == 2 and all(job.state == State.SUCCEEDED for job in jobs) else 1
 
 
@@ -81,10 +91,10 @@ def _wait_for_worker(darkroom: Darkroom, stack: Stack, console: Console) -> None
     with console.status("waiting for a worker"):
         while not darkroom.is_ready():
             if stack.stopping.is_set() or time.monotonic() > ends_at or not all(p.is_running for p in stack.parts):
-                raise NotReady("no worker came up; what it said stands above")
+                raise NotReady("no worker came up; the end of its log stands above")
             stack.stopping.wait(0.1)
     workers = ", ".join(f"{w['name']} on {w['gpu']['name']}" for w in darkroom.status()["workers"])
-    console.print(f"[dim]worker  {workers}[/dim]", highlight=False)
+    console.print(f"worker  {workers}", style="dim", highlight=False, soft_wrap=True)
 
 
 def _follow(darkroom: Darkroom, job: Job, name: str, console: Console) -> Job:
@@ -130,9 +140,3 @@ def _save(darkroom: Darkroom, job: Job, file: Path) -> Path | None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(darkroom.image(job.image_ids()[0]))
     return file
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,7 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 import httpx
@@ -52,9 +54,12 @@ class Part:
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def start(self, environment: Mapping[str, str]) -> None:
-        # Its own session: Ctrl-C reaches only us, and we stop the parts in their order.
-        self.process = subprocess.Popen(self.command, env=dict(environment), start_new_session=True)
+    def start(self, environment: Mapping[str, str], log_file: Path | None) -> None:
+        with log_file.open("ab") if log_file else nullcontext() as log:
+            # Its own session: Ctrl-C reaches only us, and we stop the parts in their order.
+            self.process = subprocess.Popen(
+                self.command, env=dict(environment), stdout=log, stderr=log, start_new_session=True
+            )
         self.started_at_s = time.monotonic()
 
     def ask_to_stop(self) -> None:
@@ -81,6 +86,8 @@ class Stack:
     settings: Settings
     with_worker: bool = True
     say: Say = print
+    #: Where the parts' own words go; None: to this terminal.
+    log_file: Path | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     hurry: threading.Event = field(default_factory=threading.Event)
     redis: EmbeddedRedis | None = None
@@ -106,7 +113,7 @@ class Stack:
             limit_s = self.settings.drain_s + 2 * STOP_MARGIN_S
             self.parts.append(Part("worker", (python, "-m", "workers.launcher"), limit_s))
         for part in self.parts:
-            part.start(self._environment)
+            part.start(self._environment, self.log_file)
         self._wait_for_api(api)
         self.say(f"api     {self.url}   (docs: {self.url}/docs)")
 
@@ -172,7 +179,7 @@ class Stack:
             return part.deaths < MAX_DEATHS
         if now_s >= part.start_after_s:
             part.start_after_s = 0.0
-            part.start(self._environment)
+            part.start(self._environment, self.log_file)
         return True
 
 

@@ -1,0 +1,49 @@
+"""What all tests may share: one real Valkey for the run, emptied before each test that uses it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from api.app import create_app
+from api.services import Services, build_services
+from shared.embedded_redis import EmbeddedRedis
+from shared.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    """A private server of this test run."""
+    server = EmbeddedRedis(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(valkey: EmbeddedRedis) -> str:
+    """The address of an empty server."""
+    with redis.Redis.from_url(valkey.url) as client:
+        client.flushall()
+    return valkey.url
+
+
+@pytest.fixture
+def settings(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings as shipped, but for where things lie."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"DARKROOM_{name.upper()}", raising=False)
+    return Settings(redis_url=redis_url, data_dir=tmp_path)
+
+
+@pytest.fixture
+def services(settings: Settings) -> Services:
+    """The web side's services over the empty server."""
+    return build_services(settings)
+
+
+@pytest.fixture
+def web(services: Services):
+    """A client of the web app."""
+    return create_app(services).test_client()

@@ -1,0 +1,140 @@
+"""Models, status, probes, access, CORS and the API's description."""
+
+import pytest
+
+from api.app import create_app
+from api.services import build_services
+from shared.worker_registry import Resident
+from tests import workers_played
+
+ANYONE = "http://localhost:5173"
+
+
+def models(web) -> dict:
+    return {model["id"]: model for model in web.get("/v1/models").json["models"]}
+
+
+def test_every_model_is_listed_with_what_it_takes(web):
+    sdxl = models(web)["sdxl"]
+
+    assert sdxl["state"] == "missing"
+    assert "darkroom pull sdxl" in sdxl["fetch"]
+    assert sdxl["defaults"]["steps"] == 30
+    assert sdxl["limits"]["max_side_px"] == 2048
+    assert sdxl["vram"]["basis"] in ("measured", "estimated")
+    assert sdxl["licence"]
+
+
+def test_a_model_shows_who_serves_and_who_holds_it(web, services):
+    held = (Resident(model="sdxl", held_mib=7000),)
+    services.registry.report(workers_played.report("gpu0", models=("sdxl",), resident=held))
+    services.registry.report(workers_played.report("gpu1", too_large={"sdxl": 9800}))
+
+    sdxl = models(web)["sdxl"]
+
+    assert sdxl["state"] == "available"
+    assert (sdxl["served_by"], sdxl["resident_on"], sdxl["too_large_for"]) == (["gpu0"], ["gpu0"], ["gpu1"])
+
+
+def test_the_default_is_the_model_that_a_request_without_one_gets(web, services):
+    services.registry.report(workers_played.report(models=("sdxl", "sdxl-toy")))
+
+    assert models(web)["sdxl"]["is_default"]
+    assert web.post("/v1/generate", json={"prompt": "a cat"}).json["model"] == "sdxl"
+
+
+def test_the_status_tells_workers_queues_and_jobs(web, services):
+    services.registry.report(workers_played.report("gpu7"))
+    web.post("/v1/generate", json={"prompt": "a cat", "model": "sdxl-toy"})
+
+    status = web.get("/v1/status").json
+
+    assert [worker["name"] for worker in status["workers"]] == ["gpu7"]
+    assert status["queues"]["sdxl-toy.normal"] == 1
+    assert status["jobs"]["queued"] == 1
+    assert status["redis"]["is_persistent"] is True
+
+
+def test_it_is_ready_when_each_kind_of_model_that_is_here_has_a_living_worker(web, services):
+    without = web.get("/readyz")
+    services.registry.report(workers_played.report(models=tuple(services.catalogue.cards)))
+
+    assert without.status_code == 503
+    assert "generate" in without.json["error"]["message"]
+    assert "Retry-After" in without.headers
+    assert web.get("/readyz").status_code == 200
+
+
+def test_where_keys_are_set_only_they_open(settings):
+    keyed = settings.model_copy(update={"api_keys": ("ann:s3cret", "bob:other")})
+    web = create_app(build_services(keyed)).test_client()
+
+    answers = [
+        web.get("/v1/jobs").status_code,
+        web.get("/v1/jobs", headers={"Authorization": "Bearer wrong"}).status_code,
+        web.get("/v1/jobs", headers={"Authorization": "Basic s3cret"}).status_code,
+        web.get("/v1/jobs", headers={"Authorization": "Bearer \xe9\xff"}).status_code,
+        web.get("/v1/jobs", headers={"Authorization": "Bearer s3cret"}).status_code,
+        web.get("/healthz").status_code,
+        web.get("/openapi.json").status_code,
+    ]
+
+    assert answers == [401, 401, 401, 401, 200, 200, 200]
+
+
+def test_with_keys_a_job_counts_for_its_keys_owner(settings):
+    services = build_services(settings.model_copy(update={"api_keys": ("ann:s3cret",)}))
+    web = create_app(services).test_client()
+
+    answer = web.post("/v1/generate", json={"prompt": "x"}, headers={"Authorization": "Bearer s3cret"})
+
+    assert services.store.get(answer.json["id"]).caller == "ann"
+
+
+def test_browsers_on_this_machine_may_call_and_read_our_headers(web):
+    answer = web.get("/v1/jobs", headers={"Origin": ANYONE})
+    stranger = web.get("/v1/jobs", headers={"Origin": "https://evil.example"})
+
+    assert answer.headers["Access-Control-Allow-Origin"] == ANYONE
+    assert "Location" in answer.headers["Access-Control-Expose-Headers"]
+    assert "Access-Control-Allow-Origin" not in stranger.headers
+
+
+def test_a_browser_may_ask_before_it_sends_json(web):
+    answer = web.options(
+        "/v1/generate",
+        headers={
+            "Origin": ANYONE,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        },
+    )
+
+    assert answer.status_code == 200
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "BREW"])
+def test_a_method_nobody_described_answers_405_and_says_which_there_are(web, method):
+    answer = web.open("/v1/generate", method=method)
+
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
+    assert answer.json["error"]["code"] == "method_not_allowed"
+
+
+def test_the_description_is_openapi_3_1_and_knows_every_view(web):
+    described = web.get("/openapi.json").json
+    routes = {rule.rule for rule in web.application.url_map.iter_rules() if rule.endpoint.split(".")[0] != "docs"}
+
+    assert described["openapi"].startswith("3.1")
+    assert {path.replace("{", "<").replace("}", ">") for path in described["paths"]} == routes
+
+
+def test_the_page_for_people_loads_nothing_from_elsewhere(web):
+    page = web.get("/docs").text
+
+    assert "http" not in page
+    for asset in ("css/swagger-ui.css", "js/swagger-ui-bundle.js"):
+        assert f"/docs/assets/{asset}" in page
+        assert web.get(f"/docs/assets/{asset}").status_code == 200
