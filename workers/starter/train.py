@@ -2,7 +2,8 @@
 
 Four stages: `vae`, `latents` (the training pictures encoded once), `sdxl` and `moondream`. Each keeps its checkpoint,
 log and sample grids in a folder of the run and leaves its model in `<run-dir>/<stage>/model`; started again it goes on
-where it stopped, and a stage that is done is skipped. Ctrl-C writes the checkpoint first.
+where it stopped, and a stage that is done is skipped. Ctrl-C writes the checkpoint first. `export` writes both models
+from their checkpoints, finished or not.
 """
 
 import argparse
@@ -21,6 +22,9 @@ from workers.starter.loop import Budget, Run
 from workers.starter.moondream import MoondreamTrainee
 from workers.starter.sdxl import SdxlTrainee
 from workers.starter.vae import VaeTrainee
+
+#: The weights that ship with the package.
+WEIGHTS = Path(__file__).parent / "weights"
 
 log = structlog.get_logger(__name__)
 
@@ -58,43 +62,61 @@ def encode_latents(run_dir: Path, pictures: int = PICTURES) -> None:
 
 def train_sdxl(run_dir: Path, budget: Budget) -> None:
     """UNet and text encoders; leaves the whole pipeline in half precision."""
-    vae = AutoencoderKL.from_pretrained(run_dir / "latents" / "model").eval()
-    trainee = SdxlTrainee(load_cache(run_dir / "latents" / "cache.pt"), vae)
-    run = Run(trainee, run_dir / "sdxl", budget)
+    run, trainee = sdxl_run(run_dir, budget)
     run.train()
-    if not run.is_done:
-        return
-    run.look()
-    export_sdxl(run, trainee, run_dir / "sdxl" / "model")
-
-
-def export_sdxl(run: Run, trainee: SdxlTrainee, folder: Path) -> None:
-    """Write the averaged weights as a diffusers folder of fp16 safetensors."""
-    with run.averaged() as modules:
-        halved = copy.deepcopy(trainee.pipeline(cast(nn.ModuleDict, modules))).to(dtype=torch.float16)
-        halved.save_pretrained(folder)
+    if run.is_done:
+        run.look()
+        export_sdxl(run, trainee, run_dir / "sdxl" / "model")
 
 
 def train_moondream(run_dir: Path, budget: Budget) -> None:
     """The vision model; leaves it in the native loader's own layout, in half precision."""
-    trainee = MoondreamTrainee()
-    run = Run(trainee, run_dir / "moondream", budget)
+    run, trainee = moondream_run(run_dir, budget)
     run.train()
-    if not run.is_done:
-        return
-    run.look()
-    export_moondream(run, trainee, run_dir / "moondream" / "model")
+    if run.is_done:
+        run.look()
+        export_moondream(run, trainee, run_dir / "moondream" / "model")
+
+
+def sdxl_run(run_dir: Path, budget: Budget) -> tuple[Run, SdxlTrainee]:
+    vae = AutoencoderKL.from_pretrained(run_dir / "latents" / "model").eval()
+    trainee = SdxlTrainee(load_cache(run_dir / "latents" / "cache.pt"), vae)
+    return Run(trainee, run_dir / "sdxl", budget), trainee
+
+
+def moondream_run(run_dir: Path, budget: Budget) -> tuple[Run, MoondreamTrainee]:
+    trainee = MoondreamTrainee()
+    return Run(trainee, run_dir / "moondream", budget), trainee
+
+
+def export_sdxl(run: Run, trainee: SdxlTrainee, folder: Path) -> None:
+    """Write the averaged weights as a diffusers folder of fp16 safetensors, readable for all who share a volume."""
+    with run.averaged() as modules:
+        halved = copy.deepcopy(trainee.pipeline(cast(nn.ModuleDict, modules))).to(dtype=torch.float16)
+        halved.save_pretrained(folder)
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)
 
 
 def export_moondream(run: Run, trainee: MoondreamTrainee, folder: Path) -> None:
+    """The same for the vision model, as one snapshot folder."""
     with run.averaged():
         save_snapshot(folder, copy.deepcopy(trainee.network).half(), trainee.tokenizer)
+
+
+def export(run_dir: Path, into: Path) -> None:
+    """Write both models from their checkpoints, however far training has come."""
+    export_sdxl(*sdxl_run(run_dir, Budget()), into / "sdxl-starter")
+    export_moondream(*moondream_run(run_dir, Budget()), into / "moondream-starter")
 
 
 def main() -> None:
     given = _parser().parse_args()
     torch.set_num_threads(given.threads)
     torch.set_flush_denormal(True)
+    if given.stage == "export":
+        export(given.run_dir, given.into)
+        return
     stages = list(SECONDS) if given.stage == "all" else [given.stage]
     if "sdxl" in stages and "latents" not in stages:
         stages.insert(stages.index("sdxl"), "latents")
@@ -116,11 +138,12 @@ def _train(stage: str, given: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["vae", "latents", "sdxl", "moondream", "all"])
+    parser.add_argument("stage", choices=["vae", "latents", "sdxl", "moondream", "all", "export"])
     parser.add_argument("--run-dir", type=Path, default=Path("starter-run"), help="checkpoints, logs, grids, models")
     parser.add_argument("--seconds", type=float, help="training time of the stage; the default is in the README")
     parser.add_argument("--steps", type=int, help="train so many steps instead")
     parser.add_argument("--pictures", type=int, default=PICTURES, help="pictures encoded for the sdxl stage")
+    parser.add_argument("--into", type=Path, default=WEIGHTS, help="where export puts the models; the shipped ones")
     parser.add_argument("--threads", type=int, default=2)
     return parser
 
