@@ -12,7 +12,7 @@ Ended = Literal["stop", "length", "cancelled"]
 SpatialRef = tuple[float, float] | tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, eq=False)  # tensors have no one truth to compare by
+@dataclass(frozen=True, eq=False)  # compared by identity: tensors have no single truth value
 class Prefix:
     """An encoded picture: the keys and values of BOS and its image tokens in every layer of the text model."""
 
