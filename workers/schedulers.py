@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import diffusers
+
 
 @dataclass(frozen=True)
 class Sampler:
@@ -59,8 +61,6 @@ def build(name: str, config: Mapping[str, Any], *, steps: int, seeds: Sequence[i
         seeds: one per picture; only samplers with noise of their own need them. Such noise is drawn on the device of
             the latents, as plain diffusers does with `noise_sampler_seed`.
     """
-    import diffusers
-
     row = SAMPLERS[name]
     settings = dict(row.settings)
     if row.skips_steps:

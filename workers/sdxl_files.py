@@ -8,7 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
+import transformers
+from diffusers import StableDiffusionXLPipeline
 
 from shared.errors import EngineFailed, ModelMissing
 
@@ -33,8 +36,6 @@ def read(path: Path, dtype: torch.dtype) -> Any:
 
 
 def _read_folder(folder: Path, dtype: torch.dtype) -> Any:
-    from diffusers import StableDiffusionXLPipeline
-
     kind = json.loads((folder / INDEX).read_text()).get("_class_name", "")
     if not kind.startswith("StableDiffusionXL"):
         raise EngineFailed(f"{folder.name} is a {kind or 'nameless'} model, not an SDXL one")
@@ -57,8 +58,6 @@ def _variant(folder: Path) -> str | None:
 
 
 def _read_file(file: Path, dtype: torch.dtype) -> Any:
-    from diffusers import StableDiffusionXLPipeline
-
     return StableDiffusionXLPipeline.from_single_file(
         str(file), config=str(config_folder(file)), dtype=dtype, local_files_only=True, add_watermarker=False
     )
@@ -83,9 +82,6 @@ def config_folder(file: Path) -> Path:
 
 def _be_quiet() -> None:
     """Loading bars and notes on unused settings are for terminals, not for a worker's log."""
-    import diffusers
-    import transformers
-
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()

@@ -5,16 +5,15 @@ conditioning, a VAE of four), so the engine runs the same code on it in a fracti
 The weights are seeded, hence the same everywhere; they have learned nothing, so the pictures are abstract patterns.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+import torch
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 SEED = 20_20
 #: CLIP's context; its vocabulary here: 256 byte symbols, the same ending a word, and the two special tokens.
@@ -68,13 +67,12 @@ def _open_to_all(folder: Path) -> None:
 
 
 def _pipeline() -> Any:
-    import torch
-    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
-
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        text_encoder, text_encoder_2 = _text_encoder(), _text_encoder_2()
-        unet, vae = _unet(), _vae()
+        text_encoder, text_encoder_2, unet, vae = _text_encoder(), _text_encoder_2(), _unet(), _vae()
+    generator = torch.Generator("cpu").manual_seed(SEED)
+    for module in (text_encoder, text_encoder_2, unet, vae):
+        _fill(module, generator)
+    vae.decoder.conv_out.weight.data.mul_(CONTRAST)
     return StableDiffusionXLPipeline(
         vae=vae,
         text_encoder=text_encoder,
@@ -94,8 +92,6 @@ def _pipeline() -> Any:
 
 
 def _tokenizer(pad_token: str) -> CLIPTokenizer:
-    from transformers import CLIPTokenizer
-
     symbols = _byte_symbols()
     words = [*symbols, *(f"{symbol}</w>" for symbol in symbols), "<|startoftext|>", "<|endoftext|>"]
     return CLIPTokenizer(
@@ -131,20 +127,14 @@ def _text_config(width: int, act: str) -> dict[str, Any]:
 
 
 def _text_encoder() -> CLIPTextModel:
-    from transformers import CLIPTextConfig, CLIPTextModel
-
     return CLIPTextModel(CLIPTextConfig(**_text_config(TEXT_WIDTHS[0], "quick_gelu"), pad_token_id=VOCABULARY_SIZE - 1))
 
 
 def _text_encoder_2() -> CLIPTextModelWithProjection:
-    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
-
     return CLIPTextModelWithProjection(CLIPTextConfig(**_text_config(TEXT_WIDTHS[1], "gelu"), pad_token_id=0))
 
 
 def _unet() -> Any:
-    from diffusers import UNet2DConditionModel
-
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=4,
@@ -165,10 +155,7 @@ def _unet() -> Any:
 
 
 def _vae() -> Any:
-    import torch
-    from diffusers import AutoencoderKL
-
-    vae = AutoencoderKL(
+    return AutoencoderKL(
         sample_size=128,
         block_out_channels=(16, 16, 32, 32),
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -179,6 +166,16 @@ def _vae() -> Any:
         scaling_factor=0.13025,
         force_upcast=False,
     )
-    with torch.no_grad():
-        vae.decoder.conv_out.weight.mul_(CONTRAST)
-    return vae
+
+
+def _fill(module: Any, generator: Any) -> None:
+    """Random weights from this generator alone, scaled by fan-in; biases 0, norms as they are (1).
+
+    The libraries' own initialisation draws from the process's generator, which other threads may use, and may change
+    from version to version.
+    """
+    for name, weights in module.named_parameters():
+        if weights.dim() > 1:
+            weights.data.normal_(0.0, weights[0].numel() ** -0.5, generator=generator)
+        elif name.endswith("bias"):
+            weights.data.zero_()

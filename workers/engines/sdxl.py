@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import StableDiffusionXLImg2ImgPipeline
 from PIL.Image import Image
 
 from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerationParams
 from shared.errors import EngineFailed, OutOfVram
-from workers import previews, schedulers, sdxl_files, vae_decoding
-from workers.engines.base import GenerateWork, Watch
+from workers import previews, schedulers, sdxl_files, sdxl_toy, vae_decoding
+from workers.engines.base import EngineKind, GenerateWork, Watch
 from workers.img2img import effective_strength, fit
 from workers.load_plan import LoadPlan
 from workers.nf4 import quantise_nf4
@@ -92,8 +93,6 @@ class SdxlEngine:
     """One loaded SDXL model."""
 
     def __init__(self, card: ModelCard, pipe: Any, plan: LoadPlan) -> None:
-        from diffusers import StableDiffusionXLImg2ImgPipeline
-
         self.card = card
         self._plan = plan
         self._txt2img = pipe
@@ -252,3 +251,6 @@ def _start(shots: list[Shot], params: GenerationParams) -> dict[str, Any]:
     if not params.is_img2img:
         return {"width": params.width, "height": params.height}
     return {"image": [shot.image for shot in shots], "strength": effective_strength(params.steps, params.strength)}
+
+
+KIND = EngineKind(load=load, build=sdxl_toy.build)

@@ -21,7 +21,7 @@ from tests.unit.engines.parts import (
     work,
 )
 from workers.engines.sdxl import SdxlEngine, load
-from workers.engines.table import ENGINES
+from workers.engines.table import engine_kind
 from workers.load_plan import LoadPlan
 
 
@@ -264,7 +264,7 @@ def test_a_closed_engine_lets_go_of_its_modules(toy_folder):
 
 
 def test_the_table_builds_and_loads_the_toy(tmp_path):
-    kind = ENGINES["sdxl"]
+    kind = engine_kind("sdxl")
     assert kind.build is not None
 
     kind.build(tmp_path / "toy")
