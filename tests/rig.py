@@ -77,21 +77,7 @@ class Rig:
         return JobStore(connect(self.valkey.url, 5), self.settings)
 
     def start_api(self) -> "Rig":
-        address = f"127.0.0.1:{self.port}"
-        command = [
-            "-m",
-            "gunicorn",
-            "api.wsgi:app",
-            "-b",
-            address,
-            "-k",
-            "gthread",
-            "--threads",
-            "32",
-            "--log-level",
-            "warning",
-        ]
-        self._start("api", command)
+        self._start("api", ["-m", "gunicorn", "-c", "python:api.gunicorn_settings", "api.wsgi:app"])
         wait_for(lambda: self.http.get("/healthz").status_code == 200, what="the API")
         return self
 
