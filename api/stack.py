@@ -23,6 +23,7 @@ import httpx
 from shared.broker import STOP_MARGIN_S
 from shared.embedded_redis import EmbeddedRedis
 from shared.errors import InvalidRequest
+from shared.parentage import dies_with_parent
 from shared.settings import Settings
 
 #: Deaths in a row after which the stack gives up, and how long a part must live to start counting afresh.
@@ -58,7 +59,12 @@ class Part:
         with log_file.open("ab") if log_file else nullcontext() as log:
             # Its own session: Ctrl-C reaches only us, and we stop the parts in their order.
             self.process = subprocess.Popen(
-                self.command, env=dict(environment), stdout=log, stderr=log, start_new_session=True
+                self.command,
+                env=dict(environment),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=dies_with_parent(),
             )
         self.started_at_s = time.monotonic()
 

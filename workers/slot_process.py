@@ -20,6 +20,7 @@ from shared import keys
 from shared.broker import STOP_MARGIN_S, node_name
 from shared.errors import RedisUnavailable
 from shared.log import logger
+from shared.parentage import dies_with_parent
 from shared.redis_client import redis_errors
 from shared.routing import queues_of
 from workers.recovery import Recovery
@@ -108,7 +109,11 @@ class SlotProcess:
     def _start(self) -> None:
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(
-            self._command(), env=os.environ | self._environment(), start_new_session=True, stdin=subprocess.DEVNULL
+            self._command(),
+            env=os.environ | self._environment(),
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=dies_with_parent(),
         )
         logger().info("worker.started", worker=self.slot.name, gpu=self.slot.gpu, pid=self._process.pid)
 
