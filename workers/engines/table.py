@@ -2,9 +2,13 @@
 
 The table holds module names, resolved at first use: a main process that only renews leases must not pay ten seconds and
 400 MB for torch and diffusers. Each module has one `KIND`, its row.
+
+The door for other engines: an engine name with a dot in it is a module of its own (`engine = "studio.engines.flux"` in
+the file that `DARKROOM_MODELS_FILE` names), importable by the workers, with a `KIND` like ours.
 """
 
 import importlib
+from collections.abc import Iterable
 
 from shared.errors import EngineFailed
 from workers.engines.base import EngineKind
@@ -20,14 +24,17 @@ def engine_kind(name: str) -> EngineKind:
     Raises:
         EngineFailed: the catalogue names an engine that does not exist.
     """
-    module = ENGINES.get(name)
+    module = ENGINES.get(name, name if "." in name else None)
     if module is None:
         raise EngineFailed(f"there is no engine {name!r}; known: {', '.join(ENGINES)}")
-    kind: EngineKind = importlib.import_module(module).KIND
+    try:
+        kind: EngineKind = importlib.import_module(module).KIND
+    except (ModuleNotFoundError, AttributeError) as exc:
+        raise EngineFailed(f"engine {name!r}: {exc}") from exc
     return kind
 
 
-def load_libraries() -> None:
-    """Import every engine's libraries."""
-    for name in ENGINES:
+def load_libraries(names: Iterable[str] = tuple(ENGINES)) -> None:
+    """Import the libraries of these engines."""
+    for name in names:
         engine_kind(name)
