@@ -1,6 +1,11 @@
 """Where image to image starts: the picture made to fit, and how far to go from it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from PIL import Image, ImageOps
+
+from shared.contracts.generation import GenerationParams
 
 
 def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
@@ -22,3 +27,10 @@ def effective_strength(steps: int, strength: float | None) -> float:
         return asked
     # Half a step more than one: steps × (1 / steps) may round down to none.
     return min(1.0, 1.5 / steps)
+
+
+def start(params: GenerationParams, images: Sequence[Image.Image | None]) -> dict[str, Any]:
+    """Where a run starts from, as arguments of a pipeline's call: a size, or fitted pictures and how far to go."""
+    if not params.is_img2img:
+        return {"width": params.width, "height": params.height}
+    return {"image": list(images), "strength": effective_strength(params.steps, params.strength)}

@@ -22,11 +22,10 @@ from PIL.Image import Image
 from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerationParams
 from shared.errors import EngineFailed, OutOfVram
-from workers import previews, schedulers, sdxl_files, sdxl_toy, vae_decoding
+from workers import pipeline_place, previews, schedulers, sdxl_files, sdxl_toy, vae_decoding
 from workers.engines.base import EngineKind, GenerateWork, Watch
-from workers.img2img import effective_strength, fit
+from workers.img2img import fit, start
 from workers.load_plan import LoadPlan
-from workers.nf4 import quantise_nf4
 from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.precision import dtype_of
 from workers.prompt_encoding import Conditioning, encode, together
@@ -64,29 +63,21 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "SdxlEngine":
         OutOfVram: it does not fit; nothing stays allocated.
         ModelMissing, EngineFailed: see `sdxl_files.read`.
     """
-    dtype = dtype_of(plan)
     try:
         with named_out_of_vram(f"loading {card.id}"):
-            pipe = sdxl_files.read(path, dtype)
-            _place(pipe, plan, dtype)
+            pipe = _loaded(path, plan)
     except OutOfVram:
         free_cache()
         raise
     return SdxlEngine(card, pipe, plan)
 
 
-def _place(pipe: Any, plan: LoadPlan, dtype: torch.dtype) -> None:
-    on_cpu = torch.device(plan.device).type == "cpu"
-    # On a CPU everything lies in host memory anyway, and the offload hooks refuse to run.
-    offload = "none" if on_cpu else plan.offload
-    if plan.precision == "nf4":
-        quantise_nf4(pipe.unet, device=plan.device if offload == "none" else "cpu", compute_dtype=dtype)
-    if offload == "model":
-        pipe.enable_model_cpu_offload(device=plan.device)
-    elif offload == "sequential":
-        pipe.enable_sequential_cpu_offload(device=plan.device)
-    else:
-        pipe.to(plan.device)
+def _loaded(path: Path, plan: LoadPlan) -> Any:
+    """Its own frame: what it holds half loaded goes with it."""
+    dtype = dtype_of(plan)
+    pipe = sdxl_files.read(path, dtype)
+    pipeline_place.place(pipe, plan, dtype)
+    return pipe
 
 
 class SdxlEngine:
@@ -109,10 +100,21 @@ class SdxlEngine:
 
     def held_mib(self) -> int:
         """On a card: what lies there now, without what is offloaded; on CPU: all."""
-        device = torch.device(self._plan.device).type
-        modules = [part for part in self._txt2img.components.values() if isinstance(part, torch.nn.Module)]
-        tensors = [t for module in modules for t in (*module.parameters(), *module.buffers())]
-        return -(-sum(t.nbytes for t in tensors if t.device.type == device) // 2**20)
+        return pipeline_place.held_mib(self._txt2img, self._plan.device)
+
+    def to_host(self) -> None:
+        """Leave the card and wait in host memory; where that has no room, nothing has changed."""
+        if not pipeline_place.offloads(self._plan):
+            pipeline_place.move(self._txt2img, pipeline_place.HOST, back=self._plan.device)
+
+    def to_device(self) -> None:
+        """Come back to the card.
+
+        Raises:
+            OutOfVram: no room there; the model is in host memory still.
+        """
+        if not pipeline_place.offloads(self._plan):
+            pipeline_place.move(self._txt2img, self._plan.device, back=pipeline_place.HOST)
 
     def close(self) -> None:
         """Drop the model; a closed engine cannot be used again."""
@@ -197,7 +199,7 @@ class SdxlEngine:
         with named_out_of_vram(f"{len(shots)} × {params.width}×{params.height}, {params.steps} steps"):
             latents = pipe(
                 **together([shot.conditioning for shot in shots]),
-                **_start(shots, params),
+                **start(params, [shot.image for shot in shots]),
                 num_inference_steps=params.steps,
                 guidance_scale=params.guidance_scale,
                 generator=[torch.Generator("cpu").manual_seed(shot.seed) for shot in shots],
@@ -244,13 +246,6 @@ def _runs(shots: list[Shot]) -> list[list[Shot]]:
     """Shots whose prompts have one length: padding a short prompt to a long neighbour's would change its picture."""
     by_length = sorted(shots, key=lambda shot: shot.conditioning.tokens)
     return [list(group) for _, group in groupby(by_length, key=lambda shot: shot.conditioning.tokens)]
-
-
-def _start(shots: list[Shot], params: GenerationParams) -> dict[str, Any]:
-    """Where a run starts from: a size, or pictures and how far to go from them."""
-    if not params.is_img2img:
-        return {"width": params.width, "height": params.height}
-    return {"image": [shot.image for shot in shots], "strength": effective_strength(params.steps, params.strength)}
 
 
 KIND = EngineKind(load=load, build=sdxl_toy.build)

@@ -20,6 +20,7 @@ from tests.unit.engines.parts import (
     toy_card,
     work,
 )
+from workers import sdxl_files
 from workers.engines.sdxl import SdxlEngine, load
 from workers.engines.table import engine_kind
 from workers.load_plan import LoadPlan
@@ -271,3 +272,45 @@ def test_the_table_builds_and_loads_the_toy(tmp_path):
     engine = kind.load(toy_card(), tmp_path / "toy", UNSLICED)
 
     assert engine.card.id == "sdxl-toy"
+
+
+@pytest.fixture
+def half_engine(toy_folder) -> SdxlEngine:
+    """In fp16 with a VAE that overflows in it, as SDXL's own does (slow on a CPU, hence tiny pictures)."""
+    pipe = sdxl_files.read(toy_folder, torch.float16)
+    pipe.vae.register_to_config(force_upcast=True)
+    return SdxlEngine(toy_card(), pipe, UNSLICED)
+
+
+@pytest.mark.parametrize("image", [None, rings(32, 32)])
+def test_in_fp16_a_vae_that_needs_fp32_gets_it_as_in_diffusers_and_gives_it_back(half_engine, image):
+    small = {"width": 32, "height": 32, "steps": 2}
+    ours = one(half_engine, image, **small)
+
+    pipe = half_engine._img2img if image else half_engine._txt2img
+    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
+    start = {"image": image, "strength": 0.7} if image else {"width": 32, "height": 32}
+    theirs = pipe("a red fox", num_inference_steps=2, guidance_scale=5.0, generator=generators(7, 1), **start).images[0]
+    assert levels_apart(ours, theirs) == 0
+    assert half_engine._txt2img.vae.dtype == torch.float16
+
+
+def test_a_failed_decode_leaves_the_vae_in_its_own_precision(half_engine, monkeypatch):
+    def broken(*args, **kwargs):
+        raise ValueError("broken")
+
+    monkeypatch.setattr(half_engine._txt2img.vae, "decode", broken)
+    with pytest.raises(ValueError, match="broken"):
+        one(half_engine, width=32, height=32, steps=1)
+
+    assert half_engine._txt2img.vae.dtype == torch.float16
+
+
+def test_a_model_that_waited_in_host_memory_paints_the_same(toy_folder):
+    engine = load(toy_card(), toy_folder, LoadPlan(precision="nf4"))
+    before = one(engine)
+
+    engine.to_host()
+    engine.to_device()
+
+    assert levels_apart(one(engine), before) == 0
