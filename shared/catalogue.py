@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.contracts.generation import SchedulerName
+from shared.contracts.vision import TaskName
 from shared.errors import InvalidRequest, ModelMissing, NotFound
 from shared.settings import Settings
 
@@ -35,6 +36,9 @@ class Source(Row):
     variant: str | None = None
     file: str | None = None
     path: str | None = None
+    #: A second repository, for the tokenizer alone; it goes into the folder `tokenizer` beside the weights.
+    tokenizer_repo: str | None = None
+    tokenizer_revision: str | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Source":
@@ -67,6 +71,14 @@ class Limits(Row):
     max_steps: int = 150
 
 
+class Analysis(Row):
+    """What a model can say about a picture."""
+
+    tasks: tuple[TaskName, ...]
+    #: Tags below this are left out where the caller names no least score.
+    min_score: float = Field(0.0, ge=0, le=1)
+
+
 class Vram(Row):
     """MiB on the card in bf16/fp16 (fp32 for CPU toys); `basis` says where the numbers come from."""
 
@@ -87,6 +99,7 @@ class ModelCard(Row):
     source: Source
     defaults: Defaults | None = None
     limits: Limits | None = None
+    analysis: Analysis | None = None
     vram: Vram
     #: Other names a caller may use, e.g. the ones an OpenAI client sends.
     aliases: tuple[str, ...] = ()
@@ -96,6 +109,10 @@ class ModelCard(Row):
         if self.kind == "generate" and (self.defaults is None or self.limits is None):
             raise ValueError("a generating model needs defaults and limits")
         return self
+
+    def does(self, task: str) -> bool:
+        """Whether it can be asked for this about a picture."""
+        return self.analysis is not None and task in self.analysis.tasks
 
 
 @dataclass(frozen=True)

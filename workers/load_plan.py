@@ -21,3 +21,5 @@ class LoadPlan:
     vae_tiling: bool = False
     #: Whether the VAE decodes a batch picture by picture.
     vae_slicing: bool = True
+    #: Memory for encoded pictures beside the weights (Moondream); 0: each is encoded every time.
+    prefix_cache_mib: int = 0

@@ -6,14 +6,16 @@ plain work and a `Watch` to report to, and gives pictures or answers back. The w
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from PIL.Image import Image
 
 from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerationParams
+from shared.contracts.vision import Answer, AnyTask, Usage
+from shared.errors import DarkroomError
 from workers.load_plan import LoadPlan
 
 #: Makes the previews of a batch, one small RGB picture per job, only when the watch wants them.
@@ -43,12 +45,37 @@ class GenerateWork:
 
 @dataclass(frozen=True)
 class AnalyzeWork:
-    """One analysis job: a picture (None for text-only chat), its content hash, and what is asked of it."""
+    """What one analysis job asks of one engine."""
 
+    #: Upright RGB; None for a question without a picture.
     picture: Image | None
+    #: By content, so that a picture is recognised.
     picture_id: str
-    tasks: tuple[dict[str, Any], ...]
-    options: dict[str, Any] = field(default_factory=dict)
+    tasks: tuple[AnyTask, ...]
+    #: Whether its caller still waits; asked between steps.
+    is_wanted: Callable[[], bool] = lambda: True
+    #: Takes new words as they come: the task's index, the text, whether it is reasoning.
+    tell: Callable[[int, str, bool], None] = lambda index, text, is_reasoning: None
+
+
+@dataclass(frozen=True)
+class TaskOutcome:
+    """An answer, or why there is none."""
+
+    answer: Answer | None = None
+    error: DarkroomError | None = None
+    took_ms: int = 0
+    #: Tokens, where the engine is a language model.
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True)
+class WorkOutcome:
+    """What became of one `AnalyzeWork`."""
+
+    tasks: tuple[TaskOutcome, ...]
+    #: Pictures that were encoded for it; 0 where the engine knew the picture.
+    vision_passes: int = 0
 
 
 class Engine(Protocol):
@@ -75,6 +102,22 @@ class GenerateEngine(Engine, Protocol):
 
         Raises:
             OutOfVram: did not fit; nothing stays allocated and the engine stays usable.
+            Signal: from the watch.
+        """
+        ...
+
+
+class AnalyzeEngine(Engine, Protocol):
+    """An engine that answers about pictures."""
+
+    def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
+        """An outcome per job, in order; a task that cannot be answered does not touch the others.
+
+        Args:
+            at_once: most tasks (pictures, where the engine looks once for all tasks) that memory allows together.
+
+        Raises:
+            OutOfVram: not even one fits; nothing stays allocated and the engine stays usable.
             Signal: from the watch.
         """
         ...
