@@ -16,7 +16,7 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.errors import InvalidRequest, MalformedRequest, NotFound, UnsupportedMedia
+from shared.errors import InvalidRequest, MalformedRequest, NotFound, TooLarge, UnsupportedMedia
 
 M = TypeVar("M", bound=BaseModel)
 View = Callable[..., Response]
@@ -102,13 +102,27 @@ def read_json(model: type[M]) -> M:
     if not request.is_json:
         sent = request.mimetype or "no content type"
         raise UnsupportedMedia(f"send JSON with the header `Content-Type: application/json` (got {sent})")
-    text = _decoded(request.get_data(cache=False))
+    text = _decoded(read_body())
     value = parse_json(text)
     if not isinstance(value, dict):
         raise InvalidRequest(f"the body must be a JSON object, not {_kind(value)}", field="body")
     if _SURROGATE_ESCAPE.search(text):
         _refuse_lone_surrogates(value, "")
     return _validated(model, lambda: model.model_validate_json(text))
+
+
+def read_body() -> bytes:
+    """The body's bytes.
+
+    Raises:
+        TooLarge: longer than allowed.
+    """
+    data = request.get_data(cache=False)
+    limit = request.max_content_length
+    # Werkzeug cuts a chunked body off at the limit without a word, so one of exactly that length was longer.
+    if request.content_length is None and limit is not None and len(data) >= limit:
+        raise TooLarge(f"the body is longer than {limit:,} bytes")
+    return data
 
 
 def parse_json(text: str) -> Any:

@@ -5,7 +5,7 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import documents
-from api.reading import reads_request
+from api.reading import read_body, reads_request
 from api.services import services
 from shared.artifact_store import ArtifactStore
 from shared.errors import InvalidRequest, UnsupportedMedia
@@ -115,7 +115,7 @@ def _sent_picture() -> tuple[bytes, str | None]:
     if not request.mimetype.startswith("image/") and request.mimetype != "application/octet-stream":
         sent = request.mimetype or "no content type"
         raise UnsupportedMedia(f"send a picture (image/*) or a form with one file (got {sent})", field="image")
-    data = request.get_data(cache=False)
+    data = read_body()
     if not data:
         raise InvalidRequest("the body is empty; send a picture", field="image")
     return data, request.mimetype
