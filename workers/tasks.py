@@ -4,6 +4,7 @@ The Celery app is made at import, the one exception to our rule: Celery's comman
 (`celery -A workers.tasks worker`), in the main process and again in each spawned child.
 """
 
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -17,18 +18,24 @@ from shared.broker import RUN_JOB, make_app
 from shared.catalogue import load_catalogue
 from shared.dispatch import Dispatcher
 from shared.job_store import JobStore
+from shared.learned import Learned
 from shared.redis_client import connect
 from shared.worker_registry import WorkerRegistry
 from workers import assembly, slot
+from workers.affinity import ReaderOrder, set_provider
+from workers.card_lock import CardLock
 from workers.engines.table import load_libraries
 from workers.keeper import Keeper, facts_reader
 from workers.patience import until_redis_answers
+from workers.reader import Reader
+from workers.ready_pipe import tell_ready
 from workers.recovery import Recovery
 from workers.runner import NotOurs, Runner
 from workers.runtime import build, warm_up
 
 SETTINGS = settings.from_environment()
 app = make_app(SETTINGS, for_worker=True)
+app.conf.broker_transport_options["queue_order_strategy"] = f"{ReaderOrder.__module__}.{ReaderOrder.__name__}"
 
 #: What this process owns: the child its runner, the main process its keeper.
 _owned: dict[str, Any] = {}
@@ -56,7 +63,7 @@ def _start_child(**_: Any) -> None:
     until_redis_answers(lambda: recovery.release_slot(mine.name, "the worker's child process died"))
     until_redis_answers(runtime.tell_residents)
     _owned["runner"] = Runner(runtime)
-    warm_up(load_libraries)
+    warm_up(lambda: load_libraries({catalogue.get(model).engine for model in mine.models}))
 
 
 @signals.worker_ready.connect
@@ -64,23 +71,35 @@ def _start_main(sender: Any, **_: Any) -> None:
     """The main process: leases, reports, recovery, and the order in which queues are read."""
     log.configure(json_lines=SETTINGS.log_json)
     mine = slot.from_environment()
-    client = connect(SETTINGS.required_redis_url(), SETTINGS.worker_redis_timeout_s)
+    # Leases are renewed three times a lease: one answer that never comes must not eat all three.
+    client = connect(SETTINGS.required_redis_url(), min(SETTINGS.worker_redis_timeout_s, SETTINGS.lease_s / 3))
     store = JobStore(client, SETTINGS)
+    registry = WorkerRegistry(client)
+    reader = Reader(mine.name, store, registry, Learned(client), max_wait_s=SETTINGS.max_wait_s, clock_s=time.monotonic)
+    set_provider(reader)
     keeper = Keeper(
         settings=SETTINGS,
         slot=mine,
         store=store,
-        registry=WorkerRegistry(client),
+        registry=registry,
         recovery=Recovery(store, Dispatcher(store, app), open_store(SETTINGS, client), SETTINGS),
+        card_lock=CardLock(client, mine),
         children=lambda: [process.pid for process in sender.pool._pool._pool],
         facts=facts_reader(lambda: assembly.facts(mine), assembly.facts(mine)),
-        on_pause=lambda paused: None,
+        on_pause=reader.pause,
         version=version("darkroom"),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     _owned["keeper"] = keeper
     keeper.start()
+    tell_ready()
     log.logger().info("worker.ready", worker=mine.name, gpu=mine.gpu, models=len(mine.models))
+
+
+@signals.worker_shutting_down.connect
+def _drain_main(**_: Any) -> None:
+    if "keeper" in _owned:
+        _owned["keeper"].drain()
 
 
 @signals.worker_shutdown.connect
