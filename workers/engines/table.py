@@ -15,6 +15,11 @@ from workers.engines.base import EngineKind
 
 ENGINES: dict[str, str] = {
     "sdxl": "workers.engines.sdxl",
+    "moondream": "workers.engines.moondream",
+    "efficientnet": "workers.engines.efficientnet",
+    "wd_tagger": "workers.engines.wd_tagger",
+    "opennsfw": "workers.engines.opennsfw",
+    "hf_classifier": "workers.engines.hf_classifier",
 }
 
 

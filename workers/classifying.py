@@ -1,0 +1,79 @@
+"""Pictures → tags and ratings with engines that look once: one pass a picture answers all its tasks.
+
+What an engine brings is one function, `Look`; which tags are shown and what counts as not safe is decided here, the same
+for all of them.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from PIL.Image import Image
+
+from shared.contracts.vision import Answer, AnyTask, RatingAnswer, RatingTask, Tag, TagsAnswer, TagsTask
+from shared.errors import EngineFailed
+from workers.engines.base import AnalyzeWork, TaskOutcome, Watch, WorkOutcome
+
+#: Digits of a score that mean something.
+DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one look at one picture gave."""
+
+    #: All tags, in any order.
+    tags: tuple[Tag, ...] = ()
+    #: Probability of not safe for work, and the engine's own classes.
+    nsfw: float = 0.0
+    classes: dict[str, float] = field(default_factory=dict)
+
+
+Look = Callable[[list[Image]], list[Seen]]
+
+
+def classify(look: Look, works: Sequence[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
+    """See `AnalyzeEngine.analyze`; the same picture in several works is looked at once."""
+    started_s = time.monotonic()
+    pictures = {work.picture_id: work.picture for work in works if work.picture is not None}
+    seen: dict[str, Seen] = {}
+    took_ms: dict[str, int] = {}
+    for start in range(0, len(pictures), at_once):
+        ids = list(pictures)[start : start + at_once]
+        seen |= zip(ids, look([pictures[picture_id] for picture_id in ids]), strict=True)
+        took_ms |= dict.fromkeys(ids, round((time.monotonic() - started_s) * 1000))
+        watch.step(len(seen), len(pictures))
+    return [_outcome(work, seen.get(work.picture_id), took_ms.get(work.picture_id, 0)) for work in works]
+
+
+def _outcome(work: AnalyzeWork, seen: Seen | None, took_ms: int) -> WorkOutcome:
+    if seen is None:
+        error = EngineFailed("this engine answers about pictures only")
+        return WorkOutcome(tuple(TaskOutcome(error=error) for _ in work.tasks))
+    return WorkOutcome(tuple(TaskOutcome(answer(task, seen), took_ms=took_ms) for task in work.tasks))
+
+
+def answer(task: AnyTask, seen: Seen) -> Answer:
+    """One task's answer out of a look.
+
+    Raises:
+        EngineFailed: a classifier was asked for words; the door should have refused that.
+    """
+    match task:
+        case TagsTask(max_tags=most, min_score=least):
+            shown = [tag for tag in seen.tags if (tag.score or 0.0) >= (least or 0.0)]
+            best = sorted(shown, key=lambda tag: -(tag.score or 0.0))[:most]
+            return TagsAnswer(tags=tuple(best))
+        case RatingTask(threshold=threshold):
+            return RatingAnswer(
+                nsfw=rounded(seen.nsfw),
+                is_nsfw=seen.nsfw >= threshold,
+                threshold=threshold,
+                scores={name: rounded(score) for name, score in seen.classes.items()},
+            )
+    raise EngineFailed(f"a classifier cannot do {task.task!r}")
+
+
+def rounded(score: float) -> float:
+    """A probability as it is shown."""
+    return round(min(1.0, max(0.0, float(score))), DIGITS)

