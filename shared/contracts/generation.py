@@ -76,10 +76,9 @@ class Contract(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class GenerateRequest(Contract):
-    """`POST /v1/generate`. What is left out takes the model's default."""
+class PictureWishes(Contract):
+    """How a picture is to be made. What is left out takes the model's default."""
 
-    prompt: str = Field(max_length=MAX_PROMPT_CHARS, description="What the picture shows")
     negative_prompt: str | None = Field(None, max_length=MAX_PROMPT_CHARS, description="What it must not show")
     model: str | None = Field(None, min_length=1, max_length=64, description="A generating model of GET /v1/models")
     width: Side | None = Field(None, description="Pixels, a multiple of 8, within the model's limits")
@@ -91,13 +90,19 @@ class GenerateRequest(Contract):
         None, ge=0, le=MAX_SEED, description="Seed of the first picture; absent: drawn and reported"
     )
     n: int = Field(1, ge=1, le=MAX_PICTURES, description="Pictures to make, with seeds seed … seed+n−1")
+    strength: float | None = Field(None, gt=0, le=1, description="img2img: how far to go from the picture; needs image")
+
+
+class GenerateRequest(PictureWishes):
+    """`POST /v1/generate`. What is left out takes the model's default."""
+
+    prompt: str = Field(max_length=MAX_PROMPT_CHARS, description="What the picture shows")
     image: str | None = Field(
         None,
         min_length=1,
         max_length=MAX_INLINE_CHARS,
         description="img2img: a data URI, bare base64, or the id of a stored picture",
     )
-    strength: float | None = Field(None, gt=0, le=1, description="img2img: how far to go from the picture; needs image")
     priority: Annotated[Priority, Field(strict=False)] = Field(Priority.NORMAL, description="low, normal or high")
     deadline_s: float | None = Field(
         None, gt=0, le=7 * 86400, description="Seconds from now after which the job is given up, queued or running"
