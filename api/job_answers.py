@@ -15,7 +15,7 @@ from api.services import Services
 from shared import lifecycle
 from shared.contracts.jobs import JOB_ID, JobRecord, JobView, QueuePlace, State, view
 from shared.errors import IllegalMove, NotFound
-from shared.job_store import places
+from shared.job_index import places
 
 #: What a waiter is told to do when all seats are taken.
 SEATS_TAKEN_RETRY_S = 1

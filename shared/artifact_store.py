@@ -12,7 +12,6 @@ import errno
 import hashlib
 import os
 import re
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,7 +108,9 @@ class FolderStore:
         self._path(artifact_id).unlink(missing_ok=True)
 
     def expire(self) -> int:
-        limit = time.time() - self._ttl_s
+        # The store's clock, not this host's: a host that wakes up in the wrong year must not clear the folder.
+        with redis_errors():
+            limit = float(self._redis.time()[0]) - self._ttl_s
         dropped = 0
         for path in self._files():
             with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Job records in Redis: create, get, move, beat, list, positions.
+"""Job records in Redis: create, get, move, beat. Lists and positions: `job_index`.
 
 Every move goes through `move`: read the record, ask a pure rule of `lifecycle` for the new one, write the difference if
 nobody moved it meanwhile (compare-and-set on `rev`), else ask again. So each rule stands in one place and is tested
@@ -8,7 +8,7 @@ The limit we know of: scripts build key names from a record's fields, so this ne
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +16,11 @@ from typing import Any, Literal
 import redis
 
 from shared import keys
-from shared.contracts.jobs import JobRecord, Progress, QueuePlace, State
+from shared.contracts.jobs import JobRecord, Progress
 from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, QueueFull, TooManyRequests
+from shared.job_codec import decode, encode, text
+from shared.job_index import JobIndex
 from shared.redis_client import redis_errors
-from shared.routing import PRIORITIES, split
 from shared.settings import Settings
 
 LUA = Path(__file__).with_name("lua")
@@ -48,11 +49,11 @@ class Idempotency:
     body_hash: str
 
 
-class JobStore:
+class JobStore(JobIndex):
     """All access to job records. Every method raises `RedisUnavailable` when the server does not take requests."""
 
     def __init__(self, client: "redis.Redis", settings: Settings) -> None:
-        self.redis: Any = client
+        super().__init__(client)
         self._settings = settings
         self._create = client.register_script((LUA / "create.lua").read_text())
         self._move = client.register_script((LUA / "move.lua").read_text())
@@ -74,11 +75,13 @@ class JobStore:
         """
         with redis_errors():
             answer = self._create(**self._creation(record, idempotency, deadline_s))
-        match _text(answer[0]):
+        match text(answer[0]):
             case "created":
                 return self.get(record.id), True
             case "exists":
-                known_id, _, body_hash = _text(answer[1]).partition(" ")
+                known_id, _, body_hash = text(answer[1]).partition(" ")
+                if known_id == record.id:  # our own: the answer to the first try was lost
+                    return self.get(record.id), True
                 if idempotency is not None and body_hash != idempotency.body_hash:
                     raise IdempotencyMismatch(
                         f"Idempotency-Key {idempotency.key!r} was used with another body, for job {known_id}",
@@ -97,7 +100,7 @@ class JobStore:
             pipe = self.redis.pipeline(transaction=False)
             for record in records:
                 self._create(**self._creation(record, None, deadline_s), client=pipe)
-            return [_text(answer[0]) for answer in pipe.execute()]
+            return [text(answer[0]) for answer in pipe.execute()]
 
     def _creation(self, record: JobRecord, idempotency: Idempotency | None, deadline_s: float | None) -> dict[str, Any]:
         settings = self._settings
@@ -131,14 +134,6 @@ class JobStore:
         record, _ = self._read(job_id)
         return record
 
-    def get_many(self, job_ids: Sequence[str]) -> list[JobRecord | None]:
-        """Records in the order asked for, in one round trip; None where there is none."""
-        with redis_errors():
-            pipe = self.redis.pipeline(transaction=False)
-            for job_id in job_ids:
-                pipe.hgetall(keys.job(job_id))
-            return [decode(fields) if fields else None for fields in pipe.execute()]
-
     def existed(self, any_id: str) -> bool:
         """Whether an id is known to have existed once."""
         with redis_errors():
@@ -170,62 +165,6 @@ class JobStore:
             raise NotFound(f"job {job_id} has no preview now")
         return bytes(found)
 
-    def page(self, state: State | None, limit: int, before: int | None) -> tuple[list[JobRecord], int | None]:
-        """Newest jobs first, from those that came before `before`; and the cursor of the next page, or None."""
-        index = keys.jobs_in(state.value) if state else keys.ALL_JOBS
-        ceiling = f"({before}" if before is not None else "+inf"
-        with redis_errors():
-            found = self.redis.zrevrangebyscore(index, ceiling, "-inf", start=0, num=limit, withscores=True)
-        records = [r for r in self.get_many([_text(job_id) for job_id, _ in found]) if r is not None]
-        return records, int(found[-1][1]) if len(found) == limit else None
-
-    def ids_in(self, state: State, limit: int = -1) -> list[str]:
-        """Ids of jobs in a state, oldest first."""
-        with redis_errors():
-            return [_text(i) for i in self.redis.zrange(keys.jobs_in(state.value), 0, limit)]
-
-    def counts(self) -> dict[str, int]:
-        """How many jobs are in each state."""
-        with redis_errors():
-            pipe = self.redis.pipeline(transaction=False)
-            for state in State:
-                pipe.zcard(keys.jobs_in(state.value))
-            return dict(zip((s.value for s in State), pipe.execute(), strict=True))
-
-    def queue_depths(self) -> dict[str, int]:
-        """Jobs waiting in each queue that ever had one."""
-        with redis_errors():
-            names = sorted(_text(name) for name in self.redis.zrange(keys.QUEUES, 0, -1))
-            pipe = self.redis.pipeline(transaction=False)
-            for name in names:
-                pipe.zcard(keys.queue(name))
-            return dict(zip(names, pipe.execute(), strict=True))
-
-    def oldest_orders(self, queues: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Per queue that has jobs: how many, and the arrival (ms) of the oldest."""
-        with redis_errors():
-            pipe = self.redis.pipeline(transaction=False)
-            for name in queues:
-                pipe.zcard(keys.queue(name))
-                pipe.zrange(keys.queue(name), 0, 0, withscores=True)
-            answers = pipe.execute()
-        pairs = zip(queues, answers[0::2], answers[1::2], strict=True)
-        return {name: (depth, int(oldest[0][1]) // 1000) for name, depth, oldest in pairs if oldest}
-
-    def positions(self, records: Sequence[JobRecord]) -> list[int | None]:
-        """How many jobs of its model will be taken before each; None where it is not queued. One round trip."""
-        queues = sorted({ahead for record in records for ahead in _queues_ahead(record.queue)})
-        with redis_errors():
-            pipe = self.redis.pipeline(transaction=False)
-            for name in queues:
-                pipe.zcard(keys.queue(name))
-            for record in records:
-                pipe.zrank(keys.queue(record.queue), record.id)
-            answers = pipe.execute()
-        depth = dict(zip(queues, answers, strict=False))
-        ranks = zip(records, answers[len(queues) :], strict=True)
-        return [None if k is None else k + sum(depth[q] for q in _queues_ahead(r.queue)) for r, k in ranks]
-
     # -- moving ------------------------------------------------------------------------------------------------------
 
     def move(self, job_id: str, rule: Rule, *, only_if_lease_expired: bool = False) -> JobRecord:
@@ -245,7 +184,7 @@ class JobStore:
                 return record
             guard = "lease_expired" if only_if_lease_expired else ""
             with redis_errors():
-                answer = _text(self._move(**self._difference(record, moved, guard))[0])
+                answer = text(self._move(**self._difference(record, moved, guard))[0])
             if answer == "moved":
                 return moved.model_copy(update={"rev": record.rev + 1, "version": record.version + 1})
             if answer == "alive":
@@ -289,64 +228,30 @@ class JobStore:
                     json.dumps(degradations),
                 ],
             )
-        return _text(answer)  # type: ignore[return-value]
+        return text(answer)  # type: ignore[return-value]
 
     def renew(self, worker: str) -> list[HeldJob]:
         """Renew the leases of everything a worker holds, and tell how long each job has been silent."""
         with redis_errors():
             flat = self._renew(keys=[keys.slot(worker)], args=[round(self._settings.lease_s * 1000)])
-        texts = [_text(value) for value in flat]
+        texts = [text(value) for value in flat]
         rows = zip(texts[0::4], texts[1::4], texts[2::4], texts[3::4], strict=True)
         return [HeldJob(id=i, token=t, phase=p, silent_ms=int(s)) for i, t, p, s in rows]
 
-    def held_by(self, worker: str) -> list[str]:
-        """Ids of the jobs in a worker's slot."""
-        with redis_errors():
-            return [_text(job_id) for job_id in self.redis.hkeys(keys.slot(worker))]
+    # -- artifacts of running jobs -----------------------------------------------------------------------------------
 
-    def expired_leases(self, limit: int = 100) -> list[str]:
-        """Ids of running jobs whose worker has been silent for longer than its lease."""
-        with redis_errors():
-            now_ms = self.now_ms()
-            return [_text(i) for i in self.redis.zrangebyscore(keys.LEASES, "-inf", now_ms, start=0, num=limit)]
-
-    def due(self, limit: int = 100) -> list[str]:
-        """Ids of queued jobs that had to wait and may start now; each is told once."""
-        with redis_errors():
-            found = self.redis.zrangebyscore(keys.DELAYED, "-inf", self.now_ms(), start=0, num=limit)
-            return [_text(job_id) for job_id in found if self.redis.zrem(keys.DELAYED, job_id)]
-
-    def past_deadline(self, limit: int = 100) -> list[str]:
-        """Ids of live jobs whose own deadline has passed."""
-        with redis_errors():
-            found = self.redis.zrangebyscore(keys.DEADLINES, "-inf", self.now_ms(), start=0, num=limit)
-        return [_text(job_id) for job_id in found]
-
-    def forget(self, job_id: str) -> None:
-        """Drop an id whose record has expired from the indexes that list it."""
+    def announce(self, artifact_id: str, job_id: str) -> None:
+        """A job is about to store this artifact; should its record never name it, housekeeping deletes it."""
         with redis_errors():
             pipe = self.redis.pipeline(transaction=False)
-            for index in (keys.ALL_JOBS, keys.DEADLINES, keys.DELAYED, keys.LEASES):
-                pipe.zrem(index, job_id)
-            for state in State:
-                pipe.zrem(keys.jobs_in(state.value), job_id)
+            pipe.hset(keys.PENDING, artifact_id, job_id)
+            pipe.expire(keys.PENDING, keys.LIVE_TTL_S)
             pipe.execute()
 
-    def queued_in(self, queue: str, limit: int) -> list[str]:
-        """Ids of the jobs queued in one queue, oldest first."""
+    def settle(self, artifact_ids: Sequence[str]) -> None:
+        """A record names them now; nobody need look after them."""
         with redis_errors():
-            return [_text(job_id) for job_id in self.redis.zrange(keys.queue(queue), 0, limit - 1)]
-
-    def peers(self, batch_key: str, limit: int) -> list[str]:
-        """Ids of queued jobs that may share a GPU batch, oldest first."""
-        with redis_errors():
-            return [_text(job_id) for job_id in self.redis.zrange(keys.peers(batch_key), 0, limit - 1)]
-
-    def now_ms(self) -> int:
-        """Redis' clock, the only one that counts."""
-        with redis_errors():
-            seconds, micros = self.redis.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+            self.redis.hdel(keys.PENDING, *artifact_ids)
 
     def _read(self, job_id: str) -> tuple[JobRecord, int]:
         with redis_errors():
@@ -361,43 +266,3 @@ class JobStore:
                 )
             raise NotFound(f"there is no job {job_id}")
         return decode(fields), int(seconds) * 1000 + int(micros) // 1000
-
-
-def encode(record: JobRecord) -> dict[str, str]:
-    """A record as hash fields: strings raw (so scripts can read them), everything else JSON; what is None is left out."""
-    fields = record.model_dump(mode="json", exclude_none=True)
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
-
-
-def decode(fields: dict[bytes, bytes]) -> JobRecord:
-    """Hash fields as a record; fields that only scripts use are skipped."""
-    values: dict[str, Any] = {}
-    for raw_name, raw in fields.items():
-        name = _text(raw_name)
-        if name in JobRecord.model_fields:
-            values[name] = _text(raw) if name in _RAW else json.loads(raw)
-    return JobRecord.model_validate(values)
-
-
-def places(store: JobStore, records: Iterable[JobRecord]) -> dict[str, QueuePlace]:
-    """Where each queued record stands."""
-    queued = [record for record in records if record.state == State.QUEUED]
-    positions = store.positions(queued) if queued else []
-    return {r.id: QueuePlace(position=position) for r, position in zip(queued, positions, strict=True)}
-
-
-def _queues_ahead(queue: str) -> list[str]:
-    name, priority = split(queue)
-    return [f"{name}.{higher.value}" for higher in PRIORITIES[: PRIORITIES.index(priority)]]
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _raw_fields() -> frozenset[str]:
-    sample = JobRecord(id="", kind="generate", model="", state=State.QUEUED).model_dump(mode="json")
-    return frozenset(name for name, value in sample.items() if isinstance(value, str))
-
-
-_RAW = _raw_fields()

@@ -22,10 +22,14 @@ INNOCENT = frozenset({"drained", "retried"})
 def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str, delivery_tag: str = "") -> JobRecord:
     """A worker takes a queued job; one whose deadline has passed fails instead, so look at the state.
 
+    A claim that is made again with the same token, because its answer was lost, changes nothing.
+
     Raises:
         IllegalMove: it has ended, or waits for an earlier step: the message is a duplicate.
         Busy: another worker holds it, or it must not start yet.
     """
+    if record.state == State.RUNNING and record.token == token:
+        return record
     if record.state == State.RUNNING:
         raise Busy(f"job {record.id} runs on {record.worker}")
     if record.state != State.QUEUED:
@@ -99,16 +103,21 @@ def give_back(record: JobRecord, now_ms: int, *, token: str, reason: str, not_be
     return _requeue(record, now_ms, reason, not_before_ms)
 
 
-def lose(record: JobRecord, now_ms: int, *, reason: str) -> JobRecord:
+def lose(record: JobRecord, now_ms: int, *, reason: str, token: str = "") -> JobRecord:
     """A running job is taken from its worker: it fell silent, hung or drains (see `INNOCENT`).
 
     After `max_attempts` losses that speak against the job it fails as `worker_lost`.
 
+    Args:
+        token: of the claim that is known to be dead; "": whichever holds it.
+
     Raises:
-        IllegalMove: it is not running.
+        IllegalMove: it is not running, or another claim holds it by now.
     """
     if record.state != State.RUNNING:
         raise IllegalMove(f"job {record.id} is {record.state.value}, not running")
+    if token and record.token != token:
+        raise IllegalMove(f"job {record.id} is held by another claim by now")
     if record.cancel_requested:
         return _close(record, now_ms, State.CANCELLED)
     if is_overdue(record, now_ms):
@@ -143,6 +152,17 @@ def refuse(record: JobRecord, now_ms: int, *, error: DarkroomError) -> JobRecord
     if record.state not in (State.WAITING, State.QUEUED):
         raise IllegalMove(f"job {record.id} is {record.state.value}")
     return _close(record, now_ms, State.FAILED).model_copy(update={"error": failure_of(error)})
+
+
+def retried(record: JobRecord, now_ms: int, *, new_id: str) -> JobRecord:
+    """The caller asked for an ended job again: it names the job that runs in its place.
+
+    Raises:
+        IllegalMove: it has not ended, or it succeeded.
+    """
+    if record.state not in (State.FAILED, State.CANCELLED):
+        raise IllegalMove(f"job {record.id} is {record.state.value}; only failed and cancelled jobs can be retried")
+    return record.model_copy(update={"retried_as": new_id})
 
 
 def release(record: JobRecord, now_ms: int) -> JobRecord:

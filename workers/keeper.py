@@ -22,6 +22,7 @@ from shared.log import logger
 from shared.redis_client import redis_errors
 from shared.settings import Settings
 from shared.worker_registry import REPORT_EVERY_S, GpuFacts, Resident, WorkerRegistry, WorkerReport
+from workers.card_lock import CardLock
 from workers.recovery import Recovery
 from workers.slot import Slot
 
@@ -39,6 +40,7 @@ class Keeper(threading.Thread):
         store: JobStore,
         registry: WorkerRegistry,
         recovery: Recovery,
+        card_lock: CardLock,
         children: Callable[[], list[int]],
         facts: Callable[[], GpuFacts],
         on_pause: Callable[[bool], None],
@@ -51,12 +53,15 @@ class Keeper(threading.Thread):
         self._store = store
         self._registry = registry
         self._recovery = recovery
+        self._card_lock = card_lock
         self._children = children
         self._facts = facts
         self._on_pause = on_pause
         self._version = version
         self._started_at = started_at
         self._launcher_pid = os.getppid()
+        self._is_orphan = False
+        self._is_draining = False
         self._stopping = threading.Event()
         self._held: list[HeldJob] = []
         self._paused = False
@@ -72,17 +77,28 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         due = [0.0] * len(self._duties)
+        awake_at = time.monotonic()
         while not self._stopping.wait(TICK_S):
+            if time.monotonic() - awake_at > self._settings.lease_s:
+                # We were stopped, and perhaps our child with us: its silence proves nothing yet.
+                self._outage_until = time.monotonic() + self._settings.lease_s
+            awake_at = time.monotonic()
             for index, (every_s, duty) in enumerate(self._duties):
                 if time.monotonic() >= due[index]:
                     self._do(duty)
                     due[index] = time.monotonic() + every_s
+
+    def drain(self) -> None:
+        """The worker takes no more jobs and ends after the one it runs."""
+        self._is_draining = True
 
     def stop(self) -> None:
         """The worker ends cleanly: it says so, instead of falling silent."""
         self._stopping.set()
         with contextlib.suppress(RedisUnavailable):
             self._registry.leave(self._slot.name)
+            if self._is_orphan:
+                self._card_lock.release_as(os.getpid())
 
     def _do(self, duty: Callable[[], None]) -> None:
         try:
@@ -114,7 +130,9 @@ class Keeper(threading.Thread):
                 os.kill(pid, signal.SIGKILL)
         for held in hung:
             limit_s = self._limit_s(held.phase)
-            self._recovery.lose(held.id, f"step_timeout: no progress for more than {limit_s:g} s while {held.phase}")
+            self._recovery.lose(
+                held.id, held.token, f"step_timeout: no progress for more than {limit_s:g} s while {held.phase}"
+            )
 
     # -- words to others ---------------------------------------------------------------------------------------------
 
@@ -142,7 +160,7 @@ class Keeper(threading.Thread):
         )
 
     def _state(self) -> str:
-        if self._paused:
+        if self._paused or self._is_draining:
             return "draining"
         return "busy" if self._held else "ready"
 
@@ -157,12 +175,16 @@ class Keeper(threading.Thread):
         self._on_pause(paused)
 
     def _follow_launcher(self) -> None:
-        """A worker whose launcher died would serve a card that a new launcher thinks is free: it drains and ends."""
-        if os.getppid() != self._launcher_pid:
+        """A worker whose launcher died drains and ends; until then its card stays locked against a new launcher."""
+        if os.getppid() != self._launcher_pid and not self._is_orphan:
             logger().warning("launcher.lost")
-            self._launcher_pid = os.getppid()
+            self._is_orphan = True
             os.kill(os.getpid(), signal.SIGTERM)
-            threading.Timer(self._settings.drain_s, os.killpg, (os.getpgrp(), signal.SIGKILL)).start()
+            end = threading.Timer(self._settings.drain_s, os.killpg, (os.getpgrp(), signal.SIGKILL))
+            end.daemon = True
+            end.start()
+        if self._is_orphan:
+            self._card_lock.prolong(os.getpid())
 
 
 def facts_reader(read: Callable[[], GpuFacts], last_known: GpuFacts) -> Callable[[], GpuFacts]:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from shared import keys, lifecycle
+from shared import lifecycle
 from shared.contracts.jobs import JobRecord, State
 from shared.errors import (
     ArtifactStoreDown,
@@ -68,7 +68,7 @@ class Runner:
 
     def _claim(self, job_id: str) -> Member:
         try:
-            member = until_redis_answers(lambda: self._claim_now(job_id))
+            member = self._claim_now(job_id)
         except (Busy, IllegalMove, NotFound, Gone) as exc:
             raise NotOurs(exc.message) from exc
         if member.record.state != State.RUNNING:
@@ -76,13 +76,13 @@ class Runner:
         return member
 
     def _claim_now(self, job_id: str) -> Member:
-        token = uuid.uuid4().hex
-        slot = self._runtime.slot
-        record = self._runtime.store.move(
-            job_id,
-            lambda job, now_ms: lifecycle.claim(job, now_ms, worker=slot.name, gpu=slot.gpu, token=token),
-        )
-        return Member(record, token)
+        """One token for all tries: a claim whose answer was lost must find itself, not somebody else's."""
+        token, slot = uuid.uuid4().hex, self._runtime.slot
+
+        def rule(job: JobRecord, now_ms: int) -> JobRecord:
+            return lifecycle.claim(job, now_ms, worker=slot.name, gpu=slot.gpu, token=token)
+
+        return Member(until_redis_answers(lambda: self._runtime.store.move(job_id, rule)), token)
 
     def _claim_peers(self, first: JobRecord) -> list[Member]:
         """Queued jobs that may share this one's GPU batch, as many as fit; only where each is on its first attempt."""
@@ -90,7 +90,7 @@ class Runner:
         if room < 1:
             return []
         members: list[Member] = []
-        for job_id in self._runtime.store.peers(first.batch_key, limit=4 * room):
+        for job_id in self._peers_of(first, 4 * room):
             if len(members) == room:
                 break
             try:
@@ -100,6 +100,13 @@ class Runner:
             if member.record.state == State.RUNNING:
                 members.append(member)
         return members
+
+    def _peers_of(self, first: JobRecord, limit: int) -> list[str]:
+        """None while Redis is away: the job in hand must not wait for company."""
+        try:
+            return self._runtime.store.peers(first.batch_key, limit)
+        except RedisUnavailable:
+            return []
 
     def _room_for_peers(self, first: JobRecord) -> int:
         if first.kind != "generate" or first.attempt > 1 or not first.batch_key or first.params.get("n", 1) > 1:
@@ -129,7 +136,7 @@ class Runner:
             self._fail(watch, failed, stopwatch)
         else:
             self._succeed(watch, dict(zip((r.id for r in records), outcomes, strict=True)), stopwatch)
-        self._tell_residents()
+        self._runtime.tell_residents()
 
     def _succeed(self, watch: BatchWatch, outcomes: dict[str, Outcome], stopwatch: Stopwatch) -> None:
         for member in watch.alive:
@@ -148,7 +155,7 @@ class Runner:
 
     def _settle(self, artifacts: tuple[str, ...]) -> None:
         """The record names them now; recovery need not look after them."""
-        until_redis_answers(lambda: self._runtime.store.redis.hdel(keys.PENDING, *artifacts))
+        until_redis_answers(lambda: self._runtime.store.settle(artifacts))
 
     def _fail(self, watch: BatchWatch, error: DarkroomError, stopwatch: Stopwatch) -> None:
         for member in watch.alive:
@@ -194,12 +201,6 @@ class Runner:
         except (Fenced, IllegalMove, NotFound, Gone) as exc:
             logger().warning("job.result_refused", job=member.record.id, reason=exc.message)
             return None
-
-    def _tell_residents(self) -> None:
-        try:
-            self._runtime.tell_residents()
-        except RedisUnavailable as exc:
-            logger().warning("residents.not_told", reason=exc.message)
 
 
 def _retries(record: JobRecord) -> int:

@@ -17,6 +17,7 @@ from shared import keys
 from shared.artifact_store import FolderStore, RedisStore, open_store
 from shared.catalogue import Catalogue, ModelCard
 from shared.dispatch import Dispatcher
+from shared.errors import RedisUnavailable
 from shared.job_store import JobStore
 from shared.log import logger
 from shared.pixels import MIB, PictureLimits
@@ -50,10 +51,13 @@ class Runtime:
         return need_of(card, self.rack.planned[card.id].plan, shape).peak_mib
 
     def tell_residents(self) -> None:
-        """Let the main process, and through it everyone, know which models are loaded."""
+        """Let the main process, and through it everyone, know which models are loaded; no job waits for that."""
         residents = [resident.model_dump() for resident in self.residency.residents()]
-        with redis_errors():
-            self.store.redis.set(keys.resident(self.slot.name), json.dumps(residents), ex=keys.LIVE_TTL_S)
+        try:
+            with redis_errors():
+                self.store.redis.set(keys.resident(self.slot.name), json.dumps(residents), ex=keys.LIVE_TTL_S)
+        except RedisUnavailable as exc:
+            logger().warning("residents.not_told", reason=exc.message)
 
 
 def build(

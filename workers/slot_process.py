@@ -1,5 +1,9 @@
 """The process of one slot: lock the card, start, notice death, restart with back-off, stop.
 
+A worker tells through a pipe when it is ready. One that dies before is broken, and starting it again and again may not
+help: the pauses grow, and after GIVE_UP_AFTER such deaths in a row it is left dead. One that was ready was killed by
+something outside, however young it was: it starts again at once.
+
 The worker runs in its own process group, so that it and its child end together. What the caller set on the command line
 travels as environment variables: parent, main process and spawned child read the same settings.
 """
@@ -11,29 +15,23 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
-from typing import Any
 
 import redis
 
-from shared import keys
 from shared.broker import STOP_MARGIN_S, node_name
 from shared.errors import RedisUnavailable
 from shared.log import logger
 from shared.parentage import dies_with_parent
-from shared.redis_client import redis_errors
 from shared.routing import queues_of
+from workers.card_lock import CardLock
+from workers.ready_pipe import ReadyPipe
 from workers.recovery import Recovery
 from workers.slot import Slot
 
-#: A lock outlives its launcher by at most this.
-LOCK_MS = 10_000
 RENEW_EVERY_S = 3.0
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 30.0
-#: A worker that lived so long starts again without a pause, and its earlier deaths are forgotten.
-HEALTHY_S = 60.0
-#: Deaths in a row, each younger than HEALTHY_S, after which nothing helps but a person.
+#: Deaths in a row, each before it was ready, after which nothing helps but a person.
 GIVE_UP_AFTER = 10
 
 
@@ -42,10 +40,10 @@ class SlotProcess:
 
     def __init__(self, slot: Slot, client: "redis.Redis", recovery: Recovery) -> None:
         self.slot = slot
-        self._redis: Any = client
+        self._lock = CardLock(client, slot)
         self._recovery = recovery
-        self._lock_token = uuid.uuid4().hex.encode()
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready: ReadyPipe | None = None
         self._started_at = 0.0
         self._start_after = 0.0
         self._renew_after = 0.0
@@ -79,42 +77,37 @@ class SlotProcess:
             if self._process.poll() is None:
                 self._kill()
         self._hand_back("drained")
-        with contextlib.suppress(RedisUnavailable), redis_errors():
-            if self._redis.get(self._lock_key) == self._lock_token:
-                self._redis.delete(self._lock_key)
-
-    # -- the lock ----------------------------------------------------------------------------------------------------
-
-    @property
-    def _lock_key(self) -> str:
-        return keys.lock(self.slot.name if self.slot.gpu == "cpu" else self.slot.gpu)
+        with contextlib.suppress(RedisUnavailable):
+            self._lock.release()
 
     def _renew_lock(self) -> None:
         self._renew_after = time.monotonic() + RENEW_EVERY_S
         try:
-            with redis_errors():
-                taken = self._redis.set(self._lock_key, self._lock_token, nx=True, px=LOCK_MS)
-                ours = taken or self._redis.get(self._lock_key) == self._lock_token
-                if ours:
-                    self._redis.pexpire(self._lock_key, LOCK_MS)
+            self._locked = self._lock.hold([os.getpid(), *([self._process.pid] if self._process else [])])
         except RedisUnavailable as exc:
             logger().warning("slot.lock_not_renewed", worker=self.slot.name, reason=exc.message)
             return
-        if not ours and self._process is None:
-            logger().warning("slot.taken", worker=self.slot.name, gpu=self.slot.gpu)
-        self._locked = bool(ours)
+        if self._locked:
+            return
+        logger().warning("slot.taken", worker=self.slot.name, gpu=self.slot.gpu)
+        # With a process: we were silent for so long that another launcher has the card, and two workers would fight.
+        self._kill()
 
     # -- the process -------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         self._started_at = time.monotonic()
+        self._ready = ReadyPipe()
         self._process = subprocess.Popen(
             self._command(),
-            env=os.environ | self._environment(),
+            env=os.environ | self._environment() | self._ready.as_environment(),
+            pass_fds=[self._ready.write_end],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             preexec_fn=dies_with_parent(),
         )
+        self._ready.hand_over()
+        self._renew_after = 0.0  # so that the lock names the new process
         logger().info("worker.started", worker=self.slot.name, gpu=self.slot.gpu, pid=self._process.pid)
 
     def _command(self) -> list[str]:
@@ -144,9 +137,11 @@ class SlotProcess:
 
     def _bury(self, status: int) -> None:
         lived_s = time.monotonic() - self._started_at
+        self._kill()  # a child that outlived its main process would still hold the card
         self._process = None
-        self._deaths = 1 if lived_s >= HEALTHY_S else self._deaths + 1
-        pause_s = 0.0 if lived_s >= HEALTHY_S else min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (self._deaths - 1))
+        was_ready = self._ready is not None and self._ready.was_told()
+        self._deaths = 0 if was_ready else self._deaths + 1
+        pause_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (self._deaths - 1)) if self._deaths else 0.0
         self._start_after = time.monotonic() + pause_s
         logger().error("worker.died", worker=self.slot.name, status=status, lived_s=round(lived_s, 1), pause_s=pause_s)
         if self.gave_up:

@@ -25,7 +25,31 @@ def test_a_claim_raises_the_attempt_and_hands_out_the_pen():
 
 def test_a_running_job_is_busy_for_everyone_else():
     with pytest.raises(Busy):
-        claimed(claimed())
+        claimed(claimed(), token="another")
+
+
+def test_a_claim_whose_answer_was_lost_finds_itself_when_it_asks_again():
+    record = claimed()
+
+    assert claimed(record) == record
+
+
+def test_a_claim_that_is_known_to_be_dead_takes_nothing_from_the_next_one():
+    record = claimed(token="new")
+
+    with pytest.raises(IllegalMove):
+        lifecycle.lose(record, 3_000, reason="its worker died", token="old")
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
+def test_an_ended_job_names_the_one_that_is_tried_in_its_place(state):
+    assert lifecycle.retried(queued(state=state), 9_000, new_id="b").retried_as == "b"
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.WAITING, State.RUNNING, State.SUCCEEDED])
+def test_only_failed_and_cancelled_jobs_are_retried(state):
+    with pytest.raises(IllegalMove):
+        lifecycle.retried(queued(state=state), 9_000, new_id="b")
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED, State.WAITING])

@@ -7,14 +7,14 @@ from typing import Any
 
 from PIL.Image import Image
 
-from shared import keys
+from shared.artifact_store import id_of
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord
 from shared.pixels import a1111_parameters, decode, to_png
-from shared.redis_client import redis_errors
 from workers.engines.base import GenerateEngine, GenerateWork
 from workers.kinds.outcome import Outcome
 from workers.needs import Shape
+from workers.patience import until_redis_answers
 from workers.runtime import Runtime
 from workers.stopwatch import Stopwatch
 from workers.watching import BatchWatch
@@ -74,10 +74,9 @@ def _store_one(
     about = {"job": record.id, "model": record.model, "seed": seed, "params": {**shown, "seed": seed, "n": 1}}
     text = a1111_parameters(shown, seed=seed, model=record.model)
     data = to_png(picture, parameters=text, record=about)
+    # Announced before it is stored: whoever dies in between leaves a name without bytes, never bytes without a name.
+    until_redis_answers(lambda: runtime.store.announce(id_of(data), record.id))
     artifact_id = runtime.artifacts.put(data)
-    with redis_errors():
-        runtime.store.redis.hset(keys.PENDING, artifact_id, record.id)
-        runtime.store.redis.expire(keys.PENDING, keys.LIVE_TTL_S)
     return {
         "id": artifact_id,
         "url": f"/v1/images/{artifact_id}",
