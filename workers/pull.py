@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from shared.catalogue import COMPLETE_MARK, ModelCard, load_catalogue
@@ -27,6 +28,17 @@ SPARE_BYTES = 2**30
 SDXL_PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
 #: Endings of files that are not weights but needed beside them.
 PLAIN_ENDINGS = (".json", ".txt", ".model")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one repository gives to a model."""
+
+    repo: str
+    commit: str
+    #: Below the model's folder; empty: the folder itself.
+    folder: str
+    files: tuple[HubFile, ...]
 
 
 def pull(card: ModelCard, models_path: Path, hub: Hub, say: Callable[[str], None] = print) -> Path:
@@ -45,17 +57,33 @@ def pull(card: ModelCard, models_path: Path, hub: Hub, say: Callable[[str], None
     if (target / COMPLETE_MARK).exists():
         say(f"{card.id} is here already: {target}")
         return target
-    listing = hub.listing(repo, card.source.revision or "main")
-    files = wanted(card, listing.files)
+    parts = _parts(card, repo, hub)
+    files = [file for part in parts for file in part.files]
     draft = models_path / f".pulling-{card.id}"
     draft.mkdir(parents=True, exist_ok=True)
     _check_room(card, files, draft)
     say(f"fetching {card.id}: {len(files)} files, {_gib(sum(file.size for file in files))} of {repo}")
-    hub.fetch(repo, listing.commit, [file.path for file in files], draft)
-    sums = _checked(card, files, draft)
-    _finish(card, listing.commit, sums, draft, target)
-    say(f"{card.id} is at {target} (commit {listing.commit})")
+    for part in parts:
+        hub.fetch(part.repo, part.commit, [file.path for file in part.files], draft / part.folder)
+    sums = {path: total for part in parts for path, total in _checked(card, part, draft).items()}
+    _finish(card, parts, sums, draft, target)
+    say(f"{card.id} is at {target} (commit {parts[0].commit})")
     return target
+
+
+def _parts(card: ModelCard, repo: str, hub: Hub) -> list[Part]:
+    """The repository of the weights and, where the card names one, that of the tokenizer."""
+    listing = hub.listing(repo, card.source.revision or "main")
+    parts = [Part(repo, listing.commit, "", tuple(wanted(card, listing.files)))]
+    if card.source.tokenizer_repo is not None:
+        listing = hub.listing(card.source.tokenizer_repo, card.source.tokenizer_revision or "main")
+        files = tuple(file for file in listing.files if _is_vocabulary(file.path))
+        parts.append(Part(card.source.tokenizer_repo, listing.commit, "tokenizer", files))
+    return parts
+
+
+def _is_vocabulary(path: str) -> bool:
+    return "/" not in path and path.endswith(PLAIN_ENDINGS)
 
 
 def wanted(card: ModelCard, files: tuple[HubFile, ...]) -> list[HubFile]:
@@ -102,9 +130,8 @@ def _has_variant(name: str) -> str | None:
 
 def _is_plain_part(card: ModelCard, path: str, files: tuple[HubFile, ...]) -> bool:
     """For models other than SDXL: top-level safetensors, configurations and vocabularies; no code."""
-    if "/" in path:
-        return False
-    return path.endswith(PLAIN_ENDINGS) or (path.endswith(".safetensors") and card.source.file is None)
+    is_weights = "/" not in path and path.endswith(".safetensors") and card.source.file is None
+    return is_weights or _is_vocabulary(path)
 
 
 def _check_room(card: ModelCard, files: list[HubFile], draft: Path) -> None:
@@ -115,17 +142,18 @@ def _check_room(card: ModelCard, files: list[HubFile], draft: Path) -> None:
         raise ArtifactStoreFull(f"{card.id} needs {_gib(needed)} on the disk of {draft.parent}, {_gib(free)} are free")
 
 
-def _checked(card: ModelCard, files: list[HubFile], draft: Path) -> dict[str, str]:
+def _checked(card: ModelCard, part: Part, draft: Path) -> dict[str, str]:
     """sha256 of every file. A file with a wrong sum is thrown away, so that the next pull fetches it afresh."""
     sums = {}
-    for file in files:
-        path = draft / file.path
+    for file in part.files:
+        path = draft / part.folder / file.path
         if not path.is_file():
             raise EngineFailed(f"{card.id}: {file.path} did not arrive; run the pull again")
-        sums[file.path] = sha256_of(path)
-        if file.sha256 is not None and sums[file.path] != file.sha256:
+        total = sha256_of(path)
+        if file.sha256 not in (None, total):
             path.unlink()
             raise EngineFailed(f"{card.id}: {file.path} arrived damaged; run the pull again")
+        sums[path.relative_to(draft).as_posix()] = total
     return sums
 
 
@@ -134,10 +162,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _finish(card: ModelCard, commit: str, sums: dict[str, str], draft: Path, target: Path) -> None:
+def _finish(card: ModelCard, parts: list[Part], sums: dict[str, str], draft: Path, target: Path) -> None:
     """Mark, open to all users (safetensors arrive private), rename."""
-    shutil.rmtree(draft / ".cache", ignore_errors=True)
-    mark = {"model": card.id, "repo": card.source.repo, "commit": commit, "sha256": sums}
+    sources = [{"repo": part.repo, "commit": part.commit, "folder": part.folder} for part in parts]
+    for part in parts:
+        shutil.rmtree(draft / part.folder / ".cache", ignore_errors=True)
+    mark = {"model": card.id, "repo": parts[0].repo, "commit": parts[0].commit, "sources": sources, "sha256": sums}
     (draft / COMPLETE_MARK).write_text(json.dumps(mark, indent=2) + "\n")
     for root, _, names in os.walk(draft):
         os.chmod(root, 0o755)

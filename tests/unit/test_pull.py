@@ -159,6 +159,19 @@ def test_every_user_may_read_a_pulled_model(card, tmp_path):
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()} == {0o644}
 
 
+def test_a_tokenizer_of_another_repository_gets_a_folder_of_its_own(card, tmp_path):
+    names = ["config.json", "model.safetensors", "tokenizer.json", "README.md"]
+    moondream = with_source(card.model_copy(update={"engine": "moondream"}), tokenizer_repo="someone/words")
+
+    folder = pull(moondream, tmp_path, FolderHub(names), quiet)
+
+    mark = json.loads((folder / COMPLETE_MARK).read_text())
+    assert (folder / "tokenizer" / "tokenizer.json").is_file()
+    assert not (folder / "tokenizer" / "model.safetensors").exists()
+    assert [source["repo"] for source in mark["sources"]] == [card.source.repo, "someone/words"]
+    assert "tokenizer/tokenizer.json" in mark["sha256"]
+
+
 def test_a_broken_pull_is_no_model_and_the_next_one_goes_on(card, tmp_path):
     with pytest.raises(EngineFailed, match="line went dead"):
         pull(card, tmp_path, FolderHub(fail_at="unet/config.json"), quiet)

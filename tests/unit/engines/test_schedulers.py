@@ -9,7 +9,7 @@ from tests.unit.engines.parts import Watch, distance, levels_apart, rings, work
 from workers import schedulers
 
 #: Small and guided by nothing: the samplers are at test here, not the model.
-SMALL = {"width": 32, "height": 32, "guidance_scale": 0.0, "steps": 4, "seed": 3}
+SMALL = {"width": 32, "height": 32, "guidance_scale": 0.0, "steps": 3, "seed": 3}
 
 
 def picture(engine, name, image=None, **changes):

@@ -234,9 +234,13 @@ def test_a_missing_starting_picture_is_refused(engine):
         engine.generate([broken], Watch())
 
 
-def test_in_nf4_the_model_is_smaller_and_still_paints_nearly_the_same(engine, toy_folder):
-    small = load(toy_card(), toy_folder, LoadPlan(precision="nf4", vae_slicing=False))
+@pytest.fixture(scope="module")
+def small(toy_folder) -> SdxlEngine:
+    """Quantised once for all: bitsandbytes is slow at it on a CPU."""
+    return load(toy_card(), toy_folder, LoadPlan(precision="nf4", vae_slicing=False))
 
+
+def test_in_nf4_the_model_is_smaller_and_still_paints_nearly_the_same(engine, small):
     assert small.held_mib() < engine.held_mib()
     assert 0 < distance(one(small), one(engine)) < distance(one(engine, seed=8), one(engine))
 
@@ -306,11 +310,10 @@ def test_a_failed_decode_leaves_the_vae_in_its_own_precision(half_engine, monkey
     assert half_engine._txt2img.vae.dtype == torch.float16
 
 
-def test_a_model_that_waited_in_host_memory_paints_the_same(toy_folder):
-    engine = load(toy_card(), toy_folder, LoadPlan(precision="nf4"))
-    before = one(engine)
+def test_a_model_that_waited_in_host_memory_paints_the_same(small):
+    before = one(small)
 
-    engine.to_host()
-    engine.to_device()
+    small.to_host()
+    small.to_device()
 
-    assert levels_apart(one(engine), before) == 0
+    assert levels_apart(one(small), before) == 0
