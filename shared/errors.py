@@ -7,6 +7,7 @@
     │   ├── NotFound            404  no such thing
     │   ├── IllegalMove         409  the job is not in a state that allows this
     │   ├── IdempotencyMismatch 409  the key was used with another body
+    │   ├── PreviousStepFailed  409  an earlier step of the job's chain failed
     │   ├── ModelMissing        409  the model is known, its weights are not on any disk here
     │   ├── Gone                410  it existed and its time is over
     │   ├── TooLarge            413  more bytes than allowed
@@ -82,6 +83,10 @@ class IllegalMove(CallersError):
 
 class IdempotencyMismatch(CallersError):
     code, status = "idempotency_mismatch", 409
+
+
+class PreviousStepFailed(CallersError):
+    code, status = "previous_step_failed", 409
 
 
 class ModelMissing(CallersError):

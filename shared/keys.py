@@ -14,6 +14,20 @@
     darkroom:slot:{worker}       hash    LIVE_TTL_S            job → token: what a worker holds
     darkroom:caller:{caller}     zset    LIVE_TTL_S            live jobs of one caller
     darkroom:batch:{id}:{state}  zset    LIVE_TTL_S            jobs of a batch by state (score: member)
+    darkroom:batch:{id}          hash    live: LIVE_TTL_S,     batch_create.lua and the other batch scripts;
+                                         ended: record_ttl_s   members.lua counts its version
+    darkroom:batch:{id}:members  hash    as the batch          what each member brings, by index (JSON)
+    darkroom:batch:{id}:member:{state} zset as the batch       members by state (score: index); members.lua
+    darkroom:batch:{id}:refused  zset    as the batch          members that cannot run at all
+    darkroom:batch:{id}:rounds   hash    as the batch          member → how often it was resumed
+    darkroom:batch:{id}:reasons  hash    as the batch          error code → members that failed so
+    darkroom:batch:{id}:messages hash    as the batch          error code → the newest message
+    darkroom:batch:{id}:ends     list    as the batch          when the last members ended (ms), newest first
+    darkroom:batches             zset    LIVE_TTL_S            every batch by its creation (ms)
+    darkroom:batches:live        zset    LIVE_TTL_S            those that have not ended
+    darkroom:batches:of:{caller} zset    LIVE_TTL_S            those of one caller that have not ended
+    darkroom:webhooks            zset    LIVE_TTL_S            "batch round" by when to tell its webhook (ms)
+    darkroom:reuse:{hash}        string  record_ttl_s          the job that answered this once
     darkroom:idem:{caller}:{key} string  idempotency_ttl_s     create.lua: "job id, body hash"
     darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
@@ -55,6 +69,9 @@ STORE = PREFIX + "store"
 WORKERS = PREFIX + "workers"
 DONE = PREFIX + "done"
 CHANGES = PREFIX + "changes"
+BATCHES = PREFIX + "batches"
+LIVE_BATCHES = PREFIX + "batches:live"
+WEBHOOKS = PREFIX + "webhooks"
 
 
 def job(job_id: str) -> str:
@@ -83,6 +100,22 @@ def caller(name: str) -> str:
 
 def batch_jobs(batch_id: str, state: str) -> str:
     return f"{PREFIX}batch:{batch_id}:{state}"
+
+
+def batch(batch_id: str, part: str = "") -> str:
+    return f"{PREFIX}batch:{batch_id}" + (f":{part}" if part else "")
+
+
+def batch_members_in(batch_id: str, state: str) -> str:
+    return batch(batch_id, f"member:{state}")
+
+
+def batches_of(caller_name: str) -> str:
+    return f"{PREFIX}batches:of:{caller_name}"
+
+
+def reuse(reuse_key: str) -> str:
+    return f"{PREFIX}reuse:{reuse_key}"
 
 
 def idempotency(caller_name: str, key: str) -> str:

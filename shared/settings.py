@@ -7,7 +7,7 @@ only entry points (the CLI, the WSGI app, the worker's start) call `from_environ
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import InvalidRequest
@@ -51,6 +51,16 @@ class Settings(BaseSettings):
     max_wait_seconds: int = Field(60, ge=0, le=600, description="Longest a request may wait for its job")
     max_queued_jobs: int = Field(20_000, ge=1, description="Jobs that may wait at once, all callers together")
     max_queued_jobs_per_caller: int = Field(10_000, ge=1, description="Jobs one caller may have waiting at once")
+    max_batch_members: int = Field(10_000, ge=1, le=100_000, description="Members one batch may have")
+    max_batch_steps: int = Field(8, ge=1, le=32, description="Steps the chain of a batch may have")
+    max_batches_per_caller: int = Field(100, ge=1, description="Batches one caller may have under way at once")
+    max_batch_body_mib: int = Field(2048, ge=1, description="Largest form that brings a batch's pictures")
+    webhook_secret: SecretStr | None = Field(
+        None, min_length=16, description="Signs webhooks (HMAC-SHA256); without it none are sent"
+    )
+    webhook_timeout_s: float = Field(10.0, gt=0, le=60, description="Longest wait for a webhook's answer")
+    webhook_attempts: int = Field(8, ge=1, le=50, description="How often a webhook is tried")
+    webhook_backoff_s: float = Field(5.0, gt=0, description="Pause before its second try; three times longer each time")
     allow_image_urls: bool = Field(False, description="Whether image_url may name an http(s) address to fetch")
     allow_private_addresses: bool = Field(False, description="Whether fetches and webhooks may go to private networks")
     chat_deadline_s: int = Field(120, ge=1, le=3600, description="Longest a chat completion waits for its job")
@@ -94,6 +104,9 @@ class Settings(BaseSettings):
     max_wait_s: float = Field(30.0, gt=0, description="How long a job may wait for a worker that prefers another model")
     max_batch: int = Field(4, ge=1, le=64, description="Jobs that may share one GPU batch")
     cpu_threads: int = Field(0, ge=0, le=256, description="Torch threads of a CPU worker; 0: the cores shared out")
+    batch_window: int = Field(
+        32, ge=1, le=10_000, description="Least number of batch members under way at once; grows with the workers"
+    )
     preview_every_steps: int = Field(4, ge=0, le=1000, description="Steps between two previews; 0: none")
     yield_to_others: bool = Field(False, description="Whether a worker unloads when a foreign process needs the card")
     prefix_cache_mib: int = Field(2048, ge=0, description="Memory for encoded pictures, so that one is seen once")

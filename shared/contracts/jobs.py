@@ -132,6 +132,10 @@ class JobRecord(Frozen):
     #: Internal. The job of the same chain that waits for this one, and the one this waits for.
     next_id: str = ""
     previous_id: str = ""
+    #: The job whose result this one took over, because the same had been asked of the same picture.
+    reused_from: str = ""
+    #: Internal. The same for jobs that ask the same; "": never to be reused.
+    reuse_key: str = ""
     #: Internal. How often recovery sent a fresh message.
     resent: int = 0
     #: Internal. Automatic retries already made of a failure that may pass.
@@ -184,6 +188,7 @@ class JobView(Frozen):
     retry_of: str | None
     retried_as: str | None
     batch: str | None
+    reused_from: str | None = Field(description="The earlier job whose result this one took over")
     links: dict[str, str]
 
 
@@ -204,6 +209,7 @@ def view(record: JobRecord, place: QueuePlace | None = None) -> JobView:
         retry_of=record.retry_of or None,
         retried_as=record.retried_as or None,
         batch=record.batch or None,
+        reused_from=record.reused_from or None,
         links={"self": f"/v1/jobs/{record.id}"},
     )
 
