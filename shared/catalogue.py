@@ -77,6 +77,8 @@ class Analysis(Row):
     tasks: tuple[TaskName, ...]
     #: Tags below this are left out where the caller names no least score.
     min_score: float = Field(0.0, ge=0, le=1)
+    #: Whether its tags come with probabilities; those a language model names do not.
+    has_scores: bool = True
 
 
 class Vram(Row):

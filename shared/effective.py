@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from shared.catalogue import Limits, ModelCard
 from shared.contracts.generation import GenerateRequest, GenerationParams
+from shared.contracts.vision import AnyTask, QueryTask, Sampled, TagsTask
 from shared.errors import InvalidRequest
 
 T = TypeVar("T")
@@ -44,6 +45,30 @@ def effective_params(request: GenerateRequest, card: ModelCard, *, image_id: str
     )
     _check_limits(params, card.id, card.limits)
     return params
+
+
+def effective_task(task: AnyTask, card: ModelCard, *, field: str) -> AnyTask:
+    """What is asked of a model exactly: engine, seed and least score explicit.
+
+    Args:
+        field: the task's name in the request, for errors.
+
+    Raises:
+        InvalidRequest: the model does not do such tasks, or has no use for a value.
+    """
+    if card.analysis is None or not card.does(task.task):
+        does = ", ".join(card.analysis.tasks) if card.analysis else "only generate"
+        raise InvalidRequest(f"{card.id} does not do {task.task} (it can: {does})", field=f"{field}.engine")
+    found: dict[str, object] = {"engine": card.id}
+    if isinstance(task, Sampled):
+        found["seed"] = task.seed if task.seed is not None else secrets.randbits(DRAWN_SEED_BITS)
+    if isinstance(task, TagsTask):
+        if not card.analysis.has_scores and task.min_score is not None:
+            raise InvalidRequest(f"{card.id} gives its tags no scores: leave min_score out", field=f"{field}.min_score")
+        found["min_score"] = _either(task.min_score, card.analysis.min_score) if card.analysis.has_scores else None
+    if isinstance(task, QueryTask) and not task.question.strip():
+        raise InvalidRequest("the question is empty", field=f"{field}.question")
+    return task.model_copy(update=found)
 
 
 def _check_limits(params: GenerationParams, model: str, limits: Limits) -> None:

@@ -1,6 +1,7 @@
 """How a worker's pieces are put together: the plan for its card, the loader, the device."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from shared.catalogue import Catalogue, ModelCard
 from shared.settings import Settings
@@ -15,6 +16,9 @@ from workers.runtime import weights_of
 from workers.slot import Slot
 from workers.vram import RackPlan, plan_rack
 
+#: A kept picture (143 MiB of Moondream's) saves a vision pass, but must not crowd out a model: an eighth of the card.
+PREFIX_SHARE = 8
+
 
 def rack_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> RackPlan:
     """How each model this worker serves is put on its card."""
@@ -25,7 +29,7 @@ def rack_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> RackPlan:
 def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, rack: RackPlan) -> Residency:
     """The models of this worker's card; none is loaded yet."""
     return Residency(
-        loader(catalogue, rack),
+        loader(catalogue, rack, settings.prefix_cache_mib),
         rack.budget.usable_mib,
         device=None if slot.gpu == CPU else CudaDevice(rack.budget.process_fraction),
         host_cache_mib=0 if slot.gpu == CPU else settings.host_cache_mib,
@@ -33,12 +37,14 @@ def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, rack: Rac
     )
 
 
-def loader(catalogue: Catalogue, rack: RackPlan) -> Callable[[ModelCard], Engine]:
-    """Loads a model as the plan says."""
+def loader(catalogue: Catalogue, rack: RackPlan, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:
+    """Loads a model as the plan says; kept pictures take no more than their share of the card."""
+    prefixes_mib = min(prefix_cache_mib, rack.budget.usable_mib // PREFIX_SHARE)
 
     def load(card: ModelCard) -> Engine:
         kind = engine_kind(card.engine)
-        return kind.load(card, weights_of(catalogue, card, kind.build), rack.planned[card.id].plan)
+        plan = replace(rack.planned[card.id].plan, prefix_cache_mib=prefixes_mib)
+        return kind.load(card, weights_of(catalogue, card, kind.build), plan)
 
     return load
 

@@ -28,7 +28,7 @@ from shared.errors import (
     Signal,
 )
 from shared.log import bound, logger
-from workers.kinds import generate
+from workers.kinds import analyze, generate
 from workers.kinds.outcome import Outcome
 from workers.patience import until_redis_answers
 from workers.runtime import Runtime
@@ -36,7 +36,7 @@ from workers.stopwatch import Stopwatch
 from workers.watching import BatchWatch, Member, Stop
 
 #: Kind → what runs a batch of it.
-KINDS: dict[str, Callable[..., list[Outcome]]] = {"generate": generate.run}
+KINDS: dict[str, Callable[..., list[Outcome]]] = {"generate": generate.run, "analyze": analyze.run}
 #: Failures that may pass by themselves; each is tried again after a pause, this often.
 PASSING = (ArtifactStoreDown, RedisUnavailable)
 MAX_RETRIES = 4
@@ -109,7 +109,7 @@ class Runner:
             return []
 
     def _room_for_peers(self, first: JobRecord) -> int:
-        if first.kind != "generate" or first.attempt > 1 or not first.batch_key or first.params.get("n", 1) > 1:
+        if first.attempt > 1 or not first.batch_key or first.params.get("n", 1) > 1:
             return 0
         return self._runtime.settings.max_batch - 1
 

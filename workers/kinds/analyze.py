@@ -1,0 +1,211 @@
+"""A batch of analysis jobs: fetch pictures, ask each engine once for all jobs, keep every task's answer or error.
+
+Engines take turns: the jobs' tasks are grouped by the model that answers them, each is loaded, asked, and may leave. A
+job succeeds if one of its tasks did.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL.Image import Image
+
+from shared.artifact_store import ArtifactStore
+from shared.catalogue import ModelCard
+from shared.contracts.jobs import Failure, JobRecord
+from shared.contracts.vision import AnalysisParams, AnalysisResult, TaskError, TaskResult, Usage
+from shared.errors import (
+    ArtifactStoreDown,
+    CancelRequested,
+    DarkroomError,
+    EngineFailed,
+    ModelMissing,
+    RedisUnavailable,
+    Signal,
+)
+from shared.lifecycle import failure_of
+from shared.log import logger
+from shared.pixels import PictureLimits, decode
+from workers.engines.base import AnalyzeEngine, AnalyzeWork, Previews, TaskOutcome, WorkOutcome
+from workers.kinds.outcome import Outcome
+from workers.needs import Shape
+from workers.runtime import Runtime
+from workers.saying import Sayings
+from workers.stopwatch import Stopwatch
+from workers.watching import BatchWatch
+
+#: Most tasks in one batch of an engine: beyond, each token's pass costs what it saves.
+MOST_AT_ONCE = 16
+#: What a picture counts as when memory is planned: one crop.
+CROP_PX = 378
+#: Failures that pass by themselves are the runner's to repeat; a task does not keep them.
+PASSING = (ArtifactStoreDown, RedisUnavailable)
+
+
+@dataclass
+class Asked:
+    """One job on its way."""
+
+    record: JobRecord
+    params: AnalysisParams
+    picture: Image | None
+    #: Why no task of it can be answered.
+    error: DarkroomError | None
+    outcomes: dict[int, TaskOutcome]
+    vision_passes: int = 0
+
+
+def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
+    """Run analysis jobs; one outcome each, in order.
+
+    Raises:
+        DarkroomError: it concerns the whole batch and may pass. Signal: nobody wants the rest.
+    """
+    asked = [_fetched(record, runtime.artifacts, runtime.limits) for record in records]
+    models = list(dict.fromkeys(task.engine for each in asked if each.error is None for task in each.params.tasks))
+    with Sayings(runtime.store.redis, records) as sayings:
+        for turn, model in enumerate(models):
+            _ask_engine(str(model), asked, Turn(runtime, watch, stopwatch, sayings, turn, len(models)))
+    return [_outcome(each, runtime) for each in asked]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One engine's turn; it reports its steps as a part of the whole."""
+
+    runtime: Runtime
+    watch: BatchWatch
+    stopwatch: Stopwatch
+    sayings: Sayings
+    index: int
+    turns: int
+
+    def step(self, step: int, steps: int, previews: Previews | None = None) -> None:
+        """See `engines.base.Watch`."""
+        self.sayings.flush()
+        self.watch.step(self.index * steps + step, self.turns * steps)
+
+    def degrade(self, what: str) -> None:
+        """See `engines.base.Watch`."""
+        self.watch.degrade(what)
+
+    def wants(self, record: JobRecord) -> bool:
+        """Whether a job's caller still waits."""
+        return any(member.record.id == record.id for member in self.watch.alive)
+
+
+def _fetched(record: JobRecord, artifacts: ArtifactStore, limits: PictureLimits) -> Asked:
+    params = AnalysisParams.model_validate(record.params)
+    try:
+        picture = decode(artifacts.get(params.image), limits) if params.image is not None else None
+    except PASSING:
+        raise
+    except DarkroomError as exc:
+        return Asked(record, params, None, exc, {})
+    return Asked(record, params, picture, None, {})
+
+
+def _ask_engine(model: str, asked: Sequence[Asked], turn: Turn) -> None:
+    """Ask one model everything that is its to answer; its failure is that of its tasks alone."""
+    mine = {
+        each.record.id: [index for index, task in enumerate(each.params.tasks) if task.engine == model]
+        for each in asked
+        if each.error is None
+    }
+    askers = [each for each in asked if mine.get(each.record.id)]
+    try:
+        works = [_work(each, mine[each.record.id], turn) for each in askers]
+        results = _answers(turn.runtime.catalogue.get(model), works, turn)
+    except (Signal, *PASSING):
+        raise
+    except DarkroomError as exc:
+        results = [_all_failed(mine[each.record.id], exc) for each in askers]
+    except Exception as exc:
+        logger().error("engine.failed", model=model, exc_info=exc)
+        error = EngineFailed(f"{model} failed: {type(exc).__name__}: {str(exc)[:300]}")
+        results = [_all_failed(mine[each.record.id], error) for each in askers]
+    for each, result in zip(askers, results, strict=True):
+        each.outcomes.update(zip(mine[each.record.id], result.tasks, strict=True))
+        each.vision_passes += result.vision_passes
+
+
+def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> list[WorkOutcome]:
+    runtime = turn.runtime
+    if card.id not in runtime.rack.planned:
+        raise ModelMissing(f"{card.id} is not served by {runtime.slot.name}, which took this job", field="model")
+    at_once = _at_once(card, sum(len(work.tasks) for work in works), runtime)
+    turn.stopwatch.start("loading")
+    turn.watch.phase("loading")
+    with runtime.residency.using(card, runtime.need_mib(card, _shape(at_once))) as engine:
+        runtime.tell_residents()
+        turn.stopwatch.start("running")
+        turn.watch.phase("running")
+        return _analyze(engine, works, turn, at_once)
+
+
+def _analyze(engine: Any, works: list[AnalyzeWork], turn: Turn, at_once: int) -> list[WorkOutcome]:
+    analyzer: AnalyzeEngine = engine
+    return analyzer.analyze(works, turn, at_once)
+
+
+def _work(each: Asked, indexes: list[int], turn: Turn) -> AnalyzeWork:
+    tell = turn.sayings.teller(each.record, indexes) if each.params.stream else None
+    work = AnalyzeWork(
+        picture=each.picture,
+        picture_id=each.params.image or "",
+        tasks=tuple(each.params.tasks[index] for index in indexes),
+        is_wanted=lambda: turn.wants(each.record),
+    )
+    return work if tell is None else AnalyzeWork(work.picture, work.picture_id, work.tasks, work.is_wanted, tell)
+
+
+def _at_once(card: ModelCard, tasks: int, runtime: Runtime) -> int:
+    """As many tasks as the budget allows, at least one: too little room for that is residency's to say."""
+    wanted = min(tasks, MOST_AT_ONCE)
+    fitting = (n for n in range(wanted, 1, -1) if runtime.need_mib(card, _shape(n)) <= runtime.residency.budget_mib)
+    return next(fitting, 1)
+
+
+def _shape(at_once: int) -> Shape:
+    return Shape(CROP_PX, CROP_PX, at_once, is_guided=False)
+
+
+def _all_failed(indexes: list[int], error: DarkroomError) -> WorkOutcome:
+    return WorkOutcome(tuple(TaskOutcome(error=error) for _ in indexes))
+
+
+def _outcome(each: Asked, runtime: Runtime) -> Outcome:
+    if each.error is not None:
+        return Outcome(error=failure_of(each.error))
+    answers = tuple(_result(each, index, runtime) for index in range(len(each.params.tasks)))
+    result = AnalysisResult(
+        image=each.params.image,
+        width=each.picture.width if each.picture else None,
+        height=each.picture.height if each.picture else None,
+        answers=answers,
+        vision_passes=each.vision_passes,
+        usage=sum((answer.usage for answer in answers if answer.usage), Usage()),
+    )
+    return Outcome(result.as_result(), _failure(each) if not any(answer.ok for answer in answers) else None)
+
+
+def _result(each: Asked, index: int, runtime: Runtime) -> TaskResult:
+    task, outcome = each.params.tasks[index], each.outcomes[index]
+    card = runtime.catalogue.get(str(task.engine))
+    error = TaskError(**failure_of(outcome.error).model_dump()) if outcome.error else None
+    return TaskResult(
+        task=task.task,
+        ok=error is None,
+        engine=card.engine,
+        model=card.id,
+        took_ms=outcome.took_ms,
+        answer=outcome.answer,
+        error=error,
+        usage=outcome.usage,
+    )
+
+
+def _failure(each: Asked) -> Failure | None:
+    """No task succeeded: the first one's error is the job's."""
+    error = next((outcome.error for _, outcome in sorted(each.outcomes.items()) if outcome.error), None)
+    return None if error is None or isinstance(error, CancelRequested) else failure_of(error)
