@@ -42,6 +42,7 @@
     darkroom:lock:{what}         string  seconds               one holder at a time (a GPU, recovery)
     darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
     darkroom:need:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch and precision
+    darkroom:taken               hash    LIVE_TTL_S            queue → "ms worker": who last took a job from it
     darkroom:done                zset    DONE_TTL_S            ends of jobs, for the drain rate
     darkroom:sequence            string  LIVE_TTL_S            tie-breaker of the order of arrival
     darkroom:changes             channel —                     ids of jobs that moved
@@ -68,6 +69,7 @@ PENDING = PREFIX + "pending"
 STORE = PREFIX + "store"
 WORKERS = PREFIX + "workers"
 DONE = PREFIX + "done"
+TAKEN = PREFIX + "taken"
 CHANGES = PREFIX + "changes"
 BATCHES = PREFIX + "batches"
 LIVE_BATCHES = PREFIX + "batches:live"

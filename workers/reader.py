@@ -6,7 +6,7 @@ When Redis does not answer, the last view goes on being used. The policy itself 
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,8 @@ from workers.affinity import QueueState, View, order
 LOOK_EVERY_S = 0.5
 #: Learned times change slowly.
 LEARN_EVERY_S = 10.0
+#: How long after a worker took a job its model may still be on the way to the card, and so in nobody's report.
+LOADING_MS = 30_000
 
 
 class Reader:
@@ -45,11 +47,11 @@ class Reader:
         """
         self._name = name
         self._store = store
+        self._redis = store.redis
         self._registry = registry
         self._learned = learned
         self._clock_s = clock_s
         self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={})
-        self._served_ms: dict[str, int] = {}
         self._looked_at_s = self._learned_at_s = float("-inf")
         self._is_paused = False
 
@@ -68,9 +70,14 @@ class Reader:
         return order(queues, self._view)
 
     def served(self, queue: str) -> None:
-        """See `affinity.Provider`."""
-        self._served_ms[queue] = self._view.now_ms
+        """See `affinity.Provider`. All workers hear of it: a queue that anyone serves is not neglected."""
         self._looked_at_s = float("-inf")  # what is read next depends on what this job changes
+        try:
+            with redis_errors():
+                self._redis.hset(keys.TAKEN, queue, f"{self._store.now_ms()} {self._name}")
+                self._redis.expire(keys.TAKEN, keys.LIVE_TTL_S)
+        except RedisUnavailable as exc:
+            logger().warning("reader.not_told", reason=exc.message)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -79,7 +86,7 @@ class Reader:
         if now_s - self._looked_at_s < LOOK_EVERY_S:
             return
         self._looked_at_s = now_s
-        now_ms, residents = self._store.now_ms(), self._residents()
+        now_ms, residents, taken = self._store.now_ms(), self._residents(), self._taken()
         is_new = not residents <= set(self._view.residents)
         found = self._store.oldest_orders(queues)
         self._view = replace(
@@ -88,8 +95,8 @@ class Reader:
             queues={name: QueueState(depth, oldest_ms) for name, (depth, oldest_ms) in found.items()},
             residents=residents,
             switched_ms=now_ms if is_new else self._view.switched_ms,
-            served_ms=dict(self._served_ms),
-            elsewhere=self._elsewhere(),
+            served_ms={queue: at_ms for queue, (at_ms, _) in taken.items()},
+            elsewhere=self._elsewhere(taken),
         )
         if now_s - self._learned_at_s >= LEARN_EVERY_S:
             self._learned_at_s = now_s
@@ -98,13 +105,24 @@ class Reader:
     def _residents(self) -> set[str]:
         """What the child last said it holds."""
         with redis_errors():
-            text: Any = self._store.redis.get(keys.resident(self._name))
+            text: Any = self._redis.get(keys.resident(self._name))
         return {row["model"] for row in json.loads(text or "[]")}
 
-    def _elsewhere(self) -> Counter[str]:
-        """Model → other workers that hold it and take jobs."""
-        others = [w for w in self._registry.living() if w.name != self._name and w.state in ("ready", "busy")]
-        return Counter(resident.model for worker in others for resident in worker.resident)
+    def _taken(self) -> dict[str, tuple[int, str]]:
+        """Queue → when a job was last taken from it, and by whom."""
+        with redis_errors():
+            rows = self._redis.hgetall(keys.TAKEN)
+        pairs = {queue.decode(): row.decode().split(" ", 1) for queue, row in rows.items()}
+        return {queue: (int(at_ms), worker) for queue, (at_ms, worker) in pairs.items()}
+
+    def _elsewhere(self, taken: Mapping[str, tuple[int, str]]) -> Counter[str]:
+        """Model → other workers that hold it and take jobs, or that are just loading it for the job they took."""
+        others = {w.name: w for w in self._registry.living() if w.name != self._name and w.state in ("ready", "busy")}
+        held = Counter(resident.model for worker in others.values() for resident in worker.resident)
+        since_ms = self._view.now_ms - LOADING_MS
+        recent = [queue for queue, (at_ms, worker) in taken.items() if worker in others and at_ms > since_ms]
+        loading = {split(queue)[0] for queue in recent}
+        return held + Counter(model for model in loading if not held[model])
 
     def _learn(self, models: Iterable[str]) -> None:
         """Measured loads and jobs, of this worker if it has any, else of all."""

@@ -11,6 +11,7 @@ from workers import affinity
 from workers.affinity import JUMP, PROMOTE, TURN, WORTH, QueueState, ReaderOrder, View, is_left_to_others, order
 
 MAX_WAIT_S, SWITCH_S, JOB_S = 30.0, 8.0, 4.0
+TRIP_S = 2 * SWITCH_S
 NOW_MS = 10_000_000
 
 
@@ -57,8 +58,8 @@ def test_the_most_neglected_comes_first_among_the_neglected():
 def test_a_neglected_queue_waits_until_the_last_switch_has_paid_off():
     waits = {"a.normal": 1, "b.normal": 31}
 
-    assert first(view(waits, switched_ago_s=TURN * SWITCH_S - 1)) == "a.normal"
-    assert first(view(waits, switched_ago_s=TURN * SWITCH_S)) == "b.normal"
+    assert first(view(waits, switched_ago_s=TURN * TRIP_S - 1)) == "a.normal"
+    assert first(view(waits, switched_ago_s=TURN * TRIP_S)) == "b.normal"
 
 
 def test_old_jobs_in_a_queue_that_is_being_served_are_no_neglect():
@@ -79,7 +80,7 @@ def test_higher_priority_comes_first_even_if_it_must_be_loaded():
 def test_urgent_jobs_do_not_make_a_worker_load_all_the_time():
     waits = {"a.normal": 10, "b.high": 1}
 
-    assert first(view(waits, switched_ago_s=JUMP * SWITCH_S - 1)) == "a.normal"
+    assert first(view(waits, switched_ago_s=JUMP * TRIP_S - 1)) == "a.normal"
 
 
 def test_low_priority_rises_with_neglect():
@@ -153,7 +154,7 @@ def test_empty_queues_are_listed_too():
 MODELS = ("a", "b", "c")
 QUEUES = queues_of(list(MODELS), "me")
 #: What the module's docstring promises, for three models and the own queues.
-BOUND_S = 2 * PROMOTE * MAX_WAIT_S + (len(MODELS) - 1) * (max(MAX_WAIT_S, TURN * SWITCH_S) + SWITCH_S + JOB_S)
+BOUND_S = 2 * PROMOTE * MAX_WAIT_S + (len(MODELS) - 1) * (max(MAX_WAIT_S, TURN * TRIP_S) + SWITCH_S + JOB_S)
 
 arrivals = st.lists(st.tuples(st.floats(0, 600), st.sampled_from(QUEUES), st.integers(1, 40)), min_size=1, max_size=20)
 
