@@ -134,8 +134,8 @@ class JobRecord(Frozen):
     previous_id: str = ""
     #: The job whose result this one took over, because the same had been asked of the same picture.
     reused_from: str = ""
-    #: Internal. The same for jobs that ask the same; "": never to be reused.
-    reuse_key: str = ""
+    #: Internal. Hash of what an analysis was asked, seeds that were drawn aside; "": nothing done before counts.
+    asked: str = ""
     #: Internal. How often recovery sent a fresh message.
     resent: int = 0
     #: Internal. Automatic retries already made of a failure that may pass.
@@ -154,8 +154,10 @@ def iso(ms: int) -> str | None:
 class QueuePlace(Frozen):
     """Where a queued job stands; None where nothing honest can be said."""
 
-    position: int | None = None
-    eta_s: float | None = None
+    position: int | None = Field(None, description="Jobs of its model that will be taken before it")
+    eta_s: float | None = Field(
+        None, description="Seconds until its result, from measured times; null while any of them was never measured"
+    )
 
 
 class JobView(Frozen):
