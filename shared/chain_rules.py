@@ -1,0 +1,87 @@
+"""How one step of a chain follows another: which picture it gets, in which queue it waits, what it may take over. Pure."""
+
+import hashlib
+
+from shared import lifecycle
+from shared.contracts.batches import PREVIOUS
+from shared.contracts.jobs import JobRecord, State
+from shared.errors import IllegalMove
+from shared.routing import own_queue_of, queue_of
+
+
+def picture_of(record: JobRecord) -> str:
+    """The current picture behind an ended step: the first it made, else the one it looked at; "" where there is none."""
+    made = (record.result or {}).get("images") or []
+    return str(made[0]["id"]) if made else str(record.params.get("image") or "")
+
+
+def released(record: JobRecord, now_ms: int, *, previous: JobRecord) -> JobRecord:
+    """The step before succeeded: this one may be queued, with its picture, where it runs best.
+
+    Raises:
+        IllegalMove: it does not wait.
+    """
+    queued = lifecycle.release(with_picture(record, picture_of(previous)), now_ms)
+    return queued.model_copy(update={"queue": queue_after(record, previous)})
+
+
+def with_picture(record: JobRecord, picture: str) -> JobRecord:
+    """The record with the current picture in place of `@previous`."""
+    if record.params.get("image") != PREVIOUS:
+        return record
+    return record.model_copy(update={"params": record.params | {"image": picture}})
+
+
+def queue_after(record: JobRecord, previous: JobRecord) -> str:
+    """Where a released step waits.
+
+    The worker of the step before knows the picture, so it is encoded once; that only counts for the same model, because
+    with another one the worker may have to swap models for each member.
+    """
+    if record.kind == "analyze" and previous.model == record.model and previous.worker:
+        return own_queue_of(previous.worker, record.priority)
+    return queue_of(record.model, record.priority)
+
+
+def rerouted(record: JobRecord, now_ms: int) -> JobRecord:
+    """A job that waits for one certain worker, which is gone or paused, waits for any.
+
+    Raises:
+        IllegalMove: it is not queued, or already waits for any.
+    """
+    anywhere = queue_of(record.model, record.priority)
+    if record.state != State.QUEUED or record.queue == anywhere:
+        raise IllegalMove(f"job {record.id} is {record.state.value} in {record.queue}")
+    return record.model_copy(update={"queue": anywhere})
+
+
+def reuse_key(record: JobRecord) -> str:
+    """The same for jobs that ask the same of the same picture; "" where nothing may be taken over."""
+    image = record.params.get("image")
+    if not record.asked or not image or image == PREVIOUS:
+        return ""
+    return hashlib.sha256(f"{record.asked} {record.model} {image}".encode()).hexdigest()[:32]
+
+
+def may_be_reused(record: JobRecord) -> bool:
+    """Whether its answer holds for everyone who asks the same: it succeeded, in every one of its tasks."""
+    answers = (record.result or {}).get("answers", ())
+    return record.state == State.SUCCEEDED and bool(answers) and all(answer.get("ok") for answer in answers)
+
+
+def answered(record: JobRecord, now_ms: int, *, source: JobRecord) -> JobRecord:
+    """The same was done before: the job ends with that result, without running.
+
+    Raises:
+        IllegalMove: a worker has it, or it has ended.
+    """
+    if record.state not in (State.WAITING, State.QUEUED):
+        raise IllegalMove(f"job {record.id} is {record.state.value}")
+    return record.model_copy(
+        update={
+            "state": State.SUCCEEDED,
+            "ended_at_ms": now_ms,
+            "result": source.result,
+            "reused_from": source.reused_from or source.id,
+        }
+    )
