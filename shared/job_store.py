@@ -55,8 +55,10 @@ class JobStore(JobIndex):
     def __init__(self, client: "redis.Redis", settings: Settings) -> None:
         super().__init__(client)
         self._settings = settings
-        self._create = client.register_script((LUA / "create.lua").read_text())
-        self._move = client.register_script((LUA / "move.lua").read_text())
+        # Scripts cannot call one another, so what two of them do with a batch's members is put before both.
+        members = (LUA / "members.lua").read_text()
+        self._create = client.register_script(members + (LUA / "create.lua").read_text())
+        self._move = client.register_script(members + (LUA / "move.lua").read_text())
         self._beat = client.register_script((LUA / "beat.lua").read_text())
         self._renew = client.register_script((LUA / "renew.lua").read_text())
 

@@ -18,10 +18,10 @@
 -- ARGV: 1 id · 2 fields (JSON object of strings) · 3 live TTL s · 4 limit of all queued · 5 limit of the caller's live
 --       6 idempotency value · 7 its TTL s · 8 tombstone TTL s · 9 deadline in ms from now (0: none)
 -- Returns {'created', now ms} · {'exists', stored idempotency value} · {'queue_full', n} · {'caller_full', n}
+--         {'batch_over'}: its batch takes no more jobs, or its member is under way already
 local P = 'darkroom:'
 local id, ttl = ARGV[1], tonumber(ARGV[3])
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = now_ms()
 
 if KEYS[2] ~= '' then
   local known = redis.call('GET', KEYS[2])
@@ -30,6 +30,12 @@ end
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'created', now} end
 
 local fields = cjson.decode(ARGV[2])
+local batch = fields.batch or ''
+if batch ~= '' then
+  if redis.call('HGET', BATCH .. batch, 'state') ~= 'running' then return {'batch_over'} end
+  local is_waiting = redis.call('ZSCORE', BATCH .. batch .. ':member:waiting', fields.member)
+  if fields.state == 'queued' and not is_waiting then return {'batch_over'} end
+end
 local queued = redis.call('ZCARD', P .. 'jobs:queued') + redis.call('ZCARD', P .. 'jobs:waiting')
 if queued >= tonumber(ARGV[4]) then return {'queue_full', queued} end
 local mine = redis.call('ZCARD', P .. 'caller:' .. fields.caller)
@@ -65,7 +71,16 @@ if fields.state == 'queued' then
   if fields.batch_key and fields.batch_key ~= '' then index(P .. 'peers:' .. fields.batch_key, order) end
 end
 if fields.deadline_at_ms then index(P .. 'deadlines', string.format('%.0f', fields.deadline_at_ms)) end
-if fields.batch and fields.batch ~= '' then index(P .. 'batch:' .. fields.batch .. ':' .. fields.state, fields.member) end
+if batch ~= '' then
+  index(BATCH .. batch .. ':' .. fields.state, fields.member)
+  if fields.state == 'queued' then
+    -- The first step is made last, so its member is under way exactly when its whole chain is there.
+    redis.call('ZREM', BATCH .. batch .. ':member:waiting', fields.member)
+    put_member(batch, 'active', fields.member, ttl)
+    redis.call('HSETNX', BATCH .. batch, 'started_at_ms', string.format('%.0f', now))
+    batch_changed(batch)
+  end
+end
 
 redis.call('SET', P .. 'gone:' .. id, '1', 'EX', ARGV[8])
 if KEYS[2] ~= '' then redis.call('SET', KEYS[2], ARGV[6], 'EX', ARGV[7]) end

@@ -9,11 +9,10 @@
 -- Returns {'moved', now} · {'missing'} · {'conflict'} · {'alive'}
 local P = 'darkroom:'
 local id = ARGV[1]
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = now_ms()
 
 local NAMES = {'rev', 'state', 'queue', 'batch_key', 'worker', 'lease_until_ms', 'caller', 'batch', 'member', 'order',
-  'attempt', 'not_before_ms', 'token'}
+  'attempt', 'not_before_ms', 'token', 'previous_id', 'next_id', 'reused_from'}
 local function facts()
   local values, found = redis.call('HMGET', KEYS[1], unpack(NAMES)), {}
   for i, name in ipairs(NAMES) do found[name] = values[i] or '' end
@@ -42,7 +41,7 @@ local function add(key, score)
   redis.call('ZADD', key, score, id)
   redis.call('EXPIRE', key, ttl)
 end
-local final = new.state == 'succeeded' or new.state == 'failed' or new.state == 'cancelled'
+local final = is_final(new.state)
 
 if old.state == 'queued' then
   redis.call('ZREM', P .. 'queue:' .. old.queue, id)
@@ -56,9 +55,12 @@ end
 if old.state ~= new.state then
   redis.call('ZREM', P .. 'jobs:' .. old.state, id)
   add(P .. 'jobs:' .. new.state, new.order)
-  if new.batch ~= '' then
-    redis.call('ZREM', P .. 'batch:' .. new.batch .. ':' .. old.state, id)
-    add(P .. 'batch:' .. new.batch .. ':' .. new.state, new.member)
+  if new.batch ~= '' and redis.call('EXISTS', BATCH .. new.batch) == 1 then
+    redis.call('ZREM', BATCH .. new.batch .. ':' .. old.state, id)
+    add(BATCH .. new.batch .. ':' .. new.state, new.member)
+    if new.reused_from ~= '' then redis.call('HINCRBY', BATCH .. new.batch, 'reused', 1) end
+    if final then batch_job_ended(id, new, now, ttl, tonumber(ARGV[8])) end
+    batch_changed(new.batch)
   end
 end
 if new.state == 'queued' then
