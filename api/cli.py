@@ -26,8 +26,6 @@ WORKER_COMMANDS = {
     "pull": "pull",
     "doctor": "doctor",
     "plan": "plan",
-    "drain": "drain",
-    "resume": "drain",
 }
 STATUS_EVERY_S = 1.0
 DEFAULT_URL = "http://127.0.0.1:2020"
@@ -82,7 +80,18 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--once", action="store_true", help="print it once")
     status.set_defaults(run=_status)
 
-    for command in (generate, status):
+    retry = commands.add_parser("retry", help="run a failed or cancelled job again")
+    retry.add_argument("job")
+    retry.set_defaults(run=_retry)
+
+    drain = commands.add_parser("drain", help="let a worker finish what it runs and take no more")
+    drain.set_defaults(run=_order, order="drain")
+    resume = commands.add_parser("resume", help="let a drained worker take jobs again")
+    resume.set_defaults(run=_order, order="resume")
+    for command in (drain, resume):
+        command.add_argument("worker", help="its name, see `darkroom status`")
+
+    for command in (generate, status, retry, drain, resume):
         command.add_argument("--url", default=os.environ.get("DARKROOM_URL", DEFAULT_URL), help="the stack's address")
     for name, module in WORKER_COMMANDS.items():
         commands.add_parser(name, help=f"python -m workers.{module} …", add_help=False)
@@ -132,10 +141,23 @@ def _status(options: argparse.Namespace) -> int:
                 time.sleep(STATUS_EVERY_S)
 
 
+def _retry(options: argparse.Namespace) -> int:
+    with Darkroom(options.url, key=os.environ.get("DARKROOM_KEY")) as darkroom:
+        print(darkroom.retry(options.job).id)
+    return 0
+
+
+def _order(options: argparse.Namespace) -> int:
+    with Darkroom(options.url, key=os.environ.get("DARKROOM_KEY")) as darkroom:
+        tell = darkroom.drain if options.order == "drain" else darkroom.resume
+        jobs = tell(options.worker)["jobs"]
+    print(f"{options.worker}: {options.order}" + (f", still runs {', '.join(jobs)}" if jobs else ""))
+    return 0
+
+
 def _become_worker_command(name: str, arguments: list[str]) -> int:
     """Hand over this process, so that signals reach the command directly."""
-    extra = [name] if name in ("drain", "resume") else []
-    os.execv(sys.executable, [sys.executable, "-m", f"workers.{WORKER_COMMANDS[name]}", *extra, *arguments])
+    os.execv(sys.executable, [sys.executable, "-m", f"workers.{WORKER_COMMANDS[name]}", *arguments])
 
 
 if __name__ == "__main__":

@@ -94,6 +94,10 @@ class Darkroom:
         """Give a job up, whatever it does now."""
         return Job.model_validate(self._ask("DELETE", f"/v1/jobs/{job_id}"))
 
+    def retry(self, job_id: str) -> Job:
+        """Run a failed or cancelled job again, as a new one."""
+        return Job.model_validate(self._ask("POST", f"/v1/jobs/{job_id}/retry"))
+
     def wait(
         self, job_id: str, on_progress: Callable[[Job], None] | None = None, *, limit_s: float | None = None
     ) -> Job:
@@ -140,6 +144,14 @@ class Darkroom:
     def status(self) -> dict[str, Any]:
         """API, Redis, workers, queues."""
         return dict(self._ask("GET", "/v1/status"))
+
+    def drain(self, worker: str) -> dict[str, Any]:
+        """Let a worker finish what it runs and take no more."""
+        return dict(self._ask("POST", f"/v1/workers/{worker}/drain"))
+
+    def resume(self, worker: str) -> dict[str, Any]:
+        """Let a drained worker take jobs again."""
+        return dict(self._ask("POST", f"/v1/workers/{worker}/resume"))
 
     def is_ready(self) -> bool:
         """Whether jobs can run now."""

@@ -15,7 +15,6 @@ from api.services import Services
 from shared import lifecycle
 from shared.contracts.jobs import JOB_ID, JobRecord, JobView, QueuePlace, State, view
 from shared.errors import IllegalMove, NotFound
-from shared.job_index import places
 
 #: What a waiter is told to do when all seats are taken.
 SEATS_TAKEN_RETRY_S = 1
@@ -79,7 +78,7 @@ def has_ended(record: JobRecord) -> bool:
 def views(services: Services, records: Iterable[JobRecord]) -> list[JobView]:
     """How records look to callers."""
     found = list(records)
-    where = places(services.store, found)
+    where = services.outlook.places(found)
     return [view(record, where.get(record.id)) for record in found]
 
 

@@ -7,11 +7,13 @@ from flask import current_app
 
 from api.access import Access, access_from
 from api.changes import Changes
+from api.outlook import Outlook
 from shared.artifact_store import FolderStore, RedisStore, open_store
 from shared.broker import make_app
 from shared.catalogue import Catalogue, load_catalogue
 from shared.dispatch import Dispatcher
 from shared.job_store import JobStore
+from shared.learned import Learned
 from shared.pixels import MIB, PictureLimits
 from shared.redis_client import connect
 from shared.settings import Settings
@@ -32,6 +34,7 @@ class Services:
     catalogue: Catalogue
     dispatcher: Dispatcher
     changes: Changes
+    outlook: Outlook
     access: Access
 
     @property
@@ -43,15 +46,16 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """Connect lazily: nothing is asked of Redis here, so the API starts while Redis is away."""
     client = connect(settings.required_redis_url(), settings.redis_timeout_s)
-    store = JobStore(client, settings)
+    store, registry = JobStore(client, settings), WorkerRegistry(client)
     return Services(
         settings=settings,
         store=store,
         artifacts=open_store(settings, client),
-        registry=WorkerRegistry(client),
+        registry=registry,
         catalogue=load_catalogue(settings),
         dispatcher=Dispatcher(store, make_app(settings, for_worker=False)),
         changes=Changes(client, max_waiters=settings.api_threads * 3 // 4),
+        outlook=Outlook(store, registry, Learned(client)),
         access=access_from(settings),
     )
 

@@ -38,9 +38,17 @@ class Dispatcher:
         """
         stored, is_new = self._store.create(record, idempotency=idempotency, deadline_s=deadline_s)
         if is_new and stored.state == State.QUEUED:
-            self.send(stored)
+            self._send_new(stored, idempotency)
             logger().info("job.queued", job=stored.id, kind=stored.kind, model=stored.model, queue=stored.queue)
         return stored, is_new
+
+    def _send_new(self, record: JobRecord, idempotency: Idempotency | None) -> None:
+        try:
+            self.send(record)
+        except BrokerUnavailable:
+            if idempotency is not None:  # told to try again, the caller must not get the failed job for ever
+                self._store.forget_idempotency(record.caller, idempotency)
+            raise
 
     def send(self, record: JobRecord) -> None:
         """Send the ticket of a queued record; a record that cannot be sent fails.

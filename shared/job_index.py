@@ -3,13 +3,14 @@
 An index may name a job whose record has expired; readers skip it, `forget` drops it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import redis
 
 from shared import keys
-from shared.contracts.jobs import JobRecord, QueuePlace, State
+from shared.contracts.jobs import JobRecord, State
+from shared.eta import room_after_s
 from shared.job_codec import decode, text
 from shared.redis_client import redis_errors
 from shared.routing import PRIORITIES, split
@@ -56,6 +57,20 @@ class JobIndex:
             for state in State:
                 pipe.zcard(keys.jobs_in(state.value))
             return dict(zip((s.value for s in State), pipe.execute(), strict=True))
+
+    def room_after_s(self, of_caller: int | None = None) -> int:
+        """Seconds until one of the live jobs (or of a caller's, that has so many) will have ended, by the pace so far."""
+        with redis_errors():
+            now_ms = self.now_ms()
+            since_ms = now_ms - keys.DONE_TTL_S * 1000
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.zcount(keys.DONE, since_ms, "+inf")
+            pipe.zrangebyscore(keys.DONE, since_ms, "+inf", start=0, num=1, withscores=True)
+            for state in (State.WAITING, State.QUEUED, State.RUNNING):
+                pipe.zcard(keys.jobs_in(state.value))
+            ended, oldest, *live = pipe.execute()
+        window_s = (now_ms - oldest[0][1]) / 1000 if oldest else 0.0
+        return room_after_s(ended, window_s, 1.0 if of_caller is None else of_caller / max(1, sum(live)))
 
     def queue_depths(self) -> dict[str, int]:
         """Jobs waiting in each queue that ever had one."""
@@ -140,13 +155,6 @@ class JobIndex:
         """Ids of queued jobs that may share a GPU batch, oldest first."""
         with redis_errors():
             return [text(job_id) for job_id in self.redis.zrange(keys.peers(batch_key), 0, limit - 1)]
-
-
-def places(store: JobIndex, records: Iterable[JobRecord]) -> dict[str, QueuePlace]:
-    """Where each queued record stands."""
-    queued = [record for record in records if record.state == State.QUEUED]
-    positions = store.positions(queued) if queued else []
-    return {r.id: QueuePlace(position=position) for r, position in zip(queued, positions, strict=True)}
 
 
 def _queues_ahead(queue: str) -> list[str]:

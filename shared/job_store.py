@@ -9,6 +9,7 @@ The limit we know of: scripts build key names from a record's fields, so this ne
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ import redis
 
 from shared import keys
 from shared.contracts.jobs import JobRecord, Progress
-from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, QueueFull, TooManyRequests
+from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, QueueFull, RedisUnavailable, TooManyRequests
 from shared.job_codec import decode, encode, text
 from shared.job_index import JobIndex
 from shared.redis_client import redis_errors
@@ -91,10 +92,19 @@ class JobStore(JobIndex):
                     )
                 return self.get(known_id), False
             case "queue_full":
-                raise QueueFull(f"{answer[1]} jobs wait already, the limit is {self._settings.max_queued_jobs}")
+                raise QueueFull(
+                    f"{answer[1]} jobs wait already, the limit is {self._settings.max_queued_jobs}",
+                    retry_after_s=self.room_after_s(),
+                )
         raise TooManyRequests(
-            f"you have {answer[1]} jobs in the queue, the limit is {self._settings.max_queued_jobs_per_caller}"
+            f"you have {answer[1]} jobs in the queue, the limit is {self._settings.max_queued_jobs_per_caller}",
+            retry_after_s=self.room_after_s(of_caller=int(answer[1])),
         )
+
+    def forget_idempotency(self, caller: str, idempotency: Idempotency) -> None:
+        """Let the key make a new job; if Redis is away, the key stays."""
+        with suppress(RedisUnavailable), redis_errors():
+            self.redis.delete(keys.idempotency(caller, idempotency.key))
 
     def create_many(self, records: Sequence[JobRecord], deadline_s: float | None = None) -> list[str]:
         """Store many new records in one round trip; per record "created", or which limit it met."""

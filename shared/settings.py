@@ -86,8 +86,8 @@ class Settings(BaseSettings):
     store_timeout_s: float = Field(120.0, gt=0, description="Longest silence while results are stored")
     drain_s: float = Field(30.0, ge=0, le=3600, description="How long a stopping worker may finish its running job")
     retry_backoff_s: float = Field(2.0, gt=0, description="First pause before an automatic retry; doubles each time")
-    record_ttl_s: int = Field(7 * 86400, ge=60, description="How long an ended job's record is kept")
-    artifact_ttl_s: int = Field(14 * 86400, ge=60, description="How long a picture is kept after it was last used")
+    record_ttl_s: int = Field(7 * 86400, ge=1, description="How long an ended job's record is kept")
+    artifact_ttl_s: int = Field(14 * 86400, ge=1, description="How long a picture is kept after it was last used")
     idempotency_ttl_s: int = Field(7 * 86400, ge=60, description="How long an Idempotency-Key is remembered")
 
     # The worker

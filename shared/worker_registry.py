@@ -84,6 +84,19 @@ class WorkerRegistry:
             pipe.zrem(keys.WORKERS, name)
             pipe.execute()
 
+    def pause(self, name: str) -> None:
+        """This worker takes no more jobs until `resume`, also after a restart."""
+        with redis_errors():
+            self._redis.set(keys.paused(name), "1", ex=keys.LIVE_TTL_S)
+
+    def resume(self, name: str) -> None:
+        with redis_errors():
+            self._redis.delete(keys.paused(name))
+
+    def is_paused(self, name: str) -> bool:
+        with redis_errors():
+            return bool(self._redis.exists(keys.paused(name)))
+
     def living(self) -> list[WorkerReport]:
         """Everyone whose report still counts, by name. Names that fell silent are forgotten on the way."""
         with redis_errors():

@@ -167,8 +167,7 @@ class Keeper(threading.Thread):
     # -- orders ------------------------------------------------------------------------------------------------------
 
     def _look_for_orders(self) -> None:
-        with redis_errors():
-            paused = bool(self._store.redis.exists(keys.paused(self._slot.name)))
+        paused = self._registry.is_paused(self._slot.name)
         if paused != self._paused:
             self._paused = paused
             logger().info("worker.paused" if paused else "worker.resumed")

@@ -27,12 +27,14 @@ from shared.errors import (
     RedisUnavailable,
     Signal,
 )
+from shared.learned import Learned
 from shared.log import bound, logger
 from workers.kinds import analyze, generate
 from workers.kinds.outcome import Outcome
 from workers.patience import until_redis_answers
 from workers.runtime import Runtime
 from workers.stopwatch import Stopwatch
+from workers.teaching import teach
 from workers.watching import BatchWatch, Member, Stop
 
 #: Kind → what runs a batch of it.
@@ -51,6 +53,7 @@ class Runner:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._learned = Learned(runtime.store.redis)
 
     def run(self, job_id: str) -> None:
         """Claim the job (and peers for its batch), run it, record how it ended.
@@ -124,6 +127,7 @@ class Runner:
             on_stop=lambda member, why: self._stop(member, why, stopwatch),
         )
         records = [member.record for member in members]
+        was_loaded = self._is_loaded(records[0].model)
         try:
             outcomes = KINDS[records[0].kind](records, self._runtime, watch, stopwatch)
         except Signal as signal:
@@ -136,7 +140,13 @@ class Runner:
             self._fail(watch, failed, stopwatch)
         else:
             self._succeed(watch, dict(zip((r.id for r in records), outcomes, strict=True)), stopwatch)
+            if len(watch.alive) == len(records):
+                loaded = not was_loaded and self._is_loaded(records[0].model)
+                teach(self._learned, self._runtime.slot.name, records, stopwatch.timings(), has_loaded=loaded)
         self._runtime.tell_residents()
+
+    def _is_loaded(self, model: str) -> bool:
+        return any(resident.model == model for resident in self._runtime.residency.residents())
 
     def _succeed(self, watch: BatchWatch, outcomes: dict[str, Outcome], stopwatch: Stopwatch) -> None:
         for member in watch.alive:
