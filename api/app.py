@@ -7,20 +7,21 @@ from flask_cors import CORS
 from flask_openapi import Info, OpenAPI
 
 from api import documents
-from api.blueprints import docs, generate, images, jobs, models, retry, status, workers
+from api.blueprints import analyze, docs, generate, images, jobs, models, orders, retry, status, workers
 from api.errors import ErrorBody, register_errors
 from api.services import EXTENSION, Services, build_services, services
 from shared.contracts.jobs import JobView
 from shared.pixels import MIB
 from shared.settings import Settings
 
-BLUEPRINTS = (generate, jobs, retry, images, models, status, workers)
+BLUEPRINTS = (generate, analyze, jobs, retry, images, models, status, orders, workers)
 #: Models that answers refer to by name.
 ANSWERED = (
     JobView,
     jobs.JobList,
     images.StoredImage,
     models.ModelList,
+    orders.OrderList,
     workers.WorkerOrder,
     status.SystemStatus,
     status.Health,

@@ -29,7 +29,7 @@ from shared.errors import (
 )
 from shared.learned import Learned
 from shared.log import bound, logger
-from workers.kinds import analyze, generate
+from workers.kinds import analyze, generate, orders
 from workers.kinds.outcome import Outcome
 from workers.patience import until_redis_answers
 from workers.runtime import Runtime
@@ -38,7 +38,12 @@ from workers.teaching import teach
 from workers.watching import BatchWatch, Member, Stop
 
 #: Kind → what runs a batch of it.
-KINDS: dict[str, Callable[..., list[Outcome]]] = {"generate": generate.run, "analyze": analyze.run}
+KINDS: dict[str, Callable[..., list[Outcome]]] = {
+    "generate": generate.run,
+    "analyze": analyze.run,
+    "switch": orders.switch,
+    "unload": orders.unload,
+}
 #: Failures that may pass by themselves; each is tried again after a pause, this often.
 PASSING = (ArtifactStoreDown, RedisUnavailable)
 MAX_RETRIES = 4

@@ -164,3 +164,23 @@ def test_the_status_names_the_worker_its_models_and_the_queues(stack):
 
     assert worker["gpu"]["uuid"].startswith("cpu")
     assert worker["resident"][0]["model"] == "sdxl-toy"
+
+
+def test_models_are_loaded_and_unloaded_by_order_between_jobs(stack):
+    from tests.rig import wait_for
+
+    def resident():
+        return [model["model"] for model in stack.http.get("/v1/status").json()["workers"][0]["resident"]]
+
+    stack.one_more_good_answer()
+    wait_for(lambda: "sdxl-toy" in resident())
+
+    orders = stack.http.post("/v1/models/unload", json={"model_id": "sdxl-toy"}).json()["jobs"]
+    assert stack.finish(orders[0]["id"])["result"]["unloaded"] == ["sdxl-toy"]
+
+    ordered = stack.http.post("/v1/models/switch", json={"model_id": "sdxl-toy", "pin": True})
+    assert ordered.status_code == 202
+    loaded = stack.finish(ordered.json()["id"])
+    assert [(model["model"], model["pinned"]) for model in loaded["result"]["resident"]] == [("sdxl-toy", True)]
+    wait_for(lambda: "sdxl-toy" in resident())
+    assert stack.http.post("/v1/models/switch", json={"model_id": "sdxl-toy", "worker": "nobody"}).status_code == 404
