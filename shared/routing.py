@@ -52,3 +52,8 @@ def batch_key_of(model: str, params: GenerationParams) -> str:
         params.strength,
     )
     return f"{model}:{hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]}"
+
+
+def analysis_batch_key_of(model: str) -> str:
+    """Analysis jobs of one model share its passes whatever they ask: pictures, questions and answers may differ."""
+    return f"{model}:analysis"

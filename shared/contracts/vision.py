@@ -125,9 +125,9 @@ class AnalysisParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: None: a question without a picture (chat only).
-    image: str | None
     tasks: list[AnyTask]
+    #: None: a question without a picture (chat only).
+    image: str | None = None
     #: Whether somebody reads the words as they come.
     stream: bool = False
     #: Whom an OpenAI client names as its end user.

@@ -1,0 +1,31 @@
+"""`POST /v1/analyze`: one picture, several tasks, one job."""
+
+from flask import Response
+from flask_openapi import APIBlueprint, Tag
+
+from api.engine_choice import choose
+from api.reading import reads_request
+from api.services import services
+from api.submission import RESPONSES, Choice, SubmitHeaders, record_of, sent_picture, submitted
+from shared.contracts.vision import AnalysisParams, AnalyzeRequest
+from shared.routing import analysis_batch_key_of
+
+blueprint = APIBlueprint("analyze", __name__, abp_tags=[Tag(name="analyze", description="What is in a picture")])
+
+
+@blueprint.post(
+    "/v1/analyze",
+    summary="Ask about a picture",
+    description="Queues a job with several tasks and answers at once with its record. The job succeeds if one task did; "
+    "each task has its own answer or error in `result.answers`, in the order asked.",
+    responses=RESPONSES,
+)
+@reads_request
+def analyze(body: AnalyzeRequest, header: SubmitHeaders) -> Response:
+    ours = services()
+    chosen = choose(Choice(ours), body.tasks, body.model)
+    image_id = sent_picture(ours, body.image).store(ours)
+    params = AnalysisParams(image=image_id, tasks=chosen.tasks).model_dump(mode="json", exclude_none=True)
+    key = analysis_batch_key_of(chosen.card.id)
+    record = record_of(ours, "analyze", chosen.card, body.priority, params, key)
+    return submitted(ours, record, body, header, body.deadline_s)
