@@ -5,7 +5,7 @@ their own beside the final one, so a broken pull is continued by the next; when 
 right, the folder is marked with where it came from and renamed. A model is therefore there whole or not at all.
 
 A single-file checkpoint comes with the configurations and tokenizers of its repository; where that has none, they must
-be put into `config/` beside the file (see `sdxl_files`).
+be put into `config/` beside the file (see `workers.sdxl.files`).
 """
 
 import hashlib

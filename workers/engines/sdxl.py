@@ -22,14 +22,14 @@ from PIL.Image import Image
 from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerationParams
 from shared.errors import EngineFailed, OutOfVram
-from workers import pipeline_place, previews, schedulers, sdxl_files, sdxl_toy, vae_decoding
 from workers.engines.base import EngineKind, GenerateWork, Watch
-from workers.img2img import fit, start
 from workers.load_plan import LoadPlan
 from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.precision import dtype_of
-from workers.prompt_encoding import Conditioning, encode, together
-from workers.step_report import StepReport
+from workers.sdxl import files, placement, previews, schedulers, toy, vae_decoding
+from workers.sdxl.img2img import fit, start
+from workers.sdxl.prompt_encoding import Conditioning, encode, together
+from workers.sdxl.step_report import StepReport
 
 #: What the jobs of one batch must share.
 SHARED = ("width", "height", "steps", "guidance_scale", "scheduler", "strength", "is_img2img")
@@ -61,7 +61,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "SdxlEngine":
 
     Raises:
         OutOfVram: it does not fit; nothing stays allocated.
-        ModelMissing, EngineFailed: see `sdxl_files.read`.
+        ModelMissing, EngineFailed: see `files.read`.
     """
     try:
         with named_out_of_vram(f"loading {card.id}"):
@@ -75,8 +75,8 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "SdxlEngine":
 def _loaded(path: Path, plan: LoadPlan) -> Any:
     """Its own frame: what it holds half loaded goes with it."""
     dtype = dtype_of(plan)
-    pipe = sdxl_files.read(path, dtype)
-    pipeline_place.place(pipe, plan, dtype)
+    pipe = files.read(path, dtype)
+    placement.place(pipe, plan, dtype)
     return pipe
 
 
@@ -100,12 +100,12 @@ class SdxlEngine:
 
     def held_mib(self) -> int:
         """On a card: what lies there now, without what is offloaded; on CPU: all."""
-        return pipeline_place.held_mib(self._txt2img, self._plan.device)
+        return placement.held_mib(self._txt2img, self._plan.device)
 
     def to_host(self) -> None:
         """Leave the card and wait in host memory; where that has no room, nothing has changed."""
-        if not pipeline_place.offloads(self._plan):
-            pipeline_place.move(self._txt2img, pipeline_place.HOST, back=self._plan.device)
+        if not placement.offloads(self._plan):
+            placement.move(self._txt2img, placement.HOST, back=self._plan.device)
 
     def to_device(self) -> None:
         """Come back to the card.
@@ -113,8 +113,8 @@ class SdxlEngine:
         Raises:
             OutOfVram: no room there; the model is in host memory still.
         """
-        if not pipeline_place.offloads(self._plan):
-            pipeline_place.move(self._txt2img, self._plan.device, back=pipeline_place.HOST)
+        if not placement.offloads(self._plan):
+            placement.move(self._txt2img, self._plan.device, back=placement.HOST)
 
     def close(self) -> None:
         """Drop the model; a closed engine cannot be used again."""
@@ -248,4 +248,4 @@ def _runs(shots: list[Shot]) -> list[list[Shot]]:
     return [list(group) for _, group in groupby(by_length, key=lambda shot: shot.conditioning.tokens)]
 
 
-KIND = EngineKind(load=load, build=sdxl_toy.build)
+KIND = EngineKind(load=load, build=toy.build)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tests.unit.engines.parts import UNSLICED, toy_card
-from workers import sdxl_toy
 from workers.engines import sdxl
+from workers.sdxl import toy as sdxl_toy
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,7 @@
 from PIL import Image
 
 from tests.unit.engines.parts import levels_apart, rings
-from workers.img2img import effective_strength, fit
+from workers.sdxl.img2img import effective_strength, fit
 
 
 def test_a_picture_of_the_right_size_passes_untouched():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from shared.errors import OutOfVram
-from workers.pipeline_place import held_mib, move
+from workers.sdxl.placement import held_mib, move
 
 
 class TwoModules:

@@ -2,7 +2,7 @@
 
 import torch
 
-from workers.previews import RGB_BIAS, preview
+from workers.sdxl.previews import RGB_BIAS, preview
 
 
 def test_empty_latents_are_the_bias_colour():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workers.prompt_encoding import encode, together, token_chunks
+from workers.sdxl.prompt_encoding import encode, together, token_chunks
 
 #: The toy's tokenizer has no merges: every letter is a token.
 TOKENS_75 = "x" * 75

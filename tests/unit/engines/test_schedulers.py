@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.generation import MAX_STEPS, SCHEDULERS
 from tests.unit.engines.parts import Watch, distance, levels_apart, rings, work
-from workers import schedulers
+from workers.sdxl import schedulers
 
 #: Small and guided by nothing: the samplers are at test here, not the model.
 SMALL = {"width": 32, "height": 32, "guidance_scale": 0.0, "steps": 3, "seed": 3}

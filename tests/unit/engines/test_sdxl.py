@@ -20,10 +20,10 @@ from tests.unit.engines.parts import (
     toy_card,
     work,
 )
-from workers import sdxl_files
 from workers.engines.sdxl import SdxlEngine, load
 from workers.engines.table import engine_kind
 from workers.load_plan import LoadPlan
+from workers.sdxl import files as sdxl_files
 
 
 def one(engine: SdxlEngine, *args: Any, **kwargs: Any) -> Image.Image:

@@ -11,8 +11,8 @@ import torch
 from shared.errors import EngineFailed, ModelMissing
 from tests.unit.engines.parts import UNSLICED, Watch, levels_apart, toy_card, work
 from tests.unit.engines.single_file import write_single_file
-from workers import sdxl_files
 from workers.engines import sdxl
+from workers.sdxl import files as sdxl_files
 
 
 def weights(pipe: Any) -> dict[str, torch.Tensor]:

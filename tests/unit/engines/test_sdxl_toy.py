@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from workers import sdxl_toy
+from workers.sdxl import toy as sdxl_toy
 
 
 def weights(folder: Path) -> dict[str, bytes]:

@@ -25,7 +25,7 @@ TEXT_WIDTHS = (32, 48)
 CONTRAST = 2.0
 CARD = """# sdxl-toy
 
-The SDXL architecture at toy size with random weights, built on this host by Darkroom (`workers/sdxl_toy.py`).
+The SDXL architecture at toy size with random weights, built on this host by Darkroom (`workers/sdxl/toy.py`).
 It was trained on nothing and paints abstract patterns. It is for trying the plumbing. Licence: MIT.
 """
 
