@@ -16,6 +16,7 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from api.field_paths import located, names_of
 from shared.errors import InvalidRequest, MalformedRequest, NotFound, TooLarge, UnsupportedMedia
 
 M = TypeVar("M", bound=BaseModel)
@@ -159,9 +160,9 @@ def _validated(model: type[M], validate: Callable[[], M]) -> M:
 def _first_problem(exc: ValidationError, model: type[BaseModel]) -> InvalidRequest:
     problems = exc.errors(include_url=False)
     first = problems[0]
-    field = _field_of(first)
+    field = _field_of(first, model)
     message = _explained(first, field, model)
-    others = list(dict.fromkeys(name for name in map(_field_of, problems[1:]) if name != field))
+    others = list(dict.fromkeys(name for each in problems[1:] if (name := _field_of(each, model)) != field))
     if others:
         more = "" if len(others) <= MORE_PROBLEMS else f" and {len(others) - MORE_PROBLEMS} more"
         message += f" (also wrong: {', '.join(others[:MORE_PROBLEMS])}{more})"
@@ -169,17 +170,30 @@ def _first_problem(exc: ValidationError, model: type[BaseModel]) -> InvalidReque
 
 
 def _explained(problem: ErrorDetails, field: str, model: type[BaseModel]) -> str:
-    if problem["type"] == "extra_forbidden":
-        known = [info.alias or name for name, info in model.model_fields.items()]
-        return f"unknown field {field}: {nearest(field, known)}"
-    if problem["type"] == "missing":
-        return f"{field} is missing"
+    context = problem.get("ctx", {})
+    match problem["type"]:
+        case "extra_forbidden":
+            _, owner = located(model, problem["loc"])
+            return f"unknown field {field}: {nearest(field.rpartition('.')[2], names_of(owner))}"
+        case "missing":
+            return f"{field} is missing"
+        case "union_tag_not_found":
+            return f"{field}.{_bare(context['discriminator'])} is missing"
+        case "union_tag_invalid":
+            known = [_bare(tag) for tag in context["expected_tags"].split(",")]
+            name = f"{field}.{_bare(context['discriminator'])}"
+            return f"{name}: unknown {_shortened(context['tag'])}: {nearest(str(context['tag']), known)}"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{field}: {message[:1].lower()}{message[1:]}, got {_shortened(problem['input'])}"
 
 
-def _field_of(problem: ErrorDetails) -> str:
-    return _printable(".".join(str(part) for part in problem["loc"])) or "body"
+def _bare(quoted: str) -> str:
+    """pydantic quotes names for people."""
+    return quoted.strip(" '")
+
+
+def _field_of(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    return _printable(located(model, problem["loc"])[0]) or "body"
 
 
 def _shortened(value: Any) -> str:
