@@ -82,6 +82,15 @@ local function state_of(job_id)
   return redis.call('HGET', 'darkroom:job:' .. job_id, 'state') or nil
 end
 
+local function is_one_before_alive(previous_id)
+  while previous_id and previous_id ~= '' do
+    local before = redis.call('HMGET', 'darkroom:job:' .. previous_id, 'state', 'previous_id')
+    if before[1] and not is_final(before[1]) then return true end
+    previous_id = before[2]
+  end
+  return false
+end
+
 local function failure_of(job_id)
   local text = redis.call('HGET', 'darkroom:job:' .. job_id, 'error')
   return text and cjson.decode(text) or {code = 'unknown', message = ''}
@@ -89,8 +98,7 @@ end
 
 -- A job of a batch has ended: its member ends with it, unless a step before it still runs or one behind it may.
 local function batch_job_ended(id, job, now, live_ttl, ended_ttl)
-  local before = state_of(job.previous_id)
-  if before and not is_final(before) then return end
+  if is_one_before_alive(job.previous_id) then return end
   local last, state = id, job.state
   if state == 'succeeded' then
     local after = state_of(job.next_id)
