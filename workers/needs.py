@@ -119,6 +119,8 @@ def weights_mib(card: ModelCard, plan: LoadPlan) -> int:
     """What stays on the card while the model is loaded; offloaded parts count when they work."""
     if plan.offload != "none":
         return 0
+    if card.engine not in PARTS:
+        return card.vram.weights_mib  # taggers and raters run as their file is
     return round(card.vram.weights_mib * _shrunk(_parts(card), plan.precision) * _unit(card))
 
 
