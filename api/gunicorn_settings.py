@@ -4,7 +4,8 @@ from shared.settings import from_environment
 
 _settings = from_environment()
 
-bind = f"{_settings.host}:{_settings.port}"
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = f"{_host}:{_settings.port}"
 # Threads, because a waiting request only waits: 64 of them cost little, and no library needs patching.
 worker_class = "gthread"
 workers = _settings.api_processes

@@ -8,6 +8,7 @@ whole stack, because then something is wrong that a restart does not cure.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -37,6 +38,11 @@ WATCH_EVERY_S = 0.2
 API_START_LIMIT_S = 30.0
 
 Say = Callable[[str], None]
+
+
+def say_at_once(line: str) -> None:
+    """Print, also where the output is a file that others read meanwhile."""
+    print(line, flush=True)
 
 
 @dataclass
@@ -91,18 +97,20 @@ class Stack:
 
     settings: Settings
     with_worker: bool = True
-    say: Say = print
+    say: Say = say_at_once
     #: Where the parts' own words go; None: to this terminal.
     log_file: Path | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     hurry: threading.Event = field(default_factory=threading.Event)
     redis: EmbeddedRedis | None = None
+    redis_deaths: int = 0
     parts: list[Part] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
-        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::") else self.settings.host
-        return f"http://{host}:{self.settings.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
 
     def start(self) -> None:
         """Start all parts and wait until the API answers.
@@ -110,8 +118,9 @@ class Stack:
         Raises:
             InvalidRequest: the API did not come up; what it said stands above.
         """
+        self._require_free_port()
         redis_url = self.settings.redis_url or self._start_redis()
-        self._environment = environment_of(self.settings) | {"DARKROOM_REDIS_URL": redis_url}
+        self.environment = environment_of(self.settings) | {"DARKROOM_REDIS_URL": redis_url}
         python = sys.executable
         api = Part("api", (python, "-m", "gunicorn", "-c", "python:api.gunicorn_settings", "api.wsgi:app"), API_STOP_S)
         self.parts = [api]
@@ -119,21 +128,27 @@ class Stack:
             limit_s = self.settings.drain_s + 2 * STOP_MARGIN_S
             self.parts.append(Part("worker", (python, "-m", "workers.launcher"), limit_s))
         for part in self.parts:
-            part.start(self._environment, self.log_file)
+            part.start(self.environment, self.log_file)
         self._wait_for_api(api)
         self.say(f"api     {self.url}   (docs: {self.url}/docs)")
 
     def watch(self) -> int:
         """Keep the parts alive until asked to stop; returns the exit status."""
         while not self.stopping.wait(WATCH_EVERY_S):
-            if self.redis is not None and not self.redis.is_running:
-                self.say("redis   the private Valkey ended; see valkey.log in the data folder. Stopping.")
+            if not self.tend():
                 return 1
-            for part in self.parts:
-                if not part.is_running and not self._revive(part):
-                    self.say(f"{part.name:7} ended {MAX_DEATHS} times in a row; see above why. Stopping.")
-                    return 1
         return 0
+
+    def tend(self) -> bool:
+        """Look once at every part, and start again what died; False when the stack cannot go on."""
+        if self.redis is not None and not self.redis.is_running and not self._revive_redis(self.redis):
+            self.say(f"redis   ended {MAX_DEATHS} times; see valkey.log in {self.settings.data_dir}. Stopping.")
+            return False
+        for part in self.parts:
+            if not part.is_running and not self._revive(part):
+                self.say(f"{part.name:7} ended {MAX_DEATHS} times in a row; see above why. Stopping.")
+                return False
+        return True
 
     def stop(self) -> None:
         """Stop everything in order; harmless when nothing runs."""
@@ -162,6 +177,17 @@ class Stack:
         self.say(f"redis   {url}   (private, data in {self.settings.data_dir / 'redis'})")
         return url
 
+    def _require_free_port(self) -> None:
+        """Else the probe of our own API would be answered by whoever is there."""
+        try:
+            family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
+            socket.create_server((self.settings.host, self.settings.port), family=family).close()
+        except OSError as exc:
+            where = f"{self.settings.host}:{self.settings.port}"
+            raise InvalidRequest(
+                f"{where} is not free ({exc.strerror}); give another with --port", field="port"
+            ) from exc
+
     def _wait_for_api(self, api: Part) -> None:
         ends_at = time.monotonic() + API_START_LIMIT_S
         while time.monotonic() < ends_at and api.is_running and not self.stopping.is_set():
@@ -171,7 +197,17 @@ class Stack:
             except httpx.TransportError:
                 self.stopping.wait(0.05)
         if not self.stopping.is_set():
-            raise InvalidRequest(f"the API did not come up on {self.url}; is the port taken? What it said stands above")
+            raise InvalidRequest(f"the API did not come up on {self.url}; what it said stands above")
+
+    def _revive_redis(self, redis: EmbeddedRedis) -> bool:
+        """Start the private Valkey again, with everything in its append-only file, where the parts look for it."""
+        self.redis_deaths += 1
+        if self.redis_deaths >= MAX_DEATHS:
+            return False
+        self.say("redis   ended; starting it again from its append-only file")
+        redis.stop()
+        redis.start()
+        return True
 
     def _revive(self, part: Part) -> bool:
         """Start a dead part again when its pause is over; False when it died too often."""
@@ -185,7 +221,7 @@ class Stack:
             return part.deaths < MAX_DEATHS
         if now_s >= part.start_after_s:
             part.start_after_s = 0.0
-            part.start(self._environment, self.log_file)
+            part.start(self.environment, self.log_file)
         return True
 
 

@@ -29,11 +29,11 @@ def step(services: Services, job_id: str, step: int, *, token: str = "pen", prev
     return services.store.beat(job_id, token, progress, preview=preview)
 
 
-def succeed(services: Services, job_id: str, *, token: str = "pen") -> JobRecord:
+def succeed(services: Services, job_id: str, *, token: str = "pen", image_ids: tuple[str, ...] = ()) -> JobRecord:
     """End a claimed job well."""
+    result = {"images": [{"id": image_id} for image_id in image_ids]}
     return services.store.move(
-        job_id,
-        lambda job, now_ms: lifecycle.end(job, now_ms, token=token, state=State.SUCCEEDED, result={"images": []}),
+        job_id, lambda job, now_ms: lifecycle.end(job, now_ms, token=token, state=State.SUCCEEDED, result=result)
     )
 
 
