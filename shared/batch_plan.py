@@ -14,18 +14,16 @@ from shared.contracts.batch_records import BatchRecord, Member, StepPlan, Varian
 from shared.contracts.batches import PREVIOUS, AnalyzeStep, BatchOptions, BatchRequest, GenerateStep, Grid, Step
 from shared.contracts.generation import GenerateRequest
 from shared.contracts.jobs import JobRecord, State
-from shared.contracts.vision import AnyTask
+from shared.contracts.vision import AnalysisParams, AnyTask
 from shared.effective import DRAWN_SEED_BITS, effective_params
 from shared.errors import DarkroomError, InvalidRequest
-from shared.routing import batch_key_of, queue_of
+from shared.routing import analysis_batch_key_of, batch_key_of, queue_of
 from shared.settings import Settings
 
-#: Kind of a step and the model it names → the model it gets.
-ChooseCard = Callable[[str, str | None], ModelCard]
-#: Tasks, as asked, and their model → the same with every default explicit.
-EffectiveTasks = Callable[[Sequence[AnyTask], ModelCard], list[dict[str, Any]]]
-#: Where the caller names no seed for an analysis, all members share one: the same picture gives the same words.
-ANALYSIS_SEED = 0
+#: The model a generating step names, or none → the model it gets.
+ChooseCard = Callable[[str | None], ModelCard]
+#: Tasks and the model they name, or none → the model whose queue they wait in, and the tasks with every value explicit.
+ChooseTasks = Callable[[Sequence[AnyTask], str | None], tuple[ModelCard, list[AnyTask]]]
 
 
 def check_size(request: BatchRequest, settings: Settings) -> None:
@@ -55,8 +53,8 @@ def plan_steps(
     *,
     has_pictures: bool,
     grid_models: Sequence[str],
-    choose: ChooseCard,
-    effective_tasks: EffectiveTasks,
+    choose_card: ChooseCard,
+    choose_tasks: ChooseTasks,
     settings: Settings,
 ) -> tuple[StepPlan, ...]:
     """Every step with its models and every default explicit; what any member would be refused for is refused here.
@@ -74,7 +72,7 @@ def plan_steps(
     for index, step in enumerate(steps):
         try:
             _check_step(step, has_pictures=has_pictures, has_current=has_current)
-            plans.append(_planned(step, grid_models, choose, effective_tasks))
+            plans.append(_planned(step, grid_models, choose_card, choose_tasks))
         except DarkroomError as error:
             error.field = f"steps.{index}" + (f".{error.field}" if error.field else "")
             raise
@@ -123,9 +121,12 @@ def chain_of(
     ]
 
 
-def asked_hash(tasks: Sequence[AnyTask]) -> str:
-    """What an analysis was asked: the same for the same tasks, whatever seed may be drawn for them."""
-    canonical = json.dumps([task.model_dump(mode="json") for task in tasks], sort_keys=True)
+def asked_hash(tasks: Sequence[AnyTask], effective: Sequence[AnyTask]) -> str:
+    """What an analysis was asked: the same for the same tasks on the same models, whatever seeds were drawn for them."""
+    rows = [task.model_dump(mode="json") for task in effective]
+    for row, task in zip(rows, tasks, strict=True):
+        row["seed"] = getattr(task, "seed", None)
+    canonical = json.dumps(rows, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
@@ -140,14 +141,14 @@ def _check_step(step: Step, *, has_pictures: bool, has_current: bool) -> None:
         raise InvalidRequest("pictures bring no prompts: give one here", field="prompt")
 
 
-def _planned(step: Step, grid_models: Sequence[str], choose: ChooseCard, effective_tasks: EffectiveTasks) -> StepPlan:
+def _planned(step: Step, grid_models: Sequence[str], choose_card: ChooseCard, choose_tasks: ChooseTasks) -> StepPlan:
     if isinstance(step, AnalyzeStep):
-        card = choose("analyze", step.model)
-        tasks = effective_tasks(step.tasks, card)
-        variant = Variant(model=card.id, params={"image": PREVIOUS, "tasks": tasks})
-        return StepPlan(kind="analyze", variants=(variant,), asked=asked_hash(step.tasks))
+        card, tasks = choose_tasks(step.tasks, step.model)
+        params = AnalysisParams(image=PREVIOUS, tasks=tasks).model_dump(mode="json", exclude_none=True)
+        variant = Variant(model=card.id, params=params, batch_key=analysis_batch_key_of(card.id))
+        return StepPlan(kind="analyze", variants=(variant,), asked=asked_hash(step.tasks, tasks))
     names: list[str | None] = list(grid_models) if grid_models and step.model is None else [step.model]
-    variants = tuple(_generating(step, choose("generate", name)) for name in names)
+    variants = tuple(_generating(step, choose_card(name)) for name in names)
     return StepPlan(
         kind="generate", variants=variants, has_seed=step.seed is not None, has_prompt=step.prompt is not None
     )

@@ -5,6 +5,7 @@ message at a time, no results, a long visibility timeout (leases recover faster)
 the connection drops (that loses them).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import celery
@@ -72,6 +73,34 @@ def publish(app: Celery, job_id: str, queue: str, *, chain: list[Any] | None = N
     app.send_task(
         RUN_JOB, args=[job_id], task_id=job_id, queue=queue, ignore_result=True, retry=False, chain=chain or None
     )
+
+
+def publish_chains(app: Celery, chains: Sequence[Sequence[tuple[str, str]]], group: str) -> None:
+    """Send tickets of many chains in few round trips: what `group(chain(…), chain(…), …)` sends, at a third of its cost.
+
+    Args:
+        chains: each the ids and queues of its jobs, first step first. The ticket of the first carries those of the
+            others, and Celery sends each when the one before is done.
+        group: the id they share, for whoever watches Celery.
+    """
+    with app.producer_pool.acquire(block=True) as producer, producer.batch(max_size=500):
+        for (first_id, queue), *later in chains:
+            app.send_task(
+                RUN_JOB,
+                args=[first_id],
+                task_id=first_id,
+                queue=queue,
+                ignore_result=True,
+                retry=False,
+                producer=producer,
+                group_id=group,
+                chain=[_signature(app, *step) for step in reversed(later)] or None,
+            )
+
+
+def _signature(app: Celery, job_id: str, queue: str) -> Any:
+    options = {"task_id": job_id, "queue": queue, "ignore_result": True, "retry": False}
+    return app.signature(RUN_JOB, args=[job_id], options=options, immutable=True)
 
 
 def node_name(worker: str, started_at_s: int) -> str:

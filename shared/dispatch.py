@@ -5,12 +5,14 @@ written, the record stays queued without a message, and recovery sends one: the 
 was told to try again, which an Idempotency-Key makes harmless.
 """
 
+from collections.abc import Sequence
+
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shared import lifecycle
-from shared.broker import publish
+from shared.broker import publish, publish_chains
 from shared.contracts.jobs import JobRecord, State
 from shared.errors import BrokerUnavailable, IllegalMove, RedisUnavailable
 from shared.job_store import Idempotency, JobStore
@@ -66,6 +68,24 @@ class Dispatcher:
     def resend(self, record: JobRecord) -> None:
         """Send a fresh ticket for a queued record whose first one may be lost. Raises what the broker raises."""
         publish(self._app, record.id, record.queue)
+
+    def send_chains(self, chains: Sequence[Sequence[JobRecord]], group: str) -> bool:
+        """Send the tickets of stored chains; False where the broker did not take them all: recovery sends the rest."""
+        try:
+            publish_chains(self._app, [[(job.id, job.queue) for job in chain] for chain in chains], group)
+        except _BROKER_ERRORS as exc:
+            logger().warning("chains.left_to_recovery", batch=group, reason=type(exc).__name__)
+            return False
+        return True
+
+    def try_resend(self, record: JobRecord) -> bool:
+        """Like `resend`; False where the broker did not take it: recovery sends it."""
+        try:
+            self.resend(record)
+        except _BROKER_ERRORS as exc:
+            logger().warning("job.left_to_recovery", job=record.id, reason=type(exc).__name__)
+            return False
+        return True
 
     def _refuse(self, record: JobRecord, error: BrokerUnavailable) -> None:
         try:
