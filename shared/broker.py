@@ -75,16 +75,15 @@ def publish(app: Celery, job_id: str, queue: str, *, chain: list[Any] | None = N
     )
 
 
-def publish_chains(app: Celery, chains: Sequence[Sequence[tuple[str, str]]], group: str) -> None:
+def publish_chains(app: Celery, chains: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
     """Send tickets of many chains in few round trips: what `group(chain(…), chain(…), …)` sends, at a third of its cost.
 
     Args:
-        chains: each the ids and queues of its jobs, first step first. The ticket of the first carries those of the
-            others, and Celery sends each when the one before is done.
-        group: the id they share, for whoever watches Celery.
+        chains: each the id of its group, for whoever watches Celery, and the ids and queues of its jobs, first step
+            first. The ticket of the first carries those of the others; Celery sends each when the one before is done.
     """
     with app.producer_pool.acquire(block=True) as producer, producer.batch(max_size=500):
-        for (first_id, queue), *later in chains:
+        for group, ((first_id, queue), *later) in chains:
             app.send_task(
                 RUN_JOB,
                 args=[first_id],

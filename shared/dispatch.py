@@ -69,12 +69,12 @@ class Dispatcher:
         """Send a fresh ticket for a queued record whose first one may be lost. Raises what the broker raises."""
         publish(self._app, record.id, record.queue)
 
-    def send_chains(self, chains: Sequence[Sequence[JobRecord]], group: str) -> bool:
+    def send_chains(self, chains: Sequence[Sequence[JobRecord]]) -> bool:
         """Send the tickets of stored chains; False where the broker did not take them all: recovery sends the rest."""
         try:
-            publish_chains(self._app, [[(job.id, job.queue) for job in chain] for chain in chains], group)
+            publish_chains(self._app, [(chain[0].batch, [(job.id, job.queue) for job in chain]) for chain in chains])
         except _BROKER_ERRORS as exc:
-            logger().warning("chains.left_to_recovery", batch=group, reason=type(exc).__name__)
+            logger().warning("chains.left_to_recovery", chains=len(chains), reason=type(exc).__name__)
             return False
         return True
 

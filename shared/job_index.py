@@ -50,6 +50,11 @@ class JobIndex:
         with redis_errors():
             return [text(i) for i in self.redis.zrange(keys.jobs_in(state.value), 0, limit)]
 
+    def ids_between(self, state: State, first: int, last: int) -> list[str]:
+        """Ids of jobs in a state from the `first` to the `last` place, oldest first."""
+        with redis_errors():
+            return [text(i) for i in self.redis.zrange(keys.jobs_in(state.value), first, last)]
+
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         with redis_errors():

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shared import keys
 from shared.errors import DarkroomError, RedisUnavailable
@@ -46,6 +46,7 @@ class Keeper(threading.Thread):
         on_pause: Callable[[bool], None],
         version: str,
         started_at: str,
+        more_duties: Sequence[tuple[float, Callable[[], None]]] = (),
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._settings = settings
@@ -73,6 +74,7 @@ class Keeper(threading.Thread):
             (REPORT_EVERY_S, self._look_for_orders),
             (settings.recovery_interval_s, recovery.sweep),
             (1.0, self._follow_launcher),
+            *more_duties,
         ]
 
     def run(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shared import lifecycle
+from shared.chains import Chains
 from shared.contracts.jobs import JobRecord, State
 from shared.errors import (
     ArtifactStoreDown,
@@ -59,18 +60,31 @@ class Runner:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._learned = Learned(runtime.store.redis)
+        self._chains = Chains(runtime.store, runtime.settings)
+        #: The job whose message this is, and what follows it: one message at a time.
+        self._first_id = ""
+        self._following: JobRecord | None = None
 
-    def run(self, job_id: str) -> None:
+    def run(self, job_id: str) -> JobRecord | None:
         """Claim the job (and peers for its batch), run it, record how it ended.
+
+        Returns the next step of this job's chain where it is queued now; the caller sends its ticket. Those of the
+        peers' chains have been sent.
 
         Raises:
             NotOurs: there was nothing to do.
         """
+        self._first_id, self._following = job_id, None
         first = self._claim(job_id)
         members = [first, *self._claim_peers(first.record)]
         with bound(job=job_id, model=first.record.model, worker=self._runtime.slot.name):
             logger().info("job.started", kind=first.record.kind, attempt=first.record.attempt, batch=len(members))
             self._run_batch(members)
+        return self._following
+
+    def send(self, record: JobRecord) -> None:
+        """Send a released step's ticket; should the broker not take it, recovery sends it later."""
+        self._runtime.dispatcher.try_resend(record)
 
     # -- claiming ----------------------------------------------------------------------------------------------------
 
@@ -212,10 +226,22 @@ class Runner:
     def _write(self, member: Member, rule: Callable[[JobRecord, int], JobRecord]) -> JobRecord | None:
         """Write with the member's pen, waiting for Redis if need be; None where the pen is no longer ours."""
         try:
-            return until_redis_answers(lambda: self._runtime.store.move(member.record.id, rule))
+            moved = until_redis_answers(lambda: self._runtime.store.move(member.record.id, rule))
         except (Fenced, IllegalMove, NotFound, Gone) as exc:
             logger().warning("job.result_refused", job=member.record.id, reason=exc.message)
             return None
+        if moved.is_final:
+            self._go_on(moved)
+        return moved
+
+    def _go_on(self, ended: JobRecord) -> None:
+        """What follows from an end: an answer to remember, the next step of its chain."""
+        until_redis_answers(lambda: self._chains.remember(ended))
+        following = until_redis_answers(lambda: self._chains.advance(ended))
+        if ended.id == self._first_id:
+            self._following = following
+        elif following is not None:
+            self.send(following)
 
 
 def _retries(record: JobRecord) -> int:

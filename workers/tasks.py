@@ -24,7 +24,9 @@ from shared.worker_registry import WorkerRegistry
 from workers import assembly, slot
 from workers.affinity import ReaderOrder, set_provider
 from workers.card_lock import CardLock
+from workers.continuation import carry_on
 from workers.engines.table import load_libraries
+from workers.feeder import Feeder
 from workers.keeper import Keeper, facts_reader
 from workers.patience import until_redis_answers
 from workers.reader import Reader
@@ -37,18 +39,24 @@ SETTINGS = settings.from_environment()
 app = make_app(SETTINGS, for_worker=True)
 app.conf.broker_transport_options["queue_order_strategy"] = f"{ReaderOrder.__module__}.{ReaderOrder.__name__}"
 
+#: Pause between two looks at the batches.
+FEED_EVERY_S = 0.2
+
 #: What this process owns: the child its runner, the main process its keeper.
 _owned: dict[str, Any] = {}
 
 
-@app.task(name=RUN_JOB)
-def run_job(job_id: str) -> None:
-    """Run the job with this id, if it is still to be run."""
+@app.task(name=RUN_JOB, bind=True)
+def run_job(self: Any, job_id: str) -> None:
+    """Run the job with this id, if it is still to be run; then Celery sends the next ticket of its chain."""
+    runner: Runner = _owned["runner"]
     try:
-        _owned["runner"].run(job_id)
+        following = runner.run(job_id)
     except NotOurs as exc:
         log.logger().info("message.dropped", job=job_id, reason=str(exc))
         raise Ignore() from exc
+    if not carry_on(self.request.chain, following, runner.send):
+        raise Ignore()
 
 
 @signals.worker_process_init.connect
@@ -77,18 +85,21 @@ def _start_main(sender: Any, **_: Any) -> None:
     registry = WorkerRegistry(client)
     reader = Reader(mine.name, store, registry, Learned(client), max_wait_s=SETTINGS.max_wait_s, clock_s=time.monotonic)
     set_provider(reader)
+    dispatcher = Dispatcher(store, app)
+    feeder = Feeder(store, dispatcher, registry, SETTINGS)
     keeper = Keeper(
         settings=SETTINGS,
         slot=mine,
         store=store,
         registry=registry,
-        recovery=Recovery(store, Dispatcher(store, app), open_store(SETTINGS, client), SETTINGS),
+        recovery=Recovery(store, dispatcher, open_store(SETTINGS, client), SETTINGS),
         card_lock=CardLock(client, mine),
         children=lambda: [process.pid for process in sender.pool._pool._pool],
         facts=facts_reader(lambda: assembly.facts(mine), assembly.facts(mine)),
         on_pause=reader.pause,
         version=version("darkroom"),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        more_duties=[(FEED_EVERY_S, feeder.feed)],
     )
     _owned["keeper"] = keeper
     keeper.start()

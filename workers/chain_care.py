@@ -1,0 +1,124 @@
+"""Chains that stand still: a step whose predecessor has ended, a step parked with a worker that is gone.
+
+Both happen when a worker dies between two writes. Nothing here is needed in a quiet hour, and every move may be made
+twice.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from shared import lifecycle
+from shared.batch_store import BatchStore
+from shared.chain_rules import rerouted
+from shared.chains import Chains
+from shared.contracts.jobs import JobRecord, State
+from shared.dispatch import Dispatcher
+from shared.errors import Gone, IllegalMove, NotFound
+from shared.job_store import JobStore
+from shared.log import logger
+from shared.settings import Settings
+from shared.worker_registry import WorkerRegistry
+
+#: What ended so lately is still being seen to by the worker that ended it.
+GRACE_MS = 1000
+#: Waiting steps, and parked ones of a queue, looked at in one go.
+AT_ONCE = 500
+FORGET_EVERY_S = 60.0
+#: Work; orders to a worker stay with it.
+WORK = ("generate", "analyze")
+
+
+class ChainCare:
+    """Looks after chains; one feeder at a time does."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        chains: Chains,
+        dispatcher: Dispatcher,
+        registry: WorkerRegistry,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._chains = chains
+        self._dispatcher = dispatcher
+        self._registry = registry
+        self._batches = BatchStore(store.redis, settings)
+        self._every_s = settings.recovery_interval_s
+        self._clock = clock
+        self._next_look = self._next_forget = float("-inf")
+        #: Where the next look at the waiting steps starts: thousands must not hide the one that stands still.
+        self._start = 0
+
+    def look(self) -> None:
+        """One look, if it is time for one."""
+        now = self._clock()
+        if now < self._next_look:
+            return
+        self._next_look = now + self._every_s
+        self.move_on()
+        self.reroute_parked()
+        if now >= self._next_forget:
+            self._next_forget = now + FORGET_EVERY_S
+            self._batches.forget_expired()
+
+    def move_on(self) -> int:
+        """Release, or end, steps whose predecessor has ended; returns how many."""
+        waiting = [record for record in self._next_waiting() if record is not None and record.previous_id]
+        before = self._store.get_many([record.previous_id for record in waiting])
+        older_than_ms = self._store.now_ms() - GRACE_MS
+        moved = 0
+        for record, previous in zip(waiting, before, strict=True):
+            if previous is None:
+                self._drop_headless(record)
+                continue
+            if not previous.is_final or previous.ended_at_ms > older_than_ms:
+                continue
+            # A resumed chain starts behind a step of an earlier round, which names another job as its next.
+            following = self._chains.advance(previous.model_copy(update={"next_id": record.id}))
+            logger().warning("chain.moved_on", job=record.id, previous=previous.state.value)
+            moved += 1
+            if following is not None:
+                self._dispatcher.try_resend(following)
+        return moved
+
+    def _drop_headless(self, record: JobRecord) -> None:
+        """Its first step was never made, because the batch was cancelled meanwhile; a living batch's is still to come."""
+        try:
+            if not self._batches.get(record.batch).is_over:
+                return
+        except (NotFound, Gone):
+            pass
+        with contextlib.suppress(IllegalMove, NotFound, Gone):
+            self._store.move(record.id, lifecycle.cancel)
+
+    def _next_waiting(self) -> list[JobRecord | None]:
+        ids = self._store.ids_between(State.WAITING, self._start, self._start + AT_ONCE - 1)
+        self._start = self._start + AT_ONCE if len(ids) == AT_ONCE else 0
+        return self._store.get_many(ids)
+
+    def reroute_parked(self) -> int:
+        """Jobs in the own queue of a worker that is gone or paused go to whoever serves their model."""
+        own = [queue for queue, depth in self._store.queue_depths().items() if depth and queue.startswith("@")]
+        if not own:
+            return 0
+        reading = {worker.name for worker in self._registry.living() if worker.state in ("ready", "busy", "starting")}
+        left = [queue for queue in own if queue[1:].rpartition(".")[0] not in reading]
+        return sum(self._reroute(queue) for queue in left)
+
+    def _reroute(self, queue: str) -> int:
+        moved = 0
+        for record in self._store.get_many(self._store.queued_in(queue, AT_ONCE)):
+            if record is None or record.kind not in WORK:
+                continue
+            try:
+                again = self._store.move(record.id, rerouted)
+            except (IllegalMove, NotFound, Gone):
+                continue
+            self._dispatcher.try_resend(again)
+            moved += 1
+        if moved:
+            logger().warning("jobs.rerouted", queue=queue, jobs=moved)
+        return moved
