@@ -7,19 +7,21 @@ from flask_cors import CORS
 from flask_openapi import Info, OpenAPI
 
 from api import documents
-from api.blueprints import analyze, docs, generate, images, jobs, models, orders, retry, status, workers
+from api.blueprints import analyze, chat, docs, generate, images, jobs, models, orders, retry, status, workers
+from api.chat_answers import ChatCompletion
 from api.errors import ErrorBody, register_errors
 from api.services import EXTENSION, Services, build_services, services
 from shared.contracts.jobs import JobView
 from shared.pixels import MIB
 from shared.settings import Settings
 
-BLUEPRINTS = (generate, analyze, jobs, retry, images, models, status, orders, workers)
+BLUEPRINTS = (generate, analyze, chat, jobs, retry, images, models, status, orders, workers)
 #: Models that answers refer to by name.
 ANSWERED = (
     JobView,
     jobs.JobList,
     images.StoredImage,
+    ChatCompletion,
     models.ModelList,
     orders.OrderList,
     workers.WorkerOrder,

@@ -16,7 +16,9 @@ REASONS = {
     415: "A content type or picture format that is not read here",
     422: "A field is unknown, missing, out of range or contradicts another",
     429: "This caller has too many jobs waiting",
+    500: "The job failed; its record has the story",
     503: "Redis or the broker does not answer, or everybody together has too many jobs waiting",
+    504: "The job did not end in time",
     507: "No room for the picture",
 }
 #: Statuses that tell when to ask again.

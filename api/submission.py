@@ -7,7 +7,8 @@ model mean the same for every kind of job.
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,13 +164,30 @@ def sent_picture(ours: Services, image: str, *, field: str = "image") -> SentPic
     Raises:
         NotFound, Gone: no such stored picture. BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
     """
-    try:
+    with _blaming(field):
         if ID.match(image):
             ours.artifacts.get(image)
             return SentPicture(image)
         data, claimed = from_text(image)
-        decode(data, ours.picture_limits, claimed_type=claimed)
+        return fresh_picture(ours, data, claimed, field=field)
+
+
+def fresh_picture(ours: Services, data: bytes, claimed_type: str | None, *, field: str = "image") -> SentPicture:
+    """A picture that is not stored yet, checked whole.
+
+    Raises:
+        BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
+    """
+    with _blaming(field):
+        decode(data, ours.picture_limits, claimed_type=claimed_type)
         return SentPicture(id_of(data), data)
+
+
+@contextmanager
+def _blaming(field: str) -> Iterator[None]:
+    """Errors about a picture name the field it came in."""
+    try:
+        yield
     except DarkroomError as exc:
         exc.field = field if exc.field in (None, "image") else exc.field
         raise

@@ -185,3 +185,14 @@ class Fenced(Signal):
 
 class Busy(Signal):
     code = "busy"
+
+
+def class_of(code: str) -> type[DarkroomError] | None:
+    """The class with this code; None where it is not one of ours."""
+    waiting: list[type[DarkroomError]] = [DarkroomError]
+    while waiting:
+        kind = waiting.pop()
+        if kind.code == code:
+            return kind
+        waiting += kind.__subclasses__()
+    return None

@@ -11,7 +11,7 @@ from api import documents
 from api.model_choice import choose_model, served_by
 from api.reading import reads_request
 from api.services import services
-from shared.catalogue import Defaults, Limits, ModelCard, Vram, missing_message
+from shared.catalogue import Analysis, Defaults, Limits, ModelCard, Vram, missing_message
 from shared.worker_registry import WorkerReport
 
 blueprint = APIBlueprint("models", __name__, abp_tags=[Tag(name="models", description="What can be asked for")])
@@ -33,6 +33,7 @@ class ModelView(BaseModel):
     is_default: bool = Field(description="Whether a request that names no model gets this one now")
     defaults: Defaults | None
     limits: Limits | None
+    analysis: Analysis | None = Field(description="What it can say about a picture")
     vram: Vram
     aliases: tuple[str, ...]
     served_by: tuple[str, ...] = Field(description="Living workers that serve it")
@@ -40,10 +41,21 @@ class ModelView(BaseModel):
     too_large_for: tuple[str, ...] = Field(description="Living workers whose budget cannot hold it")
 
 
+class OpenAIModel(BaseModel):
+    """A model as OpenAI's clients list it."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = Field("darkroom", description="Whose weights they are: the repository's owner")
+
+
 class ModelList(BaseModel):
-    """All models."""
+    """All models; and those that answer in chats once more, as OpenAI's clients read them."""
 
     models: list[ModelView]
+    object: Literal["list"] = "list"
+    data: list[OpenAIModel]
 
 
 @blueprint.get(
@@ -56,12 +68,19 @@ def index() -> Response:
     catalogue = services().catalogue
     workers = services().registry.living()
     here = frozenset(card.id for card in catalogue.cards.values() if catalogue.locate(card) is not None)
-    default = choose_model(catalogue.of_kind("generate"), served_by(workers), here)
+    cards = list(catalogue.cards.values())
+    kinds = dict.fromkeys(card.kind for card in cards)
+    defaults = [choose_model(catalogue.of_kind(kind), served_by(workers), here) for kind in kinds]
     able = here | served_by(workers)
-    shown = [
-        _view(card, workers, is_able=card.id in able, is_default=card is default) for card in catalogue.cards.values()
+    shown = [_view(card, workers, is_able=card.id in able, is_default=card in defaults) for card in cards]
+    chatting = [
+        OpenAIModel(id=card.id, owned_by=_owner(card)) for card in cards if card.does("query") and card.id in able
     ]
-    return Response(ModelList(models=shown).model_dump_json(), mimetype="application/json")
+    return Response(ModelList(models=shown, data=chatting).model_dump_json(), mimetype="application/json")
+
+
+def _owner(card: ModelCard) -> str:
+    return (card.source.repo or "darkroom").partition("/")[0]
 
 
 def _view(card: ModelCard, workers: Sequence[WorkerReport], *, is_able: bool, is_default: bool) -> ModelView:
@@ -77,6 +96,7 @@ def _view(card: ModelCard, workers: Sequence[WorkerReport], *, is_able: bool, is
         is_default=is_default,
         defaults=card.defaults,
         limits=card.limits,
+        analysis=card.analysis,
         vram=card.vram,
         aliases=card.aliases,
         served_by=tuple(w.name for w in workers if card.id in w.models),
