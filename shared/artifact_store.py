@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,6 +50,10 @@ class ArtifactStore(Protocol):
         Raises:
             NotFound: never stored here. Gone: stored once, expired since.
         """
+        ...
+
+    def renew(self, artifact_ids: Sequence[str]) -> set[str]:
+        """Start the time of these afresh; returns those that are not here."""
         ...
 
     def delete(self, artifact_id: str) -> None:
@@ -103,6 +107,18 @@ class FolderStore:
             raise _absent(self._redis, artifact_id, self._ttl_s) from exc
         except OSError as exc:
             raise ArtifactStoreDown(f"{self.folder} cannot be read: {exc.strerror}") from exc
+
+    def renew(self, artifact_ids: Sequence[str]) -> set[str]:
+        missing = set()
+        for artifact_id in artifact_ids:
+            try:
+                os.utime(self._path(artifact_id))
+            except FileNotFoundError:
+                missing.add(artifact_id)
+            except OSError as exc:
+                if exc.errno != errno.EROFS:  # a read-only mount still serves
+                    raise ArtifactStoreDown(f"{self.folder} cannot be reached: {exc.strerror}") from exc
+        return missing
 
     def delete(self, artifact_id: str) -> None:
         self._path(artifact_id).unlink(missing_ok=True)
@@ -182,6 +198,13 @@ class RedisStore:
         if data is None:
             raise _absent(self._redis, artifact_id, self._ttl_s)
         return bytes(data)
+
+    def renew(self, artifact_ids: Sequence[str]) -> set[str]:
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for artifact_id in artifact_ids:
+                pipe.expire(keys.artifact(artifact_id), self._ttl_s)
+            return {each for each, is_here in zip(artifact_ids, pipe.execute(), strict=True) if not is_here}
 
     def delete(self, artifact_id: str) -> None:
         with redis_errors():
