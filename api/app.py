@@ -7,20 +7,39 @@ from flask_cors import CORS
 from flask_openapi import Info, OpenAPI
 
 from api import documents
-from api.blueprints import analyze, chat, docs, generate, images, jobs, models, orders, retry, status, workers
+from api.blueprints import (
+    analyze,
+    batch_exports,
+    batches,
+    chat,
+    docs,
+    generate,
+    images,
+    jobs,
+    models,
+    orders,
+    retry,
+    status,
+    workers,
+)
 from api.chat_answers import ChatCompletion
 from api.errors import ErrorBody, register_errors
 from api.services import EXTENSION, Services, build_services, services
+from shared.contracts.batch_records import BatchList, BatchView, MemberList
+from shared.contracts.batches import BatchRequest
 from shared.contracts.jobs import JobView
 from shared.pixels import MIB
 from shared.settings import Settings
 
-BLUEPRINTS = (generate, analyze, chat, jobs, retry, images, models, status, orders, workers)
+BLUEPRINTS = (generate, analyze, chat, batches, batch_exports, jobs, retry, images, models, status, orders, workers)
 #: Models that answers refer to by name.
 ANSWERED = (
     JobView,
     jobs.JobList,
     images.StoredImage,
+    BatchView,
+    BatchList,
+    MemberList,
     ChatCompletion,
     models.ModelList,
     orders.OrderList,
@@ -67,7 +86,7 @@ def create_app(what: Services | Settings) -> Api:
     app.config["MAX_CONTENT_LENGTH"] = ours.settings.max_body_mib * MIB
     # A form's fields are few and short; its file goes to disk, under the limit above.
     app.config["MAX_FORM_PARTS"] = 20
-    app.components_schemas |= documents.schemas_of(*ANSWERED)
+    app.components_schemas |= documents.schemas_of(*ANSWERED) | documents.schemas_of(BatchRequest, mode="validation")
     for module in BLUEPRINTS:
         app.register_api(module.blueprint)
     app.register_blueprint(docs.blueprint)

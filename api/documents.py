@@ -1,6 +1,6 @@
 """What each answer is, said once for OpenAPI: statuses, headers, bodies."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -79,11 +79,13 @@ def not_modified() -> dict[str, Any]:
     return {"description": "Nothing has changed since that ETag", "headers": {"ETag": ETAG}}
 
 
-def schemas_of(*models: type[BaseModel]) -> dict[str, Any]:
-    """Component schemas of models that are answered, with everything they refer to."""
+def schemas_of(
+    *models: type[BaseModel], mode: Literal["serialization", "validation"] = "serialization"
+) -> dict[str, Any]:
+    """Component schemas of models that are answered (or asked: `validation`), with everything they refer to."""
     found: dict[str, Any] = {}
     for model in models:
-        schema = model.model_json_schema(mode="serialization", ref_template=REF + "{model}")
+        schema = model.model_json_schema(mode=mode, ref_template=REF + "{model}")
         found |= schema.pop("$defs", {})
         found[model.__name__] = schema
     return found

@@ -103,7 +103,11 @@ def read_json(model: type[M]) -> M:
     if not request.is_json:
         sent = request.mimetype or "no content type"
         raise UnsupportedMedia(f"send JSON with the header `Content-Type: application/json` (got {sent})")
-    text = _decoded(read_body())
+    return validated_json(model, _decoded(read_body()))
+
+
+def validated_json(model: type[M], text: str) -> M:
+    """JSON as the contract demands; see `read_json`."""
     value = parse_json(text)
     if not isinstance(value, dict):
         raise InvalidRequest(f"the body must be a JSON object, not {_kind(value)}", field="body")

@@ -9,6 +9,8 @@ from api.access import Access, access_from
 from api.changes import Changes
 from api.outlook import Outlook
 from shared.artifact_store import FolderStore, RedisStore, open_store
+from shared.batch_members import BatchMembers
+from shared.batch_store import BatchStore
 from shared.broker import make_app
 from shared.catalogue import Catalogue, load_catalogue
 from shared.dispatch import Dispatcher
@@ -33,6 +35,8 @@ class Services:
     registry: WorkerRegistry
     catalogue: Catalogue
     dispatcher: Dispatcher
+    batches: BatchStore
+    members: BatchMembers
     changes: Changes
     outlook: Outlook
     access: Access
@@ -54,6 +58,8 @@ def build_services(settings: Settings) -> Services:
         registry=registry,
         catalogue=load_catalogue(settings),
         dispatcher=Dispatcher(store, make_app(settings, for_worker=False)),
+        batches=BatchStore(client, settings),
+        members=BatchMembers(store),
         changes=Changes(client, max_waiters=settings.api_threads * 3 // 4),
         outlook=Outlook(store, registry, Learned(client)),
         access=access_from(settings),
