@@ -143,8 +143,9 @@ class JobStore(JobIndex):
         Raises:
             NotFound: there never was such a job. Gone: there was, its time is over.
         """
-        record, _ = self._read(job_id)
-        return record
+        with redis_errors():
+            fields = self.redis.hgetall(keys.job(job_id))
+        return self._decoded(job_id, fields)
 
     def existed(self, any_id: str) -> bool:
         """Whether an id is known to have existed once."""
@@ -271,10 +272,11 @@ class JobStore(JobIndex):
             pipe.hgetall(keys.job(job_id))
             pipe.time()
             fields, (seconds, micros) = pipe.execute()
-        if not fields:
-            if self.existed(job_id):
-                raise Gone(
-                    f"job {job_id} has expired; records are kept {self._settings.record_ttl_s} s after their end"
-                )
-            raise NotFound(f"there is no job {job_id}")
-        return decode(fields), int(seconds) * 1000 + int(micros) // 1000
+        return self._decoded(job_id, fields), int(seconds) * 1000 + int(micros) // 1000
+
+    def _decoded(self, job_id: str, fields: dict[bytes, bytes]) -> JobRecord:
+        if fields:
+            return decode(fields)
+        if self.existed(job_id):
+            raise Gone(f"job {job_id} has expired; records are kept {self._settings.record_ttl_s} s after their end")
+        raise NotFound(f"there is no job {job_id}")
