@@ -50,7 +50,7 @@ ANSWERED = (
 )
 ABOUT = (
     "Send jobs, poll for results. Every job is a record that one poll reads; every error has the shape "
-    '`{"error": {"code", "message", "field"?, "retryable"}}`.'
+    '`{"error": {"code", "message", "type", "field"?, "retryable"}}`.'
 )
 #: Headers that scripts in browsers may read.
 EXPOSED = ("ETag", "Location", "Retry-After", "Preference-Applied")

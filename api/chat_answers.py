@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from api.chat_job import ChatJob, ClientLeft, failure
+from api.errors import shown
 from shared.contracts.jobs import JobRecord, State
 from shared.contracts.vision import AnalysisResult, TaskResult, WordsAnswer
 from shared.errors import DarkroomError, EngineFailed, RedisUnavailable
@@ -155,7 +156,7 @@ class ChatStream:
         except ClientLeft:
             return
         except DarkroomError as error:
-            yield _event({"error": error.as_dict()})
+            yield _event(shown(error.status, error.as_dict()))
         finally:
             self._job.close()
 

@@ -1,4 +1,4 @@
-"""Every failure as one shape: `{"error": {"code", "message", "field"?, "retryable"}}`. Two handlers, nothing else.
+"""Every failure as one shape: `{"error": {"code", "message", "type", "field"?, "retryable"}}`. Two handlers, nothing else.
 
 What we raise knows its status (`shared.errors`). Everything else is either Werkzeug's (a wrong method, an unknown
 path, a body too large) or a bug; a bug answers 500, is logged with its traceback, and tells the caller nothing.
@@ -33,6 +33,9 @@ class ErrorDetail(BaseModel):
 
     code: str = Field(description="A word that stays the same, for programs")
     message: str = Field(description="What happened, with the numbers, for people")
+    type: str = Field(
+        description="invalid_request_error (the caller's) or server_error (ours), as OpenAI's clients sort"
+    )
     retryable: bool = Field(description="Whether asking again, unchanged, may help")
     field: str | None = Field(None, description="The field to blame, where there is one")
 
@@ -85,5 +88,10 @@ def _message(error: HTTPException) -> str:
     return error.description or error.name
 
 
+def shown(status: int, body: dict[str, object]) -> dict[str, object]:
+    """An error as an answer, or an event of a stream, has it."""
+    return {"error": body | {"type": "invalid_request_error" if status < 500 else "server_error"}}
+
+
 def _shaped(status: int, body: dict[str, object]) -> Response:
-    return Response(json.dumps({"error": body}), status, mimetype="application/json")
+    return Response(json.dumps(shown(status, body)), status, mimetype="application/json")
