@@ -23,7 +23,7 @@ from tests.rig import wait_for
 from workers.housekeeping import PENDING_GRACE_S, Housekeeping
 
 #: Seconds between two blows: shorter than most recoveries take, so that faults meet one another.
-PAUSES_S = (0.4, 1.6)
+PAUSES_S = (0.1, 1.1)
 MAX_ATTEMPTS = 6
 #: How long what is left may take after the last blow.
 SETTLE_LIMIT_S = 180.0
@@ -89,7 +89,8 @@ def _settle(rig: FaultRig, ledger: dict[str, Entry]) -> None:
 
     wait_for(has_ended, SETTLE_LIMIT_S, f"one of {ENDED} for every job")
     rig.wait_until_ready()
-    rig.one_more_good_answer()
+    last = rig.one_more_good_answer()
+    ledger[last["id"]] = Entry(last["id"], last["params"])
 
 
 def _clean(rig: FaultRig, artifacts: FolderStore) -> None:

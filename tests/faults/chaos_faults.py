@@ -23,6 +23,8 @@ WEIGHTS = {
     "lost message": 8,
     "duplicate": 8,
 }
+#: While much is broken already, a draw may find nothing; the schedule stays the same.
+DRAWS = 4
 #: How long a stopped process stays stopped, in seconds: from below a lease to well above it.
 STOPS_S = (0.3, 6.0)
 
@@ -51,11 +53,13 @@ class Faults:
         return sum(self.done[name] for name in KILLS)
 
     def strike(self) -> None:
-        """One fault, if there is something to break."""
+        """One fault: the first of a few draws for which there is something to break."""
         self.resume_due()
-        name = self._random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))[0]
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self.done[name] += self._acts[name]()
+        for name in self._random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=DRAWS):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if self._acts[name]():
+                    self.done[name] += 1
+                    return
 
     def resume_due(self, *, everything: bool = False) -> None:
         """Let stopped processes go on whose time is over."""

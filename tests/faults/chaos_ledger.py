@@ -24,7 +24,7 @@ def violations(store: JobStore, artifacts: FolderStore, ledger: dict[str, Entry]
     """
     records = dict(zip(ledger, store.get_many(list(ledger)), strict=True))
     found = [line for job_id, record in records.items() for line in _of_job(ledger[job_id], record, lost_limit)]
-    return found + [*_of_strangers(store, ledger), *_of_artifacts(store, artifacts), *_of_keys(store)]
+    return [*found, *_of_strangers(store, ledger), *_of_artifacts(store, artifacts), *_of_keys(store)]
 
 
 def fates(store: JobStore, ledger: dict[str, Entry]) -> Counter[str]:

@@ -6,6 +6,7 @@ job counts as accepted exactly once, however often the answer got lost.
 
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 #: Jobs kept in the system at once.
 LIVE_JOBS = 14
 PAUSE_S = 0.05
+PATIENCE_S = 60.0
 SIZES = (64, 72, 128)
 
 
@@ -38,6 +40,7 @@ class Load(threading.Thread):
         self._http = httpx.Client(base_url=url, timeout=10)
         self._random = random.Random(f"load {seed}")
         self._stop_sending = threading.Event()
+        self._pause = threading.Event()
         self._sent = 0
 
     def run(self) -> None:
@@ -45,14 +48,15 @@ class Load(threading.Thread):
             live = self._live()
             for _ in range(LIVE_JOBS - len(live)):
                 self._submit()
-            if live and self._random.random() < 0.1:
+            if live and self._random.random() < 0.03:
                 self._cancel(self._random.choice(live))
-            if self._random.random() < 0.05:
+            if self._random.random() < 0.03:
                 self._retry()
 
     def stop(self) -> None:
+        """What was asked is asked until it is answered: an unanswered request may be an accepted job."""
         self._stop_sending.set()
-        self.join(60)
+        self.join(2 * PATIENCE_S)
 
     # -- what a client does ------------------------------------------------------------------------------------------
 
@@ -98,9 +102,10 @@ class Load(threading.Thread):
         return [row["id"] for row in rows if row["state"] in ("waiting", "queued", "running")]
 
     def _until_answered(self, method: str, path: str, *, key: str = "", **request: Any) -> httpx.Response | None:
-        """The first answer that is no 5xx; None when the load is to stop."""
+        """The first answer that is no 5xx; None when there was none for long."""
         headers = {"Idempotency-Key": key} if key else {}
-        while True:
+        ends_at = time.monotonic() + PATIENCE_S
+        while time.monotonic() < ends_at:
             try:
                 answer = self._http.request(method, path, headers=headers, **request)
                 if answer.status_code < 500:
@@ -108,5 +113,5 @@ class Load(threading.Thread):
             except httpx.TransportError:
                 pass
             self.refusals += 1
-            if self._stop_sending.wait(PAUSE_S):
-                return None
+            self._pause.wait(PAUSE_S)
+        return None

@@ -1,0 +1,42 @@
+"""Jobs for tests of the store: small records, and the moves a worker makes."""
+
+from typing import Any
+
+from shared import lifecycle
+from shared.contracts.generation import Priority
+from shared.contracts.jobs import JobRecord, State, new_job_id
+from shared.job_store import JobStore
+from shared.routing import queue_of
+
+
+def job(**fields: Any) -> JobRecord:
+    """A queued job of model `m`."""
+    given: dict[str, Any] = {
+        "id": new_job_id(),
+        "kind": "generate",
+        "model": "m",
+        "state": State.QUEUED,
+        "queue": queue_of("m", Priority.NORMAL),
+        "batch_key": "m:shape",
+        "caller": "anna",
+    }
+    return JobRecord(**(given | fields))
+
+
+def made(store: JobStore, **fields: Any) -> JobRecord:
+    """A stored one."""
+    return store.create(job(**fields))[0]
+
+
+def claim(store: JobStore, job_id: str, token: str = "pen", worker: str = "w1") -> JobRecord:
+    return store.move(job_id, lambda j, now: lifecycle.claim(j, now, worker=worker, gpu="cpu", token=token))
+
+
+def end(store: JobStore, job_id: str, token: str = "pen", state: State = State.SUCCEEDED) -> JobRecord:
+    return store.move(
+        job_id, lambda j, now: lifecycle.end(j, now, token=token, state=state, result={"images": [{"id": token}]})
+    )
+
+
+def lose(store: JobStore, job_id: str, reason: str = "silent") -> JobRecord:
+    return store.move(job_id, lambda j, now: lifecycle.lose(j, now, reason=reason))

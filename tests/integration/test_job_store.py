@@ -1,0 +1,330 @@
+"""Records in a real Valkey: what each move leaves behind, and who wins when several want the same job."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared import keys, lifecycle
+from shared.contracts.jobs import JobRecord, Progress, State, new_job_id
+from shared.errors import (
+    Busy,
+    DarkroomError,
+    Fenced,
+    Gone,
+    IdempotencyMismatch,
+    IllegalMove,
+    NotFound,
+    QueueFull,
+    TooManyRequests,
+)
+from shared.job_store import Idempotency, JobStore
+from shared.redis_client import connect
+from shared.settings import Settings
+from tests.integration.jobs import claim, end, job, lose, made
+from tests.rig import wait_for
+
+
+@pytest.fixture
+def store(settings: Settings) -> JobStore:
+    return JobStore(connect(settings.required_redis_url(), 5), settings)
+
+
+def with_settings(store: JobStore, settings: Settings, **changes: Any) -> JobStore:
+    return JobStore(store.redis, settings.model_copy(update=changes))
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """What each act gave, or the error of ours it raised, all started in the same moment."""
+    gate, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def perform(index: int) -> None:
+        gate.wait()
+        try:
+            outcomes[index] = acts[index]()
+        except DarkroomError as exc:
+            outcomes[index] = exc
+
+    threads = [threading.Thread(target=perform, args=(index,)) for index in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def test_what_is_stored_comes_back_as_it_was(store):
+    record = made(store, params={"prompt": "ünïcode \n %", "n": 2}, retry_of="job_x")
+
+    assert store.get(record.id) == record
+    assert (record.created_at_ms, record.queued_at_ms) == (record.created_at_ms, record.created_at_ms)
+
+
+def test_ids_that_never_existed_and_ids_whose_time_is_over_are_told_apart(store):
+    record = made(store)
+    store.redis.delete(keys.job(record.id))
+
+    with pytest.raises(Gone):
+        store.get(record.id)
+    with pytest.raises(NotFound):
+        store.get(new_job_id())
+
+
+# -- idempotency ---------------------------------------------------------------------------------------------------------
+
+
+def test_parallel_duplicates_with_one_key_create_one_job(store):
+    same = Idempotency("key", "hash")
+
+    outcomes = at_once(*(lambda: store.create(job(), idempotency=same) for _ in range(8)))
+
+    assert len({record.id for record, _ in outcomes}) == 1
+    assert sum(is_new for _, is_new in outcomes) == 1
+    assert store.counts()["queued"] == 1
+
+
+def test_a_known_key_with_another_body_is_refused(store):
+    store.create(job(), idempotency=Idempotency("key", "one"))
+
+    with pytest.raises(IdempotencyMismatch):
+        store.create(job(), idempotency=Idempotency("key", "other"))
+
+
+def test_callers_do_not_share_their_keys(store):
+    store.create(job(), idempotency=Idempotency("key", "one"))
+
+    _, is_new = store.create(job(caller="bert"), idempotency=Idempotency("key", "other"))
+
+    assert is_new
+
+
+def test_a_creation_whose_answer_was_lost_is_still_new_when_it_is_asked_again(store):
+    record = job()
+    store.create(record, idempotency=Idempotency("key", "hash"))
+
+    _, is_new = store.create(record, idempotency=Idempotency("key", "hash"))
+
+    assert is_new  # so that its message is sent
+    assert store.counts()["queued"] == 1
+
+
+# -- limits --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_queue_refuses_and_tells_when_by_the_pace_of_the_last_ends(store, settings):
+    for index in range(5):
+        end(store, claim(store, made(store).id, token=str(index)).id, token=str(index))
+    made(store)
+    full = with_settings(store, settings, max_queued_jobs=1)
+
+    with pytest.raises(QueueFull) as refused:
+        full.create(job())
+
+    assert 1 <= refused.value.retry_after_s <= 300
+    assert refused.value.retry_after_s == store.room_after_s()
+
+
+def test_a_callers_own_limit_counts_what_runs_too_and_only_his(store, settings):
+    limited = with_settings(store, settings, max_queued_jobs_per_caller=2)
+    claim(limited, made(limited).id)
+    made(limited)
+
+    with pytest.raises(TooManyRequests) as refused:
+        limited.create(job())
+
+    assert refused.value.retry_after_s >= 1
+    assert limited.create(job(caller="bert"))[1]
+
+
+def test_a_job_that_ended_makes_room(store, settings):
+    limited = with_settings(store, settings, max_queued_jobs_per_caller=1)
+    first = made(limited)
+    end(limited, claim(limited, first.id).id)
+
+    assert limited.create(job())[1]
+
+
+# -- races ---------------------------------------------------------------------------------------------------------------
+
+
+def test_of_many_workers_that_claim_one_job_one_gets_it(store):
+    record = made(store)
+
+    outcomes = at_once(*(lambda n=n: claim(store, record.id, token=f"t{n}", worker=f"w{n}") for n in range(8)))
+
+    winners = [outcome for outcome in outcomes if isinstance(outcome, JobRecord)]
+    assert len(winners) == 1
+    assert all(isinstance(outcome, Busy) for outcome in outcomes if outcome not in winners)
+    assert store.get(record.id).attempt == 1
+    assert store.held_by(winners[0].worker) == {record.id: winners[0].token}
+
+
+@pytest.mark.parametrize("_", range(6))
+def test_cancel_against_claim_either_never_runs_or_is_asked_to_stop(store, _):
+    record = made(store)
+
+    cancelled, claimed = at_once(lambda: store.move(record.id, lifecycle.cancel), lambda: claim(store, record.id))
+
+    now = store.get(record.id)
+    if isinstance(claimed, IllegalMove):
+        assert (now.state, now.attempt, cancelled.state) == (State.CANCELLED, 0, State.CANCELLED)
+    else:
+        assert (now.state, now.cancel_requested) == (State.RUNNING, True)
+        assert store.beat(record.id, "pen", Progress()) == "cancel"
+
+
+@pytest.mark.parametrize("_", range(6))
+def test_cancel_against_finish_whoever_is_first_wins_and_both_are_told_the_same(store, _):
+    record = claim(store, made(store).id)
+
+    cancelled, ended = at_once(lambda: store.move(record.id, lifecycle.cancel), lambda: end(store, record.id))
+
+    now = store.get(record.id)
+    assert now.state == ended.state
+    assert (now.result is not None) == (now.state == State.SUCCEEDED)
+    assert (cancelled.state == State.SUCCEEDED) == (now.state == State.SUCCEEDED)
+
+
+@pytest.mark.parametrize("_", range(6))
+def test_cancel_against_recovery_never_runs_it_again(store, _):
+    record = claim(store, made(store).id)
+
+    at_once(lambda: store.move(record.id, lifecycle.cancel), lambda: lose(store, record.id))
+
+    now = store.get(record.id)
+    assert now.state == State.CANCELLED
+    assert store.queued_in(record.queue, None) == []
+
+
+@pytest.mark.parametrize("_", range(6))
+def test_finish_against_recovery_gives_one_result_or_a_refused_one(store, _):
+    record = claim(store, made(store).id)
+
+    ended, lost = at_once(lambda: end(store, record.id), lambda: lose(store, record.id))
+
+    now = store.get(record.id)
+    if isinstance(ended, Fenced):
+        assert (now.state, now.result) == (State.QUEUED, None)
+    else:
+        assert isinstance(lost, IllegalMove)
+        assert now.state == State.SUCCEEDED
+
+
+def test_the_late_result_of_an_earlier_claim_is_refused(store):
+    record = made(store)
+    claim(store, record.id, token="old")
+    lose(store, record.id)
+    claim(store, record.id, token="new", worker="w2")
+
+    with pytest.raises(Fenced):
+        end(store, record.id, token="old")
+
+    assert store.beat(record.id, "old", Progress()) == "fenced"
+    assert end(store, record.id, token="new").result == {"images": [{"id": "new"}]}
+
+
+def test_many_moves_at_once_keep_every_index_in_step(store):
+    records = [made(store) for _ in range(20)]
+
+    def fate(index: int) -> None:
+        claim(store, records[index].id, token=str(index))
+        if index % 3 == 0:
+            lose(store, records[index].id)
+        elif index % 3 == 1:
+            end(store, records[index].id, token=str(index))
+        else:
+            store.move(records[index].id, lifecycle.cancel)
+
+    at_once(*(lambda n=n: fate(n) for n in range(20)))
+
+    found = [store.get(record.id) for record in records]
+    for state in State:
+        assert set(store.ids_in(state)) == {record.id for record in found if record.state == state}
+    assert set(store.queued_in(records[0].queue, None)) == {r.id for r in found if r.state == State.QUEUED}
+    assert set(store.held_by("w1")) == {r.id for r in found if r.state == State.RUNNING}
+    # What lost a worker runs alone: it is nobody's peer.
+    assert store.peers("m:shape", 100) == []
+
+
+# -- leases --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lease_that_is_renewed_cannot_be_taken(store, settings):
+    quick = with_settings(store, settings, lease_s=0.6)
+    record = claim(quick, made(quick).id)
+    wait_for(quick.expired_leases, 5, "an expired lease")
+
+    held = quick.renew("w1")
+
+    assert [(h.id, h.token, h.phase) for h in held] == [(record.id, "pen", "loading")]
+    with pytest.raises(IllegalMove):
+        quick.move(record.id, lambda j, now: lifecycle.lose(j, now, reason="x"), only_if_lease_expired=True)
+
+
+def test_renewing_forgets_what_the_worker_no_longer_holds(store):
+    record = claim(store, made(store).id)
+    end(store, record.id)
+    store.redis.hset(keys.slot("w1"), record.id, "pen")
+
+    assert store.renew("w1") == []
+    assert store.held_by("w1") == {}
+
+
+def test_a_deadline_that_passed_is_told_by_the_beat(store):
+    record, _ = store.create(job(), deadline_s=0.2)
+    claim(store, record.id)
+
+    wait_for(lambda: store.beat(record.id, "pen", Progress()) == "overdue", 5, "the deadline")
+
+
+# -- places --------------------------------------------------------------------------------------------------------------
+
+
+def test_positions_count_higher_priorities_and_earlier_arrivals(store):
+    first, second = made(store), made(store)
+    urgent = made(store, queue="m.high", priority="high")
+    foreign = made(store, queue="other.normal", model="other")
+
+    assert store.positions([urgent, first, second, foreign]) == [0, 1, 2, 0]
+
+
+def test_a_job_that_is_put_back_keeps_its_place(store):
+    first, second = made(store), made(store)
+    claim(store, first.id)
+
+    lose(store, first.id)
+
+    assert store.queued_in(first.queue, None) == [first.id, second.id]
+
+
+# -- retention -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_ended_record_expires_and_then_its_id_answers_gone(store, settings):
+    brief = with_settings(store, settings, record_ttl_s=1)
+    record = end(brief, claim(brief, made(brief).id).id)
+
+    def is_gone() -> bool:
+        try:
+            brief.get(record.id)
+        except Gone:
+            return True
+        return False
+
+    wait_for(is_gone, 10, "the record's end")
+    assert brief.which_existed([record.id, new_job_id()]) == {record.id}
+
+
+def test_every_key_has_an_end(store):
+    record, _ = store.create(job(), idempotency=Idempotency("key", "hash"), deadline_s=60)
+    claim(store, record.id)
+    store.beat(record.id, "pen", Progress(), preview=b"x")
+    store.announce("img_1", record.id)
+    lose(store, record.id)
+    end(store, claim(store, record.id).id)
+    made(store)
+
+    endless = [key for key in store.redis.scan_iter() if store.redis.ttl(key) == -1]
+
+    assert endless == []
