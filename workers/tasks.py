@@ -14,6 +14,7 @@ from celery.exceptions import Ignore
 
 from shared import log, settings
 from shared.artifact_store import open_store
+from shared.batch_store import BatchStore
 from shared.broker import RUN_JOB, make_app
 from shared.catalogue import load_catalogue
 from shared.dispatch import Dispatcher
@@ -34,6 +35,7 @@ from workers.ready_pipe import tell_ready
 from workers.recovery import Recovery
 from workers.runner import NotOurs, Runner
 from workers.runtime import build, warm_up
+from workers.webhooks import Webhooks
 
 SETTINGS = settings.from_environment()
 app = make_app(SETTINGS, for_worker=True)
@@ -41,6 +43,8 @@ app.conf.broker_transport_options["queue_order_strategy"] = f"{ReaderOrder.__mod
 
 #: Pause between two looks at the batches.
 FEED_EVERY_S = 0.2
+#: Pause between two looks for webhooks that are due.
+WEBHOOKS_EVERY_S = 1.0
 
 #: What this process owns: the child its runner, the main process its keeper.
 _owned: dict[str, Any] = {}
@@ -87,6 +91,7 @@ def _start_main(sender: Any, **_: Any) -> None:
     set_provider(reader)
     dispatcher = Dispatcher(store, app)
     feeder = Feeder(store, dispatcher, registry, SETTINGS)
+    webhooks = Webhooks(BatchStore(client, SETTINGS), SETTINGS)
     keeper = Keeper(
         settings=SETTINGS,
         slot=mine,
@@ -99,7 +104,7 @@ def _start_main(sender: Any, **_: Any) -> None:
         on_pause=reader.pause,
         version=version("darkroom"),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        more_duties=[(FEED_EVERY_S, feeder.feed)],
+        more_duties=[(FEED_EVERY_S, feeder.feed), (WEBHOOKS_EVERY_S, webhooks.look)],
     )
     _owned["keeper"] = keeper
     keeper.start()

@@ -14,6 +14,7 @@ from api.services import Services, services
 from api.submission import SubmitHeaders
 from shared import lifecycle
 from shared.batch_store import refusals
+from shared.batch_views import batch_view, member_view
 from shared.contracts.batch_records import BatchRecord, BatchState, MemberState
 from shared.contracts.batches import BATCH_ID_PATTERN, BatchRequest
 from shared.errors import Gone, NotFound
@@ -102,7 +103,7 @@ def index(query: BatchesQuery) -> Response:
     ours = services()
     ids, cursor = ours.batches.page(query.limit, int(query.cursor) if query.cursor else None)
     found = [each for each in ours.batches.read_many(ids) if each is not None]
-    shown = [batch_answers.batch_view(*each).model_dump(mode="json") for each in found]
+    shown = [batch_view(*each).model_dump(mode="json") for each in found]
     return _json({"batches": shown, "next_cursor": None if cursor is None else str(cursor)})
 
 
@@ -140,7 +141,7 @@ def members(path: BatchPath, query: MembersQuery) -> Response:
     state = MemberState(query.state) if query.state else None
     rows, cursor = ours.members.page(batch.id, state, query.limit, int(query.cursor or 0))
     jobs = ours.members.jobs(batch, rows)
-    shown = [batch_answers.member_view(row, jobs[row.index]).model_dump(mode="json") for row in rows]
+    shown = [member_view(row, jobs[row.index]).model_dump(mode="json") for row in rows]
     return _json({"members": shown, "next_cursor": None if cursor is None else str(cursor)})
 
 

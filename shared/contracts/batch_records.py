@@ -152,7 +152,7 @@ class BatchView(BaseModel):
     jobs: dict[str, int] = Field(description="Jobs made so far, by state; a member has one for each step")
     percent: int = Field(description="Members that have ended, of all; 100 only when all have")
     reused: int = Field(description="Jobs answered with what was done before")
-    members_per_second: float | None = Field(description="Over the last members that ended; null: none has yet")
+    members_per_second: float | None = Field(description="Over the last members that ended; null: fewer than two have")
     eta_s: float | None = Field(description="Null: nothing honest can be said")
     failures: list[FailureCount] = Field(description="Most frequent first")
     steps: list[PlannedStep]
