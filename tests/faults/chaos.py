@@ -23,7 +23,7 @@ from tests.rig import wait_for
 from workers.housekeeping import PENDING_GRACE_S, Housekeeping
 
 #: Seconds between two blows: shorter than most recoveries take, so that faults meet one another.
-PAUSES_S = (0.1, 1.1)
+PAUSES_S = (0.2, 1.6)
 MAX_ATTEMPTS = 6
 #: How long what is left may take after the last blow.
 SETTLE_LIMIT_S = 180.0
@@ -111,7 +111,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100, help="processes to kill (default 100)")
     parser.add_argument("--seed", type=int, default=1, help="of the schedule and the load (default 1)")
-    parser.add_argument("--workers", type=int, default=2, help="workers of the stack (default 2)")
+    parser.add_argument("--workers", type=int, default=3, help="workers of the stack (default 3)")
     parser.add_argument("--keep", type=Path, help="folder for logs and data (default: a temporary one)")
     given = parser.parse_args()
     with contextlib.ExitStack() as stack:

@@ -14,12 +14,12 @@ from tests.faults.stack import FaultRig
 #: Kills count towards the run's goal; the others come along.
 KILLS = ("child", "worker", "launcher", "host", "redis")
 WEIGHTS = {
-    "child": 40,
-    "worker": 18,
-    "launcher": 2,
-    "host": 2,
-    "redis": 10,
-    "stop": 12,
+    "child": 60,
+    "worker": 12,
+    "launcher": 1,
+    "host": 1,
+    "redis": 8,
+    "stop": 8,
     "lost message": 8,
     "duplicate": 8,
 }

@@ -48,7 +48,7 @@ class Load(threading.Thread):
             live = self._live()
             for _ in range(LIVE_JOBS - len(live)):
                 self._submit()
-            if live and self._random.random() < 0.03:
+            if live and self._random.random() < 0.01:
                 self._cancel(self._random.choice(live))
             if self._random.random() < 0.03:
                 self._retry()

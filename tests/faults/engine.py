@@ -6,6 +6,7 @@ its own process in step 2.
     hang=N     never comes back from step N
     raise=N    an exception nobody expected in step N
     oom=N      out of VRAM in step N
+    under=MIB  only on workers whose budget is smaller
     once=N     break only the first time: a file named after N remembers
 """
 
@@ -20,6 +21,7 @@ from PIL import Image
 
 from shared.catalogue import ModelCard
 from shared.errors import OutOfVram
+from workers import slot
 from workers.engines.base import EngineKind, GenerateWork, Watch
 from workers.load_plan import LoadPlan
 
@@ -40,7 +42,7 @@ class FaultEngine:
 
     def generate(self, works: list[GenerateWork], watch: Watch) -> list[list[Image.Image]]:
         orders = [orders_in(work.params.prompt) for work in works]
-        orders = [order for order in orders if not _is_done(order)] or [{}]
+        orders = [order for order in orders if not _is_done(order) and _is_meant(order)] or [{}]
         steps = works[0].params.steps
         for step in range(1, steps + 1):
             time.sleep(max(order.get("pace", 0) for order in orders) / 1000)
@@ -65,6 +67,11 @@ def _is_done(order: dict[str, int]) -> bool:
         return True
     mark.touch()
     return False
+
+
+def _is_meant(order: dict[str, int]) -> bool:
+    """Whether the order concerns a worker of this size."""
+    return "under" not in order or slot.from_environment().budget_mib < order["under"]
 
 
 def _obey(order: dict[str, int], step: int) -> None:
