@@ -126,9 +126,12 @@ def test_a_chunked_body_is_read_and_one_beyond_the_limit_answers_413(api):
         yield b'"}'
 
     headers = {"Content-Type": "application/json"}
+    whole = api.post("/v1/generate", content=chunks(0), headers=headers)
+    # On a connection of its own: the server closes it, because the rest of the body was never read.
+    too_long = httpx.post(f"{api.base_url}v1/generate", content=chunks(70), headers=headers, timeout=30)
 
-    assert api.post("/v1/generate", content=chunks(0), headers=headers).status_code == 202
-    assert api.post("/v1/generate", content=chunks(70), headers=headers, timeout=30).status_code == 413
+    assert whole.status_code == 202
+    assert too_long.status_code == 413
 
 
 def test_a_thousand_ids_fit_into_one_request(api):
