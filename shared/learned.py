@@ -20,7 +20,7 @@ PEAK_FALLS_BY = 0.1
 #: Weight of the newest time.
 TIME_WEIGHT = 0.2
 #: What is timed beside steps.
-LOAD, JOB, JOULES = "load", "job", "joules"
+LOAD, JOB = "load", "job"
 SEPARATOR = "|"
 
 

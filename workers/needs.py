@@ -81,8 +81,8 @@ class Need:
 
     weights_mib: int
     working_mib: int
-    #: Runs that measured it; 0: computed.
-    samples: int = 0
+    #: By runs; else computed.
+    is_measured: bool = False
 
     @property
     def peak_mib(self) -> int:
@@ -112,7 +112,7 @@ def need_of(card: ModelCard, plan: LoadPlan, shape: Shape, learned: Mapping[str,
     weights = weights_mib(card, plan)
     measured = (learned or {}).get(key_of(plan, shape))
     if measured is not None:
-        return Need(weights, max(0, measured - weights), samples=1)
+        return Need(weights, max(0, measured - weights), is_measured=True)
     return Need(weights, working_mib(card, plan, shape))
 
 

@@ -88,7 +88,7 @@ def how(planned: Planned) -> str:
     if planned.card.kind not in QUANTISED_KINDS:
         return "as its file is"
     offload = {"none": "", "model": "sub-models wait in RAM", "sequential": "layers wait in RAM (slow)"}[plan.offload]
-    source = f"measured {planned.need.samples}×" if planned.need.samples else "computed"
+    source = "measured" if planned.need.is_measured else "computed"
     return ", ".join(part for part in (plan.precision, "VAE tiled" if plan.vae_tiling else "", offload, source) if part)
 
 
