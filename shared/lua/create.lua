@@ -77,7 +77,9 @@ if batch ~= '' then
     -- The first step is made last, so its member is under way exactly when its whole chain is there.
     redis.call('ZREM', BATCH .. batch .. ':member:waiting', fields.member)
     put_member(batch, 'active', fields.member, ttl)
-    redis.call('HSETNX', BATCH .. batch, 'started_at_ms', string.format('%.0f', now))
+    if (tonumber(redis.call('HGET', BATCH .. batch, 'started_at_ms')) or 0) == 0 then
+      redis.call('HSET', BATCH .. batch, 'started_at_ms', string.format('%.0f', now))
+    end
     batch_changed(batch)
   end
 end
