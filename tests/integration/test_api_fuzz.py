@@ -15,7 +15,7 @@ from shared import keys
 from tests import workers_played
 
 #: Per operation, beyond the systematic cases. More: `schemathesis run http://127.0.0.1:2020/openapi.json`.
-EXAMPLES = 8
+EXAMPLES = 5
 CONFIG = Path(__file__).resolve().parents[2] / "schemathesis.toml"
 
 
