@@ -16,7 +16,7 @@ from shared.contracts.jobs import Attempt, Failure, JobRecord, Progress, State, 
 from shared.errors import Busy, DarkroomError, DeadlineExceeded, Fenced, IllegalMove, WorkerLost
 
 #: Reasons for leaving `running` that say nothing against the job, so they never count as a lost worker.
-INNOCENT = frozenset({"drained", "retried"})
+INNOCENT = frozenset({"drained", "retried", "moved_to_larger_card"})
 
 
 def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str, delivery_tag: str = "") -> JobRecord:
@@ -90,8 +90,21 @@ def end(
     )
 
 
-def give_back(record: JobRecord, now_ms: int, *, token: str, reason: str, not_before_ms: int = 0) -> JobRecord:
-    """The worker that holds the job puts it back: it drains, or the failure may pass later.
+def give_back(
+    record: JobRecord,
+    now_ms: int,
+    *,
+    token: str,
+    reason: str,
+    not_before_ms: int = 0,
+    queue: str = "",
+    degradations: tuple[str, ...] = (),
+) -> JobRecord:
+    """The worker that holds the job puts it back: it drains, the failure may pass later, or another card fits better.
+
+    Args:
+        queue: where to; "": where it came from.
+        degradations: what the next attempt starts with.
 
     Raises:
         Fenced: it does not hold it any more.
@@ -100,7 +113,8 @@ def give_back(record: JobRecord, now_ms: int, *, token: str, reason: str, not_be
         raise Fenced(f"job {record.id} is no longer held by this worker")
     if record.cancel_requested:
         return _close(record, now_ms, State.CANCELLED)
-    return _requeue(record, now_ms, reason, not_before_ms)
+    elsewhere = {"queue": queue or record.queue, "degradations": degradations}
+    return _requeue(record, now_ms, reason, not_before_ms).model_copy(update=elsewhere)
 
 
 def lose(record: JobRecord, now_ms: int, *, reason: str, token: str = "") -> JobRecord:
@@ -223,6 +237,7 @@ def _requeue(record: JobRecord, now_ms: int, reason: str, not_before_ms: int) ->
             "token": "",
             "lease_until_ms": 0,
             "progress": None,
+            "degradations": (),
             "history": (*record.history, past),
         }
     )

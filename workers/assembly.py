@@ -11,39 +11,40 @@ from workers.cuda_device import CudaDevice
 from workers.engines.base import Engine
 from workers.engines.table import engine_kind
 from workers.placing import CPU, budget_of
+from workers.plans import Plans
 from workers.residency import Residency
 from workers.runtime import weights_of
 from workers.slot import Slot
-from workers.vram import RackPlan, plan_rack
+from workers.vram import plan_rack
 
 #: A kept picture (143 MiB of Moondream's) saves a vision pass, but must not crowd out a model: an eighth of the card.
 PREFIX_SHARE = 8
 
 
-def rack_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> RackPlan:
+def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> Plans:
     """How each model this worker serves is put on its card."""
     cards = [card for card in catalogue.cards.values() if card.id in slot.models]
-    return plan_rack(cards, budget_of(slot, settings.vram_mode))
+    return Plans(plan_rack(cards, budget_of(slot, settings.vram_mode)))
 
 
-def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, rack: RackPlan) -> Residency:
+def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Plans) -> Residency:
     """The models of this worker's card; none is loaded yet."""
     return Residency(
-        loader(catalogue, rack, settings.prefix_cache_mib),
-        rack.budget.usable_mib,
-        device=None if slot.gpu == CPU else CudaDevice(rack.budget.process_fraction),
+        loader(catalogue, plans, settings.prefix_cache_mib),
+        plans.rack.budget.usable_mib,
+        device=None if slot.gpu == CPU else CudaDevice(plans.rack.budget.process_fraction),
         host_cache_mib=0 if slot.gpu == CPU else settings.host_cache_mib,
         keep_alive_s=settings.keep_alive_s,
     )
 
 
-def loader(catalogue: Catalogue, rack: RackPlan, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:
+def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:
     """Loads a model as the plan says; kept pictures take no more than their share of the card."""
-    prefixes_mib = min(prefix_cache_mib, rack.budget.usable_mib // PREFIX_SHARE)
+    prefixes_mib = min(prefix_cache_mib, plans.rack.budget.usable_mib // PREFIX_SHARE)
 
     def load(card: ModelCard) -> Engine:
         kind = engine_kind(card.engine)
-        plan = replace(rack.planned[card.id].plan, prefix_cache_mib=prefixes_mib)
+        plan = replace(plans.of(card), prefix_cache_mib=prefixes_mib)
         return kind.load(card, weights_of(catalogue, card, kind.build), plan)
 
     return load

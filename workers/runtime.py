@@ -23,10 +23,10 @@ from shared.log import logger
 from shared.pixels import MIB, PictureLimits
 from shared.redis_client import connect, redis_errors
 from shared.settings import Settings
-from workers.needs import Shape, need_of
+from workers.needs import Shape
+from workers.plans import Plans
 from workers.residency import Residency
 from workers.slot import Slot
-from workers.vram import RackPlan
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Runtime:
     catalogue: Catalogue
     dispatcher: Dispatcher
     residency: Residency
-    rack: RackPlan
+    plans: Plans
 
     @property
     def limits(self) -> PictureLimits:
@@ -48,7 +48,7 @@ class Runtime:
 
     def need_mib(self, card: ModelCard, shape: Shape) -> int:
         """The peak of a job on this card: weights and working room."""
-        return need_of(card, self.rack.planned[card.id].plan, shape).peak_mib
+        return self.plans.need(card, shape).peak_mib
 
     def tell_residents(self) -> None:
         """Let the main process, and through it everyone, know which models are loaded; no job waits for that."""
@@ -61,7 +61,7 @@ class Runtime:
 
 
 def build(
-    settings: Settings, slot: Slot, app: Celery, catalogue: Catalogue, rack: RackPlan, residency: Residency
+    settings: Settings, slot: Slot, app: Celery, catalogue: Catalogue, plans: Plans, residency: Residency
 ) -> Runtime:
     """Connect and assemble; loads no model."""
     client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)
@@ -74,7 +74,7 @@ def build(
         catalogue=catalogue,
         dispatcher=Dispatcher(store, app),
         residency=residency,
-        rack=rack,
+        plans=plans,
     )
 
 

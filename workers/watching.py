@@ -63,9 +63,9 @@ class BatchWatch:
         """Those who still want their result."""
         return [member for member in self._members if member.record.id not in self._stopped]
 
-    @property
-    def degradations(self) -> tuple[str, ...]:
-        return tuple(self._degradations)
+    def degradations_of(self, member: Member) -> tuple[str, ...]:
+        """What this job came with (it moved from another card), and what its batch gave up here."""
+        return tuple(dict.fromkeys((*member.record.degradations, *self._degradations)))
 
     def phase(self, phase: Phase) -> None:
         """The batch enters a phase: loading, running or storing."""
@@ -97,7 +97,9 @@ class BatchWatch:
                 continue
             preview = to_webp(pictures[index]) if pictures else b""
             try:
-                answer = self._store.beat(member.record.id, member.token, progress, self.degradations, preview)
+                answer = self._store.beat(
+                    member.record.id, member.token, progress, self.degradations_of(member), preview
+                )
             except RedisUnavailable as exc:
                 self._quiet_until = self._clock() + PAUSE_AFTER_OUTAGE_S
                 logger().warning("beat.not_taken", reason=exc.message)

@@ -15,14 +15,15 @@ def unequal(tmp_path_factory):
 
 
 def test_a_job_moves_to_the_larger_card_by_itself_and_says_so(unequal):
-    jobs = [unequal.generate(f"pace=20 oom=1 under={LARGE_MIB}", width=64 + 8 * n)["id"] for n in range(4)]
+    unequal.finish_all(unequal.occupy(1))  # both hold the model now, so both take what comes
+    jobs = [unequal.generate(f"pace=100 oom=1 under={LARGE_MIB}", width=64 + 8 * n)["id"] for n in range(6)]
 
     done = unequal.finish_all(jobs)
 
     assert {job["state"] for job in done} == {"succeeded"}
     assert {job["worker"][-4:] for job in done} == {"cpu1"}
     moved = [job for job in done if job["attempt"] > 1]
-    assert moved, "the small card took none of four jobs"
+    assert moved, "the small card took none of six jobs"
     assert all("moved_to_larger_card" in job["degradations"] for job in moved)
     assert all(job["history"][0]["reason"] == "moved_to_larger_card" for job in moved)
     unequal.one_more_good_answer()

@@ -6,7 +6,6 @@ job succeeds if one of its tasks did.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from PIL.Image import Image
 
@@ -28,6 +27,7 @@ from shared.log import logger
 from shared.pixels import PictureLimits, decode
 from workers.engines.base import AnalyzeEngine, AnalyzeWork, Previews, TaskOutcome, WorkOutcome
 from workers.kinds.outcome import Outcome
+from workers.ladder import with_room
 from workers.needs import Shape
 from workers.runtime import Runtime
 from workers.saying import Sayings
@@ -131,21 +131,19 @@ def _ask_engine(model: str, asked: Sequence[Asked], turn: Turn) -> None:
 
 def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> list[WorkOutcome]:
     runtime = turn.runtime
-    if card.id not in runtime.rack.planned:
+    if card.id not in runtime.plans.rack.planned:
         raise ModelMissing(f"{card.id} is not served by {runtime.slot.name}, which took this job", field="model")
     at_once = _at_once(card, sum(len(work.tasks) for work in works), runtime)
     turn.stopwatch.start("loading")
     turn.watch.phase("loading")
-    with runtime.residency.using(card, runtime.need_mib(card, _shape(at_once))) as engine:
+
+    def work(engine: AnalyzeEngine) -> list[WorkOutcome]:
         runtime.tell_residents()
         turn.stopwatch.start("running")
         turn.watch.phase("running")
-        return _analyze(engine, works, turn, at_once)
+        return engine.analyze(works, turn, at_once)
 
-
-def _analyze(engine: Any, works: list[AnalyzeWork], turn: Turn, at_once: int) -> list[WorkOutcome]:
-    analyzer: AnalyzeEngine = engine
-    return analyzer.analyze(works, turn, at_once)
+    return with_room(runtime.residency, runtime.plans, card, _shape(at_once), turn.watch, work)
 
 
 def _work(each: Asked, indexes: list[int], turn: Turn) -> AnalyzeWork:

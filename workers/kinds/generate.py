@@ -13,6 +13,7 @@ from shared.contracts.jobs import JobRecord
 from shared.pixels import a1111_parameters, decode, to_png
 from workers.engines.base import GenerateEngine, GenerateWork
 from workers.kinds.outcome import Outcome
+from workers.ladder import with_room
 from workers.needs import Shape
 from workers.patience import until_redis_answers
 from workers.runtime import Runtime
@@ -29,11 +30,14 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
     params = [GenerationParams.model_validate(record.params) for record in records]
     works = [GenerateWork(p, _starting_picture(p, runtime)) for p in params]
     card = runtime.catalogue.get(records[0].model)
-    with runtime.residency.using(card, runtime.need_mib(card, _shape(params))) as engine:
+
+    def work(engine: GenerateEngine) -> list[list[Image]]:
         runtime.tell_residents()
         stopwatch.start("running")
         watch.phase("running")
-        pictures = _generate(engine, works, watch)
+        return engine.generate(works, watch)
+
+    pictures = with_room(runtime.residency, runtime.plans, card, _shape(params), watch, work)
     stopwatch.start("storing")
     watch.phase("storing")
     wanted = {member.record.id for member in watch.alive}
@@ -41,11 +45,6 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
         _store(record, p, made, runtime) if record.id in wanted else Outcome()
         for record, p, made in zip(records, params, pictures, strict=True)
     ]
-
-
-def _generate(engine: Any, works: list[GenerateWork], watch: BatchWatch) -> list[list[Image]]:
-    generator: GenerateEngine = engine
-    return generator.generate(works, watch)
 
 
 def _starting_picture(params: GenerationParams, runtime: Runtime) -> Image | None:

@@ -1,0 +1,152 @@
+"""Out of VRAM: what is given up, in which order, with the real residency and arithmetic and engines that only count."""
+
+import pytest
+
+from shared.catalogue import Defaults, Limits, ModelCard, Source, Vram
+from shared.errors import OutOfVram
+from shared.worker_registry import GpuFacts, WorkerReport
+from workers.ladder import with_room
+from workers.larger_card import larger_card
+from workers.needs import Shape
+from workers.plans import Plans, what_changed
+from workers.residency import Residency
+from workers.vram import budget_for, plan_rack
+
+SHAPE = Shape(1024, 1024)
+
+
+def sdxl(name: str) -> ModelCard:
+    return ModelCard(
+        id=name,
+        kind="generate",
+        engine="sdxl",
+        title=name,
+        summary="",
+        licence="MIT",
+        source=Source(repo="a/b"),
+        defaults=Defaults(),
+        limits=Limits(),
+        vram=Vram(weights_mib=6617, peak_mib=9800),
+    )
+
+
+ONE, OTHER = sdxl("one"), sdxl("other")
+
+
+class Loaded:
+    """An engine that holds what its plan says."""
+
+    def __init__(self, card, plan):
+        self.card, self.plan, self.closed = card, plan, False
+
+    def held_mib(self):
+        return 2600 if self.plan.precision == "nf4" else 0 if self.plan.offload != "none" else 6617
+
+    def close(self):
+        self.closed = True
+
+
+class Said:
+    def __init__(self):
+        self.degradations = []
+
+    def step(self, step, steps, previews=None):
+        raise AssertionError("the ladder reports no steps")
+
+    def degrade(self, what):
+        self.degradations.append(what)
+
+
+@pytest.fixture
+def card_of_24_gib():
+    plans = Plans(plan_rack([ONE, OTHER], budget_for(24 * 1024)))
+    residency = Residency(lambda card: Loaded(card, plans.of(card)), plans.rack.budget.usable_mib)
+    return residency, plans
+
+
+def fits_when(condition):
+    def work(engine):
+        if not condition(engine):
+            raise OutOfVram(f"{engine.plan} does not fit")
+        return engine.plan
+
+    return work
+
+
+def test_what_fits_gives_nothing_up(card_of_24_gib):
+    residency, plans = card_of_24_gib
+    said = Said()
+
+    plan = with_room(residency, plans, ONE, SHAPE, said, fits_when(lambda engine: True))
+
+    assert (plan.precision, said.degradations) == ("bf16", [])
+
+
+def test_other_models_leave_before_this_one_is_put_smaller(card_of_24_gib):
+    residency, plans = card_of_24_gib
+    other = residency.engine_for(OTHER, 9000)
+    said = Said()
+
+    plan = with_room(residency, plans, ONE, SHAPE, said, fits_when(lambda engine: other.closed))
+
+    assert (plan.precision, said.degradations) == ("bf16", ["others_evicted"])
+
+
+def test_then_the_model_is_put_smaller_and_stays_so(card_of_24_gib):
+    residency, plans = card_of_24_gib
+    said, again = Said(), Said()
+    needs_nf4 = fits_when(lambda engine: engine.plan.precision == "nf4")
+
+    with_room(residency, plans, ONE, SHAPE, said, needs_nf4)
+    with_room(residency, plans, ONE, SHAPE, again, needs_nf4)
+
+    assert said.degradations == ["vae_tiling", "precision_nf4"]
+    assert again.degradations == []
+
+
+def test_a_pin_survives_being_put_smaller(card_of_24_gib):
+    residency, plans = card_of_24_gib
+    residency.engine_for(ONE, 9000)
+    residency.pin(ONE.id)
+
+    with_room(residency, plans, ONE, SHAPE, Said(), fits_when(lambda engine: engine.plan.vae_tiling))
+
+    assert [(r.model, r.pinned) for r in residency.residents()] == [("one", True)]
+
+
+def test_when_no_form_fits_the_error_comes_out_and_every_rung_was_tried(card_of_24_gib):
+    residency, plans = card_of_24_gib
+    said = Said()
+
+    with pytest.raises(OutOfVram):
+        with_room(residency, plans, ONE, SHAPE, said, fits_when(lambda engine: False))
+
+    assert plans.shrink(ONE) is None
+    assert {"vae_tiling", "precision_nf4", "offload_sequential"} <= set(said.degradations)
+
+
+def test_what_changed_names_each_thing_once():
+    plans = Plans(plan_rack([ONE], budget_for(24 * 1024)))
+    before = plans.of(ONE)
+
+    assert what_changed(before, before) == []
+    assert what_changed(before, plans.shrink(ONE)) == ["vae_tiling"]
+
+
+def worker(name, budget_mib, state="ready", models=("one",)):
+    gpu = GpuFacts(name="card", uuid=name, total_mib=budget_mib)
+    return WorkerReport(name=name, host="h", pid=1, state=state, gpu=gpu, budget_mib=budget_mib, models=models)
+
+
+def test_a_job_climbs_to_the_smallest_larger_card_that_takes_jobs():
+    rack = [worker("same", 8000), worker("big", 24000), worker("next", 12000), worker("away", 10000, "draining")]
+
+    assert larger_card("one", 8000, rack).name == "next"
+    assert larger_card("one", 24000, rack) is None
+    assert larger_card("another", 1000, rack) is None
+
+
+def test_an_idle_larger_card_is_better_than_a_busy_nearer_one():
+    rack = [worker("near", 12000, "busy"), worker("far", 24000)]
+
+    assert larger_card("one", 8000, rack).name == "far"

@@ -1,0 +1,66 @@
+"""Out of VRAM: what a worker gives up, rung by rung, before it gives up the job.
+
+    1. free the cache, tile the VAE, split the batch      the engine, by itself
+    2. evict the other models                             here
+    3. put the model smaller: tiled, four bits, offloaded here, in the order of the mode's row
+    4. hand the job to a larger card                      the runner
+    5. fail, with numbers
+
+Every rung stands in the job's `degradations`. The work starts afresh on each rung; a model that was put smaller stays
+so (`plans`), so the next job does not climb again.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from shared.catalogue import ModelCard
+from shared.errors import DoesNotFit, OutOfVram
+from shared.log import logger
+from workers.engines.base import Watch
+from workers.needs import Shape
+from workers.plans import Plans, what_changed
+from workers.residency import Residency
+
+T = TypeVar("T")
+
+
+def with_room(
+    residency: Residency, plans: Plans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
+) -> T:
+    """Do `work` with the loaded model, giving up what must be given up to make it fit.
+
+    Raises:
+        OutOfVram, DoesNotFit: it does not fit this card in any form; the message has the numbers.
+        and whatever `work` raises beside them.
+    """
+    while True:
+        try:
+            with residency.using(card, plans.need(card, shape).peak_mib) as engine:
+                return work(engine)
+        except (OutOfVram, DoesNotFit) as exc:
+            if not _has_stepped_down(residency, plans, card, watch, exc):
+                raise
+
+
+def _has_stepped_down(
+    residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: OutOfVram | DoesNotFit
+) -> bool:
+    if isinstance(why, OutOfVram) and residency.evict_others(card.id):
+        watch.degrade("others_evicted")
+        return True
+    before, after = plans.of(card), plans.shrink(card)
+    if after is None:
+        return False
+    logger().warning("model.put_smaller", model=card.id, plan=str(after), reason=why.message)
+    _reload_next_time(residency, card)
+    for what in what_changed(before, after):
+        watch.degrade(what)
+    return True
+
+
+def _reload_next_time(residency: Residency, card: ModelCard) -> None:
+    """Unload it; a pin survives."""
+    is_pinned = any(resident.model == card.id and resident.pinned for resident in residency.residents())
+    residency.unload(card.id)
+    if is_pinned:
+        residency.pin(card.id)

@@ -1,0 +1,57 @@
+"""How each model is put on this worker's card now. A model that did not fit is put smaller, and stays so.
+
+The launcher's arithmetic chose the first plan; what really happens on the card may correct it, downwards only: a worker
+that went back up would run into the same wall again. A restart of the worker starts from the arithmetic.
+"""
+
+from collections.abc import Callable, Mapping
+
+from shared.catalogue import ModelCard
+from workers.load_plan import LoadPlan
+from workers.needs import Need, Shape, need_of
+from workers.vram import RackPlan, plans_of
+
+Peaks = Callable[[str], Mapping[str, int]]
+
+
+class Plans:
+    """The current plan of every model of one worker."""
+
+    def __init__(self, rack: RackPlan, peaks: Peaks = lambda model: {}) -> None:
+        """
+        Args:
+            peaks: model → measured peaks in MiB by `needs.key_of`.
+        """
+        self.rack = rack
+        self._peaks = peaks
+        self._shrunk: dict[str, LoadPlan] = {}
+
+    def of(self, card: ModelCard) -> LoadPlan:
+        """How the model is (or would be) loaded."""
+        return self._shrunk.get(card.id) or self.rack.planned[card.id].plan
+
+    def need(self, card: ModelCard, shape: Shape) -> Need:
+        """What a job of this size takes under the current plan."""
+        return need_of(card, self.of(card), shape, self._peaks(card.id))
+
+    def shrink(self, card: ModelCard) -> LoadPlan | None:
+        """Take the next smaller way to put the model; None: this is the smallest."""
+        ways = plans_of(card, self.rack.budget)
+        current = self.of(card)
+        place = ways.index(current) if current in ways else -1
+        if place + 1 >= len(ways):
+            return None
+        self._shrunk[card.id] = ways[place + 1]
+        return ways[place + 1]
+
+
+def what_changed(before: LoadPlan, after: LoadPlan) -> list[str]:
+    """What a smaller plan gives up, in the words of a record's `degradations`."""
+    given_up = []
+    if after.vae_tiling and not before.vae_tiling:
+        given_up.append("vae_tiling")
+    if after.precision != before.precision:
+        given_up.append(f"precision_{after.precision}")
+    if after.offload != before.offload:
+        given_up.append(f"offload_{after.offload}")
+    return given_up
