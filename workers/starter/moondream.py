@@ -18,12 +18,15 @@ from workers.moondream.vision import cut, scale_pixels
 from workers.starter.lessons import Lessons, pack, starter_tokenizer, turns_of
 from workers.starter.loop import Schedule
 from workers.starter.paint import paint
+from workers.starter.patches import PatchReader, patch_truth
 from workers.starter.pictures import scenes_of_step
 from workers.starter.world import Scene, Split
 
-BATCH = 16
+BATCH = 8
 #: Words, coordinates and sizes differ in number; a box is learnt from few positions and weighs as much as a sentence.
 WEIGHTS = {"words": 1.0, "coords": 0.25, "sizes": 0.15}
+#: Of the patches' own lesson, see `patches`.
+PATCH_WEIGHT = 0.25
 #: Scenes for the held-out loss, in batches.
 LOOK_BATCHES = 4
 #: Seeds of training pictures start here, so that they are not those of the other stages.
@@ -47,22 +50,27 @@ class MoondreamTrainee:
         self.tokenizer = starter_tokenizer()
         self.network = Network(starter_config(self.tokenizer.get_vocab_size()))
         initialise(self.network, seed=0)
-        self.modules: nn.Module = self.network
+        self.patch_reader = PatchReader(self.network.config.text.dim)
+        self.modules = nn.ModuleDict({"network": self.network, "patch_reader": self.patch_reader})
         self.schedule = Schedule(peak_rate, warmup_steps=200, flat_until=0.3)
         self.ema_decay, self.weight_decay = 0.998, 2e-2
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
-        parts = self._losses_of(FIRST_STEP + step, "train")
-        total = sum(weight * getattr(parts, name) for name, weight in WEIGHTS.items())
-        return total, {name: getattr(parts, name).item() for name in WEIGHTS}
+        parts, patches = self._losses_of(FIRST_STEP + step, "train")
+        total = sum(weight * getattr(parts, name) for name, weight in WEIGHTS.items()) + PATCH_WEIGHT * patches
+        numbers = {name: getattr(parts, name).item() for name in WEIGHTS}
+        return total, {**numbers, "patches": patches.item()}
 
     def look(self, averaged: nn.Module, folder: Path, step: int) -> dict[str, float]:
-        parts = [self._losses_of(number, "held-out") for number in range(LOOK_BATCHES)]
+        parts = [self._losses_of(number, "held-out")[0] for number in range(LOOK_BATCHES)]
         return {f"held_out_{name}": sum(getattr(part, name).item() for part in parts) / len(parts) for name in WEIGHTS}
 
-    def _losses_of(self, step: int, split: Split) -> Losses:
+    def _losses_of(self, step: int, split: Split) -> tuple[Losses, Tensor]:
         scenes = scenes_of_step(step, BATCH, split)
-        return packed_losses(self.network, self.lessons(scenes, random.Random(step)))
+        lessons = self.lessons(scenes, random.Random(step))
+        picture = self.network.vision.tokens_of_one_crop(lessons.batch.pixels)
+        truth = patch_truth(scenes, self.network.config.vision.grid)
+        return packed_losses(self.network, lessons, picture), self.patch_reader.loss(picture, truth)
 
     def lessons(self, scenes: list[Scene], draw: random.Random) -> Lessons:
         """Pictures as the model's own `cut` would show them, and their turns."""
@@ -72,10 +80,14 @@ class MoondreamTrainee:
         return pack(scale_pixels(crops, torch.float32), rows, config.tokens)
 
 
-def packed_losses(network: Network, lessons: Lessons) -> Losses:
-    """`workers.moondream.training.losses` for rows of several turns: what is fed at t predicts what stands at t + 1."""
+def packed_losses(network: Network, lessons: Lessons, picture: Tensor) -> Losses:
+    """`workers.moondream.training.losses` for rows of several turns: what is fed at t predicts what stands at t + 1.
+
+    Args:
+        picture: (B, P, D), the image tokens.
+    """
     batch, tokens, region = lessons.batch, network.config.tokens, network.region
-    hidden = _hidden(network, lessons)[:, :-1]
+    hidden = _hidden(network, lessons, picture)[:, :-1]
     aim = replace(batch, ids=batch.ids[:, 1:], coords=batch.coords[:, 1:], sizes=batch.sizes[:, 1:],
                   counted=batch.counted[:, 1:])
     is_coord, is_size = aim.counted & (aim.ids == tokens.coord), aim.counted & (aim.ids == tokens.size)
@@ -87,10 +99,9 @@ def packed_losses(network: Network, lessons: Lessons) -> Losses:
     )
 
 
-def _hidden(network: Network, lessons: Lessons) -> Tensor:
+def _hidden(network: Network, lessons: Lessons, picture: Tensor) -> Tensor:
     """(B, T, D): every position sees BOS, the picture and its own turn up to itself."""
     batch: TrainBatch = lessons.batch
-    picture = network.vision.tokens_of_one_crop(batch.pixels)
     bos = network.text.embed(torch.full_like(batch.ids[:, :1], network.config.tokens.bos))
     x = torch.cat([bos, picture, embed_targets(network, batch)], dim=1)
     prefix = 1 + picture.shape[1]

@@ -26,10 +26,11 @@ def test_a_packed_turn_is_judged_as_if_it_were_alone(trainee: MoondreamTrainee):
     alone = pack(pixels, [[turns[-1]]], tokens)
 
     with torch.no_grad():
+        picture = trainee.network.vision.tokens_of_one_crop(pixels)
         native = losses(trainee.network, alone.batch)
-        first = packed_losses(trainee.network, pack(pixels, [[turns[-1]]], tokens))
-        among = packed_losses(trainee.network, pack(pixels, [[turns[0], turns[-1]]], tokens))
-        other = packed_losses(trainee.network, pack(pixels, [[turns[1], turns[-1]]], tokens))
+        first = packed_losses(trainee.network, pack(pixels, [[turns[-1]]], tokens), picture)
+        among = packed_losses(trainee.network, pack(pixels, [[turns[0], turns[-1]]], tokens), picture)
+        other = packed_losses(trainee.network, pack(pixels, [[turns[1], turns[-1]]], tokens), picture)
 
     assert torch.isclose(native.words, first.words, atol=1e-5)
     assert torch.isclose(native.coords, first.coords, atol=1e-5)
