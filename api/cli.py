@@ -11,6 +11,7 @@ import httpx
 from rich.console import Console
 from rich.live import Live
 
+from api import batch_command
 from api.client import Darkroom
 from api.demo import run_demo
 from api.stack import Stack
@@ -91,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (drain, resume):
         command.add_argument("worker", help="its name, see `darkroom status`")
 
-    for command in (generate, status, retry, drain, resume):
+    batch = batch_command.add_to(commands)
+
+    for command in (generate, batch, status, retry, drain, resume):
         command.add_argument("--url", default=os.environ.get("DARKROOM_URL", DEFAULT_URL), help="the stack's address")
     for name, module in WORKER_COMMANDS.items():
         commands.add_parser(name, help=f"python -m workers.{module} …", add_help=False)

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from api.batch_client import Batches
 from shared import errors
 from shared.contracts.jobs import FINAL_STATES, Failure, Progress, QueuePlace, State, Timings
 
@@ -62,6 +63,7 @@ class Darkroom:
     def __init__(self, url: str, *, key: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        self.batches = Batches(self._send, self._watch)
 
     def __enter__(self) -> "Darkroom":
         return self
@@ -106,7 +108,8 @@ class Darkroom:
         Raises:
             TimeoutError: it had not ended after `limit_s`.
         """
-        for job in self._watch(job_id, limit_s):
+        for answer in self._watch(f"/v1/jobs/{job_id}", limit_s):
+            job = Job.model_validate_json(answer)
             if on_progress is not None:
                 on_progress(job)
             if job.is_final:
@@ -120,6 +123,15 @@ class Darkroom:
         data = picture if isinstance(picture, bytes) else picture.read_bytes()
         headers = {"Content-Type": "application/octet-stream"}
         return str(self._ask("POST", "/v1/images", content=data, headers=headers)["id"])
+
+    def has_image(self, image_id: str) -> bool:
+        """Whether the server has this picture; if so, its time starts afresh."""
+        response = self._http.head(f"/v1/images/{image_id}")
+        if response.status_code in (404, 410):
+            return False
+        if response.status_code >= 400:
+            raise error_of(response)
+        return True
 
     def image(self, image_id: str, *, width: int | None = None) -> bytes:
         """A picture's bytes as they are stored, or at most `width` wide as WebP."""
@@ -162,14 +174,15 @@ class Darkroom:
 
     # -- the wire ----------------------------------------------------------------------------------------------------
 
-    def _watch(self, job_id: str, limit_s: float | None) -> Iterator[Job]:
+    def _watch(self, path: str, limit_s: float | None) -> Iterator[bytes]:
+        """Each new version of a job or a batch; stops at the limit."""
         ends_at = time.monotonic() + limit_s if limit_s is not None else float("inf")
         etag = ""
         while (left_s := ends_at - time.monotonic()) > 0:
             try:
                 response = self._send(
                     "GET",
-                    f"/v1/jobs/{job_id}",
+                    path,
                     params={"wait": max(0.0, min(LONG_POLL_S, left_s)) if etag else 0},
                     headers={"If-None-Match": etag} if etag else {},
                 )
@@ -179,7 +192,7 @@ class Darkroom:
             if response.status_code == 304:
                 continue
             etag = response.headers.get("ETag", "")
-            yield Job.model_validate_json(response.content)
+            yield response.content
             if "Retry-After" in response.headers:  # all waiting seats are taken: poll slowly
                 time.sleep(PAUSE_S)
 
