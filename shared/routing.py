@@ -6,8 +6,10 @@ worker's own decision (`workers.affinity`).
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from shared.contracts.generation import GenerationParams, Priority
+from shared.contracts.vision import AnyTask, CaptionTask, DetectTask, PointTask, QueryTask
 
 #: Most urgent first.
 PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
@@ -54,6 +56,20 @@ def batch_key_of(model: str, params: GenerationParams) -> str:
     return f"{model}:{hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]}"
 
 
-def analysis_batch_key_of(model: str) -> str:
-    """Analysis jobs of one model share its passes whatever they ask: pictures, questions and answers may differ."""
-    return f"{model}:analysis"
+def analysis_batch_key_of(model: str, tasks: Sequence[AnyTask]) -> str:
+    """Analysis jobs of one model share its passes whatever they ask: pictures, questions and answers may differ.
+
+    A batch ends with its longest answer, so only jobs whose answers may get about equally long (within 4 times) share one.
+    """
+    return f"{model}:analysis:{(max(map(_most_tokens, tasks)).bit_length() + 1) // 2}"
+
+
+def _most_tokens(task: AnyTask) -> int:
+    match task:
+        case QueryTask(max_tokens=most, reasoning=reasons):
+            return 2 * most if reasons else most
+        case CaptionTask(max_tokens=most):
+            return most
+        case DetectTask(max_objects=most) | PointTask(max_objects=most):
+            return 3 * most
+    return 0

@@ -26,6 +26,6 @@ def analyze(body: AnalyzeRequest, header: SubmitHeaders) -> Response:
     chosen = choose(Choice(ours), body.tasks, body.model)
     image_id = sent_picture(ours, body.image).store(ours)
     params = AnalysisParams(image=image_id, tasks=chosen.tasks).model_dump(mode="json", exclude_none=True)
-    key = analysis_batch_key_of(chosen.card.id)
+    key = analysis_batch_key_of(chosen.card.id, chosen.tasks)
     record = record_of(ours, "analyze", chosen.card, body.priority, params, key)
     return submitted(ours, record, body, header, body.deadline_s)

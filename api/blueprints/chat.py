@@ -16,7 +16,7 @@ from api.services import Services, services
 from api.submission import Choice, SentPicture, fresh_picture, record_of, sent_picture
 from shared.catalogue import ModelCard
 from shared.contracts.jobs import JobRecord
-from shared.contracts.vision import AnalysisParams, QueryTask
+from shared.contracts.vision import AnalysisParams, AnyTask, QueryTask
 from shared.effective import effective_task
 from shared.errors import InvalidRequest
 from shared.pixels import MIB
@@ -67,13 +67,14 @@ def _record_of(ours: Services, body: ChatRequest) -> JobRecord:
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )
     picture = _sent(ours, question.picture) if question.picture else None
+    tasks: list[AnyTask] = [effective_task(task, card, field="messages")]
     params = AnalysisParams(
         image=picture.store(ours) if picture else None,
-        tasks=[effective_task(task, card, field="messages")],
+        tasks=tasks,
         stream=bool(body.stream),
         user=body.user,
     ).model_dump(mode="json", exclude_none=True)
-    return record_of(ours, "analyze", card, body.priority, params, analysis_batch_key_of(card.id))
+    return record_of(ours, "analyze", card, body.priority, params, analysis_batch_key_of(card.id, tasks))
 
 
 def _card_for(ours: Services, wanted: str | None) -> ModelCard:
