@@ -51,10 +51,10 @@ bench-gpu: $(STAMP) ## the same on a CUDA card, with real sizes
 	@$(BIN)/python -m tests.bench --gpu
 
 train-starter: $(STAMP) ## train the starter models (resumable; hours on a CPU, minutes on a GPU)
-	@$(BIN)/python -m workers.starter.train
+	@$(BIN)/python -m workers.starter.train all --run-dir starter-run
 
 eval-starter: $(STAMP) ## measure the starter models on held-out prompts and pictures
-	@$(BIN)/python -m workers.starter.evaluate
+	@$(BIN)/python -m workers.starter.evaluate --many 500 --out out/starter
 
 clean: ## remove the environment and caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info

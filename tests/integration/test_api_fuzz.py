@@ -15,8 +15,8 @@ from shared import keys
 from tests import workers_played
 
 #: Per operation, beyond the systematic cases. More: `schemathesis run http://127.0.0.1:2020/openapi.json`.
-EXAMPLES = 5
-CONFIG = Path(__file__).resolve().parents[2] / "schemathesis.toml"
+EXAMPLES = 3
+CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
 class Quiet(WSGIRequestHandler):
@@ -40,11 +40,12 @@ def address(settings) -> Iterator[str]:
     thread.join()
 
 
+@pytest.mark.timeout(420)
 def test_a_fuzzer_with_all_checks_finds_every_answer_as_described(address, tmp_path):
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{address}/openapi.json"]
     options = ["-n", str(EXAMPLES), "--seed", "1", "--no-color"]
 
-    run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=170, cwd=tmp_path)
+    run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=400, cwd=tmp_path)
 
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     assert " 0 selected" not in run.stdout
