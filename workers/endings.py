@@ -39,6 +39,7 @@ MAX_RETRIES = 4
 #: Failures that a larger card may not have.
 TOO_SMALL = (OutOfVram, DoesNotFit)
 MOVED = "moved_to_larger_card"
+ALONE = "runs_alone"
 
 
 class Endings:
@@ -72,9 +73,12 @@ class Endings:
         until_redis_answers(lambda: self._runtime.store.settle(artifacts))
 
     def fail(self, watch: BatchWatch, error: DarkroomError) -> None:
-        for member in watch.alive:
+        alive = watch.alive
+        for member in alive:
             if isinstance(error, PASSING) and _retries(member.record) < MAX_RETRIES:
                 self._retry_later(member, error)
+            elif len(alive) > 1 and not isinstance(error, TOO_SMALL):
+                self._run_alone(member, error)
             elif not (isinstance(error, TOO_SMALL) and self._moved_to_larger_card(member)):
                 self._end(
                     member,
@@ -93,6 +97,15 @@ class Endings:
             ),
         )
         logger().warning("job.retried_later", reason=error.code, pause_ms=pause_ms)
+
+    def _run_alone(self, member: Member, error: DarkroomError) -> None:
+        """One of several broke the batch, and nobody can tell which: each runs again by itself."""
+        moved = self._write(
+            member, lambda job, now_ms: lifecycle.give_back(job, now_ms, token=member.token, reason=ALONE)
+        )
+        if moved is not None and moved.state == State.QUEUED:
+            logger().warning("job.runs_alone", job=moved.id, reason=error.code)
+            self._send(moved)
 
     def _moved_to_larger_card(self, member: Member) -> bool:
         """Hand a job that fits this card in no form to a worker with a larger one; False: there is none."""
