@@ -79,9 +79,25 @@ class Darkroom:
 
     def generate(self, prompt: str, *, idempotency_key: str | None = None, **fields: Any) -> Job:
         """Queue pictures; `fields` are those of `POST /v1/generate`."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        given = {name: value for name, value in fields.items() if value is not None}
-        return Job.model_validate(self._ask("POST", "/v1/generate", json={"prompt": prompt, **given}, headers=headers))
+        return self._submit("/v1/generate", {"prompt": prompt, **fields}, idempotency_key)
+
+    def analyze(
+        self,
+        image: Path | bytes | str,
+        tasks: Sequence[dict[str, Any] | str],
+        *,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> Job:
+        """Queue questions about a picture; `fields` are those of `POST /v1/analyze`.
+
+        Args:
+            image: a file, its bytes, or the id of a stored picture.
+            tasks: as in `POST /v1/analyze`; a name alone stands for a task without settings.
+        """
+        shown = image if isinstance(image, str) else self.upload(image)
+        asked = [{"task": task} if isinstance(task, str) else task for task in tasks]
+        return self._submit("/v1/analyze", {"image": shown, "tasks": asked, **fields}, idempotency_key)
 
     def job(self, job_id: str) -> Job:
         """A job as it stands."""
@@ -195,6 +211,11 @@ class Darkroom:
             yield response.content
             if "Retry-After" in response.headers:  # all waiting seats are taken: poll slowly
                 time.sleep(PAUSE_S)
+
+    def _submit(self, path: str, fields: dict[str, Any], idempotency_key: str | None) -> Job:
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return Job.model_validate(self._ask("POST", path, json=given, headers=headers))
 
     def _ask(self, method: str, path: str, **request: Any) -> Any:
         return self._send(method, path, **request).json()
