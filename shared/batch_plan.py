@@ -145,7 +145,7 @@ def _planned(step: Step, grid_models: Sequence[str], choose_card: ChooseCard, ch
     if isinstance(step, AnalyzeStep):
         card, tasks = choose_tasks(step.tasks, step.model)
         params = AnalysisParams(image=PREVIOUS, tasks=tasks).model_dump(mode="json", exclude_none=True)
-        variant = Variant(model=card.id, params=params, batch_key=analysis_batch_key_of(card.id))
+        variant = Variant(model=card.id, params=params, batch_key=analysis_batch_key_of(card.id, tasks))
         return StepPlan(kind="analyze", variants=(variant,), asked=asked_hash(step.tasks, tasks))
     names: list[str | None] = list(grid_models) if grid_models and step.model is None else [step.model]
     variants = tuple(_generating(step, choose_card(name)) for name in names)
