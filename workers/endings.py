@@ -77,7 +77,7 @@ class Endings:
         for member in alive:
             if isinstance(error, PASSING) and _retries(member.record) < MAX_RETRIES:
                 self._retry_later(member, error)
-            elif len(alive) > 1 and not isinstance(error, TOO_SMALL):
+            elif len(alive) > 1:
                 self._run_alone(member, error)
             elif not (isinstance(error, TOO_SMALL) and self._moved_to_larger_card(member)):
                 self._end(

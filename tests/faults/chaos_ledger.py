@@ -7,6 +7,7 @@ from shared import keys
 from shared.artifact_store import FolderStore
 from shared.contracts.jobs import JobRecord, State
 from shared.job_store import JobStore
+from shared.lifecycle import INNOCENT
 from tests.faults.chaos_load import Entry
 
 #: kombu's own keys, see test_keys_expire.
@@ -57,7 +58,7 @@ def _has_cause(entry: Entry, record: JobRecord, lost_limit: int) -> bool:
         "engine_failed": "raise=" in entry.body["prompt"],
         "out_of_vram": "oom=" in entry.body["prompt"],
         "deadline_exceeded": "deadline_s" in entry.body,
-        "worker_lost": sum(past.reason not in ("drained", "retried") for past in record.history) >= lost_limit,
+        "worker_lost": sum(past.reason not in INNOCENT for past in record.history) >= lost_limit,
     }
     return causes.get(code, False)
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 #: Jobs kept in the system at once.
-LIVE_JOBS = 14
+LIVE_JOBS = 40
 PAUSE_S = 0.05
 PATIENCE_S = 60.0
 SIZES = (64, 72, 128)
@@ -72,15 +72,15 @@ class Load(threading.Thread):
         fate = draw.choices(["", " raise=1", " oom=1"], weights=[20, 1, 1])[0]
         body: dict[str, Any] = {
             "model": "fault",
-            "prompt": f"pace={draw.randrange(1, 60)}{fate}",
-            "steps": draw.randrange(1, 16),
+            "prompt": f"pace={draw.randrange(1, 50)}{fate}",
+            "steps": draw.choice((1, 2, 4, 4, 8, 40)),
             "width": draw.choice(SIZES),
             "height": 64,
             "n": draw.choice((1, 1, 1, 2)),
             "seed": draw.randrange(10**9),
             "priority": draw.choice(("low", "normal", "normal", "high")),
         }
-        return body | ({"deadline_s": draw.uniform(0.5, 20)} if draw.random() < 0.08 else {})
+        return body | ({"deadline_s": draw.uniform(1, 60)} if draw.random() < 0.08 else {})
 
     def _cancel(self, job_id: str) -> None:
         answer = self._until_answered("DELETE", f"/v1/jobs/{job_id}")

@@ -1,9 +1,8 @@
 """Workers are stopped, restarted and drained on purpose."""
 
+from shared.lifecycle import INNOCENT
 from tests.faults.stack import pass_time
 from tests.rig import wait_for
-
-INNOCENT = {"drained", "retried"}
 
 
 def test_a_rolling_restart_of_all_workers_under_load_loses_nothing_and_fails_nothing(rig):
