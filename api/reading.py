@@ -182,11 +182,10 @@ def _explained(problem: ErrorDetails, field: str, model: type[BaseModel]) -> str
         case "missing":
             return f"{field} is missing"
         case "union_tag_not_found":
-            return f"{field}.{_bare(context['discriminator'])} is missing"
+            return f"{field} is missing"
         case "union_tag_invalid":
             known = [_bare(tag) for tag in context["expected_tags"].split(",")]
-            name = f"{field}.{_bare(context['discriminator'])}"
-            return f"{name}: unknown {_shortened(context['tag'])}: {nearest(str(context['tag']), known)}"
+            return f"{field}: unknown {_shortened(context['tag'])}: {nearest(str(context['tag']), known)}"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{field}: {message[:1].lower()}{message[1:]}, got {_shortened(problem['input'])}"
 
@@ -197,7 +196,10 @@ def _bare(quoted: str) -> str:
 
 
 def _field_of(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    return _printable(located(model, problem["loc"])[0]) or "body"
+    path, _ = located(model, problem["loc"])
+    if problem["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        path = f"{path}.{_bare(problem['ctx']['discriminator'])}"
+    return _printable(path) or "body"
 
 
 def _shortened(value: Any) -> str:
