@@ -16,7 +16,7 @@ from shared.contracts.jobs import Attempt, Failure, JobRecord, Progress, State, 
 from shared.errors import Busy, DarkroomError, DeadlineExceeded, Fenced, IllegalMove, WorkerLost
 
 #: Reasons for leaving `running` that say nothing against the job, so they never count as a lost worker.
-INNOCENT = frozenset({"drained", "retried", "runs_alone", "moved_to_larger_card", "batch_failed"})
+INNOCENT = frozenset({"drained", "retried", "runs_alone", "moved_to_larger_card"})
 
 
 def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str, delivery_tag: str = "") -> JobRecord:

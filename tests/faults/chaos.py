@@ -23,7 +23,7 @@ from tests.rig import wait_for
 from workers.housekeeping import PENDING_GRACE_S, Housekeeping
 
 #: Seconds between two blows: shorter than most recoveries take, so that faults meet one another.
-PAUSES_S = (0.2, 1.6)
+PAUSES_S = (0.2, 1.2)
 MAX_ATTEMPTS = 6
 #: How long what is left may take after the last blow.
 SETTLE_LIMIT_S = 180.0
