@@ -1,10 +1,13 @@
 """Jobs for tests of the store: small records, and the moves a worker makes."""
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from shared import lifecycle
 from shared.contracts.generation import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
+from shared.errors import DarkroomError
 from shared.job_store import JobStore
 from shared.routing import queue_of
 
@@ -40,3 +43,22 @@ def end(store: JobStore, job_id: str, token: str = "pen", state: State = State.S
 
 def lose(store: JobStore, job_id: str, reason: str = "silent") -> JobRecord:
     return store.move(job_id, lambda j, now: lifecycle.lose(j, now, reason=reason))
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """What each act gave, or the error of ours it raised, all started in the same moment."""
+    gate, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def perform(index: int) -> None:
+        gate.wait()
+        try:
+            outcomes[index] = acts[index]()
+        except DarkroomError as exc:
+            outcomes[index] = exc
+
+    threads = [threading.Thread(target=perform, args=(index,)) for index in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
