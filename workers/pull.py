@@ -27,7 +27,9 @@ SPARE_BYTES = 2**30
 #: The folders of an SDXL model in diffusers layout.
 SDXL_PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
 #: Endings of files that are not weights but needed beside them.
-PLAIN_ENDINGS = (".json", ".txt", ".model")
+PLAIN_ENDINGS = (".json", ".txt", ".model", ".csv")
+#: What weights may be: neither can hold code, as pickles do.
+WEIGHT_ENDINGS = (".safetensors", ".onnx")
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def wanted(card: ModelCard, files: tuple[HubFile, ...]) -> list[HubFile]:
     """
     belongs = _is_sdxl_part if card.engine == "sdxl" else _is_plain_part
     chosen = [file for file in files if file.path == card.source.file or belongs(card, file.path, files)]
-    if not any(file.path.endswith(".safetensors") for file in chosen):
-        raise NotFound(f"{card.source.repo} has no safetensors that {card.id} could use", field="model")
+    if not any(file.path.endswith(WEIGHT_ENDINGS) for file in chosen):
+        raise NotFound(f"{card.source.repo} has no safetensors or ONNX file that {card.id} could use", field="model")
     return chosen
 
 
