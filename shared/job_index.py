@@ -55,6 +55,14 @@ class JobIndex:
         with redis_errors():
             return [text(i) for i in self.redis.zrange(keys.jobs_in(state.value), first, last)]
 
+    def fields_of(self, job_ids: Sequence[str], *names: str) -> list[list[bytes | None]]:
+        """A few fields of each record as they are stored, in one round trip; None for what is not there."""
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hmget(keys.job(job_id), names)
+            return list(pipe.execute())
+
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         with redis_errors():

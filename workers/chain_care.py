@@ -15,6 +15,7 @@ from shared.chains import Chains
 from shared.contracts.jobs import JobRecord, State
 from shared.dispatch import Dispatcher
 from shared.errors import Gone, IllegalMove, NotFound
+from shared.job_codec import text
 from shared.job_store import JobStore
 from shared.log import logger
 from shared.settings import Settings
@@ -66,15 +67,10 @@ class ChainCare:
 
     def move_on(self) -> int:
         """Release, or end, steps whose predecessor has ended; returns how many."""
-        waiting = [record for record in self._next_waiting() if record is not None and record.previous_id]
-        before = self._store.get_many([record.previous_id for record in waiting])
-        older_than_ms = self._store.now_ms() - GRACE_MS
         moved = 0
-        for record, previous in zip(waiting, before, strict=True):
+        for record, previous in self._standing():
             if previous is None:
                 self._drop_headless(record)
-                continue
-            if not previous.is_final or previous.ended_at_ms > older_than_ms:
                 continue
             # A resumed chain starts behind a step of an earlier round, which names another job as its next.
             following = self._chains.advance(previous.model_copy(update={"next_id": record.id}))
@@ -83,6 +79,23 @@ class ChainCare:
             if following is not None:
                 self._dispatcher.try_resend(following)
         return moved
+
+    def _standing(self) -> list[tuple[JobRecord, JobRecord | None]]:
+        """Waiting steps whose predecessor ended some time ago, or is not there; with it.
+
+        Looks at two fields of each first: in a quiet hour hundreds wait and none stands still.
+        """
+        ids = self._store.ids_between(State.WAITING, self._start, self._start + AT_ONCE - 1)
+        self._start = self._start + AT_ONCE if len(ids) == AT_ONCE else 0
+        before = [text(row[0] or b"") for row in self._store.fields_of(ids, "previous_id")]
+        ends = [int(row[0] or 0) if row[1] else None for row in self._store.fields_of(before, "ended_at_ms", "state")]
+        older_than_ms = self._store.now_ms() - GRACE_MS
+        found = [
+            i for i, ended_ms in enumerate(ends) if before[i] and (ended_ms is None or 0 < ended_ms <= older_than_ms)
+        ]
+        records = self._store.get_many([ids[i] for i in found])
+        previous = self._store.get_many([before[i] for i in found])
+        return [(record, last) for record, last in zip(records, previous, strict=True) if record is not None]
 
     def _drop_headless(self, record: JobRecord) -> None:
         """Its first step was never made, because the batch was cancelled meanwhile; a living batch's is still to come."""
@@ -93,11 +106,6 @@ class ChainCare:
             pass
         with contextlib.suppress(IllegalMove, NotFound, Gone):
             self._store.move(record.id, lifecycle.cancel)
-
-    def _next_waiting(self) -> list[JobRecord | None]:
-        ids = self._store.ids_between(State.WAITING, self._start, self._start + AT_ONCE - 1)
-        self._start = self._start + AT_ONCE if len(ids) == AT_ONCE else 0
-        return self._store.get_many(ids)
 
     def reroute_parked(self) -> int:
         """Jobs in the own queue of a worker that is gone or paused go to whoever serves their model."""
