@@ -27,6 +27,14 @@ class Device(Protocol):
         """Hand unused blocks back to the driver."""
         ...
 
+    def start_peak(self) -> None:
+        """Count the highest use from here on."""
+        ...
+
+    def peak_mib(self) -> int | None:
+        """The highest use since then, all loaded models included; None: not counted, or cut off by a refusal."""
+        ...
+
 
 class SilentDevice:
     """A device that says nothing: a CPU, or a card whose driver does not answer. The ledger alone counts."""
@@ -37,10 +45,16 @@ class SilentDevice:
     def free_cache(self) -> None:
         return None
 
+    def start_peak(self) -> None:
+        return None
+
+    def peak_mib(self) -> int | None:
+        return None
+
 
 def missing_after(
     unload: Callable[[], bool],
-    released_mib: int,
+    released_mib: Callable[[], int],
     device: Device,
     *,
     clock_s: Callable[[], float] = time.monotonic,
@@ -48,17 +62,20 @@ def missing_after(
 ) -> tuple[bool, int]:
     """Unload, then wait for the memory.
 
+    Args:
+        released_mib: how much should have come back; asked after the unload, because shared weights stay.
+
     Returns:
         What `unload` returned, and the MiB that did not come back (0 where it did, or where the driver is silent).
     """
     before = device.free_mib()
     is_unloaded = unload()
     device.free_cache()
-    if not is_unloaded or before is None or released_mib < CHECKED_FROM_MIB:
+    if not is_unloaded or before is None or (released := released_mib()) < CHECKED_FROM_MIB:
         return is_unloaded, 0
     deadline_s = clock_s() + LOOK_FOR_S
-    while (free := device.free_mib()) is not None and free - before < BACK_SHARE * released_mib:
+    while (free := device.free_mib()) is not None and free - before < BACK_SHARE * released:
         if clock_s() >= deadline_s:
-            return True, released_mib - max(0, free - before)
+            return True, released - max(0, free - before)
         wait_s(LOOK_EVERY_S)
     return True, 0

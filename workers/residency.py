@@ -72,7 +72,7 @@ class Residency:
         finally:
             held.uses -= 1
             held.used_at_s = self._now()
-            held.held_mib = engine.held_mib()
+            self._weigh()
 
     def engine_for(self, card: ModelCard, need_mib: int) -> Engine:
         """The model, loaded, with room to work; others leave for it if they must.
@@ -90,6 +90,16 @@ class Residency:
         held = self._on_card.get(card.id) or self._bring(card)
         held.used_at_s = self._now()
         return held.engine
+
+    def start_peak(self) -> None:
+        """A job begins: watch how much memory it takes."""
+        self._device.start_peak()
+
+    def peak_mib(self, model: str) -> int | None:
+        """The most that `model` took since then, its weights included; None where the device does not count."""
+        peak = self._device.peak_mib()
+        others = sum(held.held_mib for name, held in self._on_card.items() if name != model)
+        return None if peak is None else max(0, peak - others)
 
     def make_room(self, model: str, need_mib: int) -> list[str]:
         """Evict, the longest unused first, until `model` could work; who left.
@@ -202,6 +212,7 @@ class Residency:
         waiting = self._host.give_back(card.id)
         engine = self._load(card) if waiting is None else waiting
         held = self._on_card[card.id] = Held(engine, engine.held_mib(), self._now())
+        self._weigh()
         if held.held_mib > LARGE_MIB:
             self._keep_few_large(card.id)
         return held
@@ -216,8 +227,8 @@ class Residency:
     def _evict(self, name: str, coming: str | None = None) -> None:
         """Off the card, into host RAM if there is room for it."""
         held = self._on_card[name]
-        if self._watched(lambda: self._host.take_in(name, held, coming=coming), held.held_mib):
-            del self._on_card[name]
+        if self._watched(name, lambda: self._host.take_in(name, held, coming=coming)):
+            self._forget(name)
         else:
             self._drop(name)
 
@@ -228,19 +239,37 @@ class Residency:
         held = self._on_card.get(name)
         if held is None or held.uses:
             return False
-        del self._on_card[name]
 
         def close() -> bool:
             held.engine.close()
             return True
 
-        return self._watched(close, held.held_mib)
+        try:
+            return self._watched(name, close)
+        finally:
+            self._forget(name)
 
-    def _watched(self, unload: Callable[[], bool], released_mib: int) -> bool:
+    def _watched(self, name: str, unload: Callable[[], bool]) -> bool:
         """Unload under the driver's eyes; what does not come back is on record."""
+        before_mib = self.held_mib
+
+        def released_mib() -> int:
+            self._weigh(but=name)
+            return before_mib - (self.held_mib - self._on_card[name].held_mib)
+
         done, missing = missing_after(unload, released_mib, self._device, clock_s=self._now, wait_s=self._wait)
         self.leaked_mib += missing
         return done
+
+    def _forget(self, name: str) -> None:
+        del self._on_card[name]
+        self._weigh()
+
+    def _weigh(self, but: str = "") -> None:
+        """Ask all what they hold: models that share weights count them once, and who does so changes."""
+        for name, held in self._on_card.items():
+            if name != but:
+                held.held_mib = held.engine.held_mib()
 
     def _story(self) -> str:
         """Who holds what, for a message."""

@@ -17,6 +17,7 @@ from shared.catalogue import ModelCard
 from shared.contracts.vision import AnyTask
 from shared.errors import DarkroomError, EngineFailed, InvalidRequest, OutOfVram
 from workers.engines.base import AnalyzeWork, EngineKind, TaskOutcome, Watch, WorkOutcome
+from workers.host_copy import off_card, onto_card
 from workers.load_plan import LoadPlan
 from workers.moondream.model import Moondream
 from workers.moondream.prefix_cache import PrefixCache
@@ -83,16 +84,16 @@ class MoondreamEngine:
         if self._plan.precision == "nf4":
             raise MemoryError("four-bit weights stay on their card")
         self.prefixes.clear()
-        self.model.network.to("cpu")
+        off_card(self.model.network)
         free_cache()
 
     def to_device(self) -> None:
         """Come back."""
         try:
             with named_out_of_vram(f"bringing {self.card.id} back"):
-                self.model.network.to(self._plan.device)
+                onto_card(self.model.network, self._plan.device)
         except OutOfVram:
-            self.model.network.to("cpu")
+            off_card(self.model.network)
             free_cache()
             raise
 

@@ -8,9 +8,10 @@ of memory, the engine first gives something up by itself and tells the watch: `v
 beyond one engine (other models, precision, another card) is its owner's to decide, on `OutOfVram`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline
 from PIL.Image import Image
+from torch import nn
 
 from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerationParams
@@ -26,9 +28,10 @@ from workers.engines.base import EngineKind, GenerateWork, Watch
 from workers.load_plan import LoadPlan
 from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.precision import dtype_of
-from workers.sdxl import files, placement, previews, schedulers, toy, vae_decoding
+from workers.sdxl import files, placement, previews, schedulers, sharing, toy, vae_decoding
 from workers.sdxl.img2img import fit, start
 from workers.sdxl.prompt_encoding import Conditioning, encode, together
+from workers.sdxl.sharing import Copy, Shelf
 from workers.sdxl.step_report import StepReport
 
 #: What the jobs of one batch must share.
@@ -56,8 +59,11 @@ class Batch:
     report: StepReport
 
 
-def load(card: ModelCard, path: Path, plan: LoadPlan) -> "SdxlEngine":
+def load(card: ModelCard, path: Path, plan: LoadPlan, shelf: Shelf | None = None) -> "SdxlEngine":
     """Put a model on the plan's device.
+
+    Args:
+        shelf: parts that loaded models have and this one may share; None: it shares nothing.
 
     Raises:
         OutOfVram: it does not fit; nothing stays allocated.
@@ -65,26 +71,32 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "SdxlEngine":
     """
     try:
         with named_out_of_vram(f"loading {card.id}"):
-            pipe = _loaded(path, plan)
+            pipe, shared = _loaded(path, plan, shelf)
     except OutOfVram:
         free_cache()
         raise
-    return SdxlEngine(card, pipe, plan)
+    return SdxlEngine(card, pipe, plan, shared)
 
 
-def _loaded(path: Path, plan: LoadPlan) -> Any:
+def _loaded(path: Path, plan: LoadPlan, shelf: Shelf | None) -> tuple[Any, dict[str, Copy]]:
     """Its own frame: what it holds half loaded goes with it."""
     dtype = dtype_of(plan)
-    pipe = files.read(path, dtype)
-    placement.place(pipe, plan, dtype)
-    return pipe
+    identities = sharing.identities(path, plan, dtype) if shelf is not None else {}
+    known = shelf.find(identities) if shelf is not None else {}
+    pipe = files.read(path, dtype, {name: copy.module for name, copy in known.items()})
+    placement.place(pipe, plan, dtype, done=known)
+    return pipe, shelf.put(identities, pipe, known) if shelf is not None else {}
 
 
 class SdxlEngine:
     """One loaded SDXL model."""
 
-    def __init__(self, card: ModelCard, pipe: Any, plan: LoadPlan) -> None:
+    def __init__(self, card: ModelCard, pipe: Any, plan: LoadPlan, shared: Mapping[str, Copy] | None = None) -> None:
         self.card = card
+        self._shared = dict(shared or {})
+        #: Stands for this engine among the users of shared parts.
+        self._token = object()
+        self._arrive()
         self._plan = plan
         self._txt2img = pipe
         # Built from the parts, not `from_pipe`: that casts the shared modules to fp32 in place.
@@ -99,13 +111,20 @@ class SdxlEngine:
             each.set_progress_bar_config(disable=True)
 
     def held_mib(self) -> int:
-        """On a card: what lies there now, without what is offloaded; on CPU: all."""
-        return placement.held_mib(self._txt2img, self._plan.device)
+        """On a card: what lies there now, without what is offloaded; on CPU: all. Shared parts count for one model."""
+        counted = [copy.module for copy in self._shared.values() if copy.on_card[:1] == [self._token]]
+        return placement.held_mib([*self._own(), *counted], self._plan.device)
 
     def to_host(self) -> None:
         """Leave the card and wait in host memory; where that has no room, nothing has changed."""
-        if not placement.offloads(self._plan):
-            placement.move(self._txt2img, placement.HOST, back=self._plan.device)
+        if placement.offloads(self._plan):
+            return
+        self._leave()
+        try:
+            placement.move([*self._own(), *self._unused()], placement.HOST, back=self._plan.device)
+        except Exception:
+            self._arrive()
+            raise
 
     def to_device(self) -> None:
         """Come back to the card.
@@ -113,14 +132,33 @@ class SdxlEngine:
         Raises:
             OutOfVram: no room there; the model is in host memory still.
         """
-        if not placement.offloads(self._plan):
-            placement.move(self._txt2img, self._plan.device, back=placement.HOST)
+        if placement.offloads(self._plan):
+            return
+        placement.move([*self._own(), *self._unused()], self._plan.device, back=placement.HOST)
+        self._arrive()
 
     def close(self) -> None:
         """Drop the model; a closed engine cannot be used again."""
+        self._leave()
         self._txt2img.remove_all_hooks()
-        del self._txt2img, self._img2img
+        del self._txt2img, self._img2img, self._shared
         free_cache()
+
+    def _own(self) -> list[nn.Module]:
+        return [part for name, part in placement.modules_of(self._txt2img).items() if name not in self._shared]
+
+    def _unused(self) -> list[nn.Module]:
+        """Shared parts that no model on the card uses."""
+        return [copy.module for copy in self._shared.values() if not copy.on_card]
+
+    def _arrive(self) -> None:
+        for copy in self._shared.values():
+            copy.on_card.append(self._token)
+
+    def _leave(self) -> None:
+        for copy in self._shared.values():
+            if self._token in copy.on_card:
+                copy.on_card.remove(self._token)
 
     def generate(self, works: list[GenerateWork], watch: Watch) -> list[list[Image]]:
         """See `GenerateEngine.generate`. A starting picture is scaled to cover width × height and centre-cropped."""
@@ -248,4 +286,5 @@ def _runs(shots: list[Shot]) -> list[list[Shot]]:
     return [list(group) for _, group in groupby(by_length, key=lambda shot: shot.conditioning.tokens)]
 
 
-KIND = EngineKind(load=load, build=toy.build)
+#: One shelf a process: models of all folders meet on it.
+KIND = EngineKind(load=partial(load, shelf=Shelf()), build=toy.build)

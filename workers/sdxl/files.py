@@ -5,7 +5,9 @@ folder without weights (`darkroom pull` fetches them with the file). Pickled wei
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import diffusers
@@ -19,8 +21,11 @@ INDEX = "model_index.json"
 WEIGHTS = "diffusion_pytorch_model"
 
 
-def read(path: Path, dtype: torch.dtype) -> Any:
+def read(path: Path, dtype: torch.dtype, given: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """A `StableDiffusionXLPipeline` in host memory.
+
+    Args:
+        given: parts of a folder's model that are loaded already, by name; they are taken as they are.
 
     Raises:
         ModelMissing: nothing there, or a single file without its configurations.
@@ -30,23 +35,30 @@ def read(path: Path, dtype: torch.dtype) -> Any:
         raise ModelMissing(f"no weights at {path}", field="model")
     _be_quiet()
     try:
-        return _read_folder(path, dtype) if path.is_dir() else _read_file(path, dtype)
+        return _read_folder(path, dtype, given) if path.is_dir() else _read_file(path, dtype)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as exc:
         raise EngineFailed(f"{path.name} cannot be loaded as SDXL: {str(exc).strip()[:500]}") from exc
 
 
-def _read_folder(folder: Path, dtype: torch.dtype) -> Any:
+def _read_folder(folder: Path, dtype: torch.dtype, given: Mapping[str, Any]) -> Any:
     kind = json.loads((folder / INDEX).read_text()).get("_class_name", "")
     if not kind.startswith("StableDiffusionXL"):
         raise EngineFailed(f"{folder.name} is a {kind or 'nameless'} model, not an SDXL one")
     return StableDiffusionXLPipeline.from_pretrained(
         folder,
+        **given,
         dtype=dtype,
         variant=_variant(folder),
         use_safetensors=True,
         local_files_only=True,
         add_watermarker=False,
     )
+
+
+def weights_of_part(folder: Path, part: str) -> list[Path]:
+    """The weight files of a part that `read` would load; none: they are named otherwise."""
+    variant, found = _variant(folder), sorted((folder / part).glob("*.safetensors"))
+    return [file for file in found if (f".{variant}" in file.name if variant else file.name.count(".") == 1)]
 
 
 def _variant(folder: Path) -> str | None:

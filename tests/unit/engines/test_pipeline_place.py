@@ -2,42 +2,38 @@
 
 import pytest
 import torch
+from torch import nn
 
 from shared.errors import OutOfVram
 from workers.sdxl.placement import held_mib, move
 
 
-class TwoModules:
-    """Moves like a pipeline: one module after the other."""
+class Remembers(nn.Module):
+    """Knows where it was sent; `fits` says whether the card has room for it."""
 
-    def __init__(self) -> None:
-        self.components = {"first": torch.nn.Linear(512, 512), "config": None, "second": torch.nn.Linear(512, 512)}
+    def __init__(self, fits: bool) -> None:
+        super().__init__()
+        self.fits, self.lies_on = fits, "cpu"
 
-
-class FullCard:
-    """Remembers where its first module lies; the second has no room on the card."""
-
-    def __init__(self) -> None:
-        self.first_lies_on = "cpu"
-
-    def to(self, device: str, **_: object) -> None:
-        self.first_lies_on = device
-        if device == "cuda:0":
+    def to(self, device: str, **_: object) -> "Remembers":
+        if device == "cuda:0" and not self.fits:
             raise torch.OutOfMemoryError("CUDA out of memory")
+        self.lies_on = device
+        return self
 
 
 def test_a_move_that_does_not_fit_is_undone():
-    pipe = FullCard()
+    modules = [Remembers(fits=True), Remembers(fits=False)]
 
     with pytest.raises(OutOfVram, match="moving to cuda:0"):
-        move(pipe, "cuda:0", back="cpu")
+        move(modules, "cuda:0", back="cpu")
 
-    assert pipe.first_lies_on == "cpu"
+    assert [module.lies_on for module in modules] == ["cpu", "cpu"]
 
 
 def test_only_what_lies_on_the_device_is_weighed():
-    pipe = TwoModules()
-    both = held_mib(pipe, "cpu")
-    pipe.components["second"].to("meta")
+    modules = [nn.Linear(512, 512), nn.Linear(512, 512)]
+    both = held_mib(modules, "cpu")
+    modules[1].to("meta")
 
-    assert (both, held_mib(pipe, "cpu"), held_mib(pipe, "cuda:0")) == (3, 2, 0)
+    assert (both, held_mib(modules, "cpu"), held_mib(modules, "cuda:0")) == (3, 2, 0)

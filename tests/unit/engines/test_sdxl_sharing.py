@@ -1,0 +1,152 @@
+"""Models share parts whose files are identical, and nothing else; unloading one never breaks the other."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from bitsandbytes.nn import Linear4bit
+from safetensors.torch import load_file, save_file
+
+from tests.unit.engines.parts import Watch, levels_apart, toy_card, work
+from workers.engines.sdxl import SdxlEngine, load
+from workers.load_plan import LoadPlan
+from workers.residency import Residency
+from workers.sdxl.sharing import PARTS, Shelf
+from workers.weights_hash import CACHE_NAME, sha256_of
+
+PLAN = LoadPlan(vae_slicing=False)
+
+
+@pytest.fixture(scope="module")
+def folders(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two models that differ in the UNet."""
+    one, other = (tmp_path_factory.mktemp("pair") / name for name in ("one", "other"))
+    for folder in (one, other):
+        shutil.copytree(toy_folder, folder)
+    change(other / "unet" / "diffusion_pytorch_model.safetensors")
+    return one, other
+
+
+def change(file: Path) -> None:
+    weights = load_file(file)
+    save_file({name: 0.5 * tensor for name, tensor in weights.items()}, file, metadata={"format": "pt"})
+
+
+def paint(engine: SdxlEngine):
+    [[picture]] = engine.generate([work()], Watch())
+    return picture
+
+
+def shared_parts(a: SdxlEngine, b: SdxlEngine) -> set[str]:
+    names = ("unet", *PARTS)
+    return {name for name in names if getattr(a._txt2img, name) is getattr(b._txt2img, name)}
+
+
+@pytest.fixture
+def pair(folders) -> tuple[SdxlEngine, ...]:
+    shelf = Shelf()
+    return tuple(load(toy_card(), folder, PLAN, shelf) for folder in folders)
+
+
+def test_identical_files_are_one_copy_and_pictures_are_as_without_sharing(pair, folders):
+    alone = load(toy_card(), folders[1], PLAN)
+
+    assert shared_parts(*pair) == set(PARTS)
+    assert levels_apart(paint(pair[1]), paint(alone)) == 0
+
+
+def test_shared_weights_count_once_and_pass_to_whoever_stays(pair):
+    one, other = pair
+    whole = one.held_mib()
+    assert other.held_mib() < whole
+
+    one.close()
+
+    assert other.held_mib() == whole
+
+
+def test_unloading_one_leaves_the_other_as_it_was(pair):
+    one, other = pair
+    before = paint(other)
+
+    one.close()
+
+    assert levels_apart(paint(other), before) == 0
+
+
+def test_a_shared_part_leaves_the_card_with_its_last_user(pair):
+    one, other = pair
+    one.to_host()
+    assert one._unused() == []
+
+    other.to_host()
+    assert len(one._unused()) == len(PARTS)
+    one.to_device()
+
+    assert other.held_mib() < one.held_mib()
+    assert levels_apart(paint(one), paint(one)) == 0
+
+
+def test_when_all_models_are_gone_so_are_their_parts(folders):
+    shelf = Shelf()
+    engine = load(toy_card(), folders[0], PLAN, shelf)
+
+    engine.close()
+    del engine
+
+    assert len(shelf._copies) == 0
+
+
+def test_a_part_with_other_bytes_or_another_configuration_is_not_shared(folders, tmp_path):
+    changed = tmp_path / "changed"
+    shutil.copytree(folders[0], changed)
+    change(changed / "vae" / "diffusion_pytorch_model.safetensors")
+    config = changed / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"layer_norm_eps": 1e-3}))
+    shelf = Shelf()
+
+    engines = [load(toy_card(), folder, PLAN, shelf) for folder in (folders[0], changed)]
+
+    assert shared_parts(*engines) == {"text_encoder_2"}
+
+
+def test_four_bit_encoders_are_shared_among_four_bit_models_only(folders):
+    shelf, packed = Shelf(), LoadPlan(precision="nf4", vae_slicing=False)
+    plain = load(toy_card(), folders[0], PLAN, shelf)
+    first, second = (load(toy_card(), folder, packed, shelf) for folder in folders)
+
+    assert shared_parts(first, second) == set(PARTS)
+    assert shared_parts(plain, first) == {"vae"}
+    for name in ("unet", "text_encoder", "text_encoder_2"):
+        assert any(isinstance(part, Linear4bit) for part in getattr(first._txt2img, name).modules())
+    assert not any(type(p) is torch.nn.Linear for p in first._txt2img.text_encoder_2.modules())
+
+
+def test_the_ledger_counts_what_is_really_there(folders):
+    shelf = Shelf()
+    names = {"one": folders[0], "other": folders[1]}
+    cards = {name: toy_card().model_copy(update={"id": name}) for name in names}
+    residency = Residency(lambda card: load(card, names[card.id], PLAN, shelf), 1000)
+    alone = residency.engine_for(cards["one"], 100).held_mib()
+    residency.engine_for(cards["other"], 100)
+    assert residency.held_mib < 2 * alone
+
+    residency.unload("one")
+
+    assert residency.held_mib == alone
+
+
+def test_hashes_are_kept_beside_the_weights_until_a_file_changes(tmp_path):
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(b"one")
+    [first] = sha256_of([file], tmp_path)
+    kept = json.loads((tmp_path / CACHE_NAME).read_text())
+    (tmp_path / CACHE_NAME).write_text(json.dumps({name: [*row[:2], "kept"] for name, row in kept.items()}))
+
+    assert sha256_of([file], tmp_path) == ["kept"]
+    file.write_bytes(b"another")
+    [now] = sha256_of([file], tmp_path)
+
+    assert now not in ("kept", first)

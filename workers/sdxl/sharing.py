@@ -1,0 +1,88 @@
+"""Parts that several loaded models have in common: one copy of a VAE or text encoder whose files are identical.
+
+Many SDXL fine-tunes change the UNet alone. A part is the same if its weight files are, byte for byte, and its
+configuration is; and it can only be shared where it lies on the same device in the same precision. Parts under offload
+hooks are never shared: the hooks belong to one pipeline.
+
+A copy lives as long as a model holds it. It leaves the card with the last of its users that is there, and only the first
+of them counts its memory.
+"""
+
+import hashlib
+import json
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from workers.load_plan import LoadPlan
+from workers.sdxl import files, placement
+from workers.weights_hash import sha256_of
+
+PARTS = ("vae", "text_encoder", "text_encoder_2")
+#: Entries of a configuration that say who wrote it, not what the part is.
+AUTHORSHIP = ("transformers_version", "torch_dtype", "dtype")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What two copies must have in common to be one."""
+
+    digest: str
+    dtype: torch.dtype
+    device: str
+    is_packed: bool
+
+
+@dataclass(eq=False)
+class Copy:
+    """One part in memory."""
+
+    module: nn.Module
+    #: Tokens of its users that are on the card, in order of arrival.
+    on_card: list[object] = field(default_factory=list)
+
+
+class Shelf:
+    """All shared parts of one process; those that nobody uses any more are gone."""
+
+    def __init__(self) -> None:
+        self._copies: weakref.WeakValueDictionary[Identity, Copy] = weakref.WeakValueDictionary()
+
+    def find(self, identities: dict[str, Identity]) -> dict[str, Copy]:
+        """The parts that are here already, by name."""
+        found = {name: self._copies.get(identity) for name, identity in identities.items()}
+        return {name: copy for name, copy in found.items() if copy is not None}
+
+    def put(self, identities: dict[str, Identity], pipe: Any, known: dict[str, Copy]) -> dict[str, Copy]:
+        """The copies of all shareable parts of a loaded pipeline; new ones can be found from now on."""
+        copies = {name: known.get(name) or Copy(getattr(pipe, name)) for name in identities}
+        for name, identity in identities.items():
+            self._copies[identity] = copies[name]
+        return copies
+
+
+def identities(path: Path, plan: LoadPlan, dtype: torch.dtype) -> dict[str, Identity]:
+    """Part → what it is; empty where nothing can be shared (a single file, offload)."""
+    if placement.offloads(plan) or not path.is_dir():
+        return {}
+    digests = {name: _digest(path, name) for name in PARTS}
+    packs = plan.precision == "nf4"
+    return {
+        name: Identity(digest, dtype, plan.device, packs and name in placement.PACKED_PARTS)
+        for name, digest in digests.items()
+        if digest is not None
+    }
+
+
+def _digest(folder: Path, part: str) -> str | None:
+    weights, config = files.weights_of_part(folder, part), folder / part / "config.json"
+    if not weights or not config.exists():
+        return None
+    settings = json.loads(config.read_text())
+    kept = {name: v for name, v in settings.items() if not name.startswith("_") and name not in AUTHORSHIP}
+    about = [json.dumps(kept, sort_keys=True), *sha256_of(weights, folder)]
+    return hashlib.sha256("\n".join(about).encode()).hexdigest()
