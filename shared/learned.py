@@ -5,6 +5,7 @@ room. Times are a moving average. Everything is kept in Redis by model, with its
 `GET /v1/models`; the API only reads.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,15 @@ class Learned:
         """Key → peak in MiB."""
         return self._read(keys.need(model))
 
+    def peaks_of(self, models: Sequence[str]) -> dict[str, dict[str, Measured]]:
+        """The same for many models in one round trip."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for model in models:
+                pipe.hgetall(keys.need(model))
+            rows = pipe.execute()
+        return {model: _measured(found) for model, found in zip(models, rows, strict=True)}
+
     def peaks_mib(self, model: str) -> dict[str, int]:
         """The same as the arithmetic wants it."""
         return {key: round(peak.value) for key, peak in self.peaks(model).items()}
@@ -81,6 +91,9 @@ class Learned:
 
     def _read(self, name: str) -> dict[str, Measured]:
         with redis_errors():
-            rows = self._redis.hgetall(name)
-        pairs = {field.decode(): row.decode().split() for field, row in rows.items()}
-        return {field: Measured(float(value), int(samples)) for field, (value, samples) in pairs.items()}
+            return _measured(self._redis.hgetall(name))
+
+
+def _measured(rows: Mapping[bytes, bytes]) -> dict[str, Measured]:
+    pairs = {field.decode(): row.decode().split() for field, row in rows.items()}
+    return {field: Measured(float(value), int(samples)) for field, (value, samples) in pairs.items()}

@@ -23,10 +23,14 @@ class GpuFacts(BaseModel):
     name: str
     uuid: str
     total_mib: int
-    used_mib: int | None = None
+    used_mib: int | None = Field(None, description="By all programs")
+    ghost_mib: int | None = Field(
+        None, description="In use, but by no process that the driver lists (its own, or left behind); null: not told"
+    )
     temperature_c: int | None = None
     power_w: float | None = None
     utilisation_percent: int | None = None
+    energy_j: float | None = Field(None, description="Since the driver was loaded; null: the card does not count")
 
 
 class Resident(BaseModel):
@@ -48,7 +52,9 @@ class WorkerReport(BaseModel):
     name: str
     host: str
     pid: int
-    state: str = Field("ready", description="starting, ready, busy, draining or unhealthy")
+    state: str = Field(
+        "ready", description="starting, ready, busy, draining, yielding (to a foreign program) or unhealthy"
+    )
     gpu: GpuFacts
     budget_mib: int
     held_mib: int = 0

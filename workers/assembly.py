@@ -1,6 +1,6 @@
 """How a worker's pieces are put together: the plan for its card, the loader, the device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from shared.catalogue import Catalogue, ModelCard
@@ -10,21 +10,33 @@ from workers import gpu
 from workers.cuda_device import CudaDevice
 from workers.engines.base import Engine
 from workers.engines.table import engine_kind
+from workers.giving_way import GivingWay
+from workers.measured import MeasuredPeaks
 from workers.placing import CPU, budget_of
 from workers.plans import Plans
+from workers.reader import Reads
 from workers.residency import Residency
 from workers.runtime import weights_of
 from workers.slot import Slot
-from workers.vram import plan_rack
+from workers.standing_orders import StandingOrders
+from workers.vram import MODES, plan_rack
 
 #: A kept picture (143 MiB of Moondream's) saves a vision pass, but must not crowd out a model: an eighth of the card.
 PREFIX_SHARE = 8
 
 
-def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> Plans:
-    """How each model this worker serves is put on its card."""
+def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue, measured: MeasuredPeaks) -> Plans:
+    """How each model this worker serves is put on its card.
+
+    The launcher said which models those are. One that by newer measurements would not fit stays planned as computed: its
+    jobs climb the ladder, and the next launcher leaves it out.
+    """
     cards = [card for card in catalogue.cards.values() if card.id in slot.models]
-    return Plans(plan_rack(cards, budget_of(slot, settings.vram_mode)))
+    budget = budget_of(slot, settings.vram_mode)
+    rack = plan_rack(cards, budget, {card.id: measured.of(card.id) for card in cards})
+    if rack.too_large:
+        rack = replace(rack, planned={**plan_rack(cards, budget).planned, **rack.planned}, too_large={})
+    return Plans(rack, measured.of, measured.add)
 
 
 def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Plans) -> Residency:
@@ -34,6 +46,7 @@ def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Pl
         plans.rack.budget.usable_mib,
         device=None if slot.gpu == CPU else CudaDevice(plans.rack.budget.process_fraction),
         host_cache_mib=0 if slot.gpu == CPU else settings.host_cache_mib,
+        max_large_residents=MODES[settings.vram_mode].max_large_residents,
         keep_alive_s=settings.keep_alive_s,
     )
 
@@ -48,6 +61,31 @@ def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callabl
         return kind.load(card, weights_of(catalogue, card, kind.build), plan)
 
     return load
+
+
+def card_reader(slot: Slot) -> Callable[[], gpu.Snapshot | None]:
+    """Reads this worker's card through one open driver; always None for a CPU."""
+    driver = None if slot.gpu == CPU else gpu.open_driver()
+    return (lambda: None) if driver is None else (lambda: driver.snapshot(slot.gpu))
+
+
+def manners_of(
+    settings: Settings,
+    slot: Slot,
+    children: Callable[[], Collection[int]],
+    orders: StandingOrders,
+    limit_reading: Callable[[Reads], None],
+) -> GivingWay | None:
+    """Who gives the card to foreign programs; None where the settings or the device do not want it."""
+    if not settings.yield_to_others or slot.gpu == CPU:
+        return None
+    return GivingWay(
+        card=card_reader(slot),
+        children=children,
+        usable_mib=budget_of(slot, settings.vram_mode).usable_mib,
+        orders=orders,
+        limit_reading=limit_reading,
+    )
 
 
 def facts(slot: Slot) -> GpuFacts:

@@ -15,7 +15,7 @@ def joules_between(before: Snapshot, after: Snapshot) -> float | None:
     return spent_j if spent_j >= 0 else None
 
 
-def joules_per_picture(before: Snapshot, after: Snapshot, pictures: int) -> float | None:
+def joules_per_picture(before: Snapshot | None, after: Snapshot | None, pictures: int) -> float | None:
     """The share of one picture of a batch; None where nothing was counted or made."""
-    spent_j = joules_between(before, after)
+    spent_j = joules_between(before, after) if before and after else None
     return None if spent_j is None or pictures < 1 else spent_j / pictures

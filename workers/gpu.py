@@ -82,6 +82,8 @@ class Snapshot:
             temperature_c=self.temperature_c,
             power_w=self.power_w,
             utilisation_percent=self.utilisation_percent,
+            ghost_mib=self.unaccounted_mib,
+            energy_j=self.energy_j,
         )
 
 

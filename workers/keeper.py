@@ -30,7 +30,8 @@ TICK_S = 0.2
 
 
 class Keeper(threading.Thread):
-    """The main process' second duty. `children` tells the pids of the pool; `facts` reads the card."""
+    """The main process' second duty. `children` tells the pids of the pool; `facts` reads the card; `has_yielded` says
+    whether it was left to a foreign program."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Keeper(threading.Thread):
         children: Callable[[], list[int]],
         facts: Callable[[], GpuFacts],
         on_pause: Callable[[bool], None],
+        has_yielded: Callable[[], bool] = lambda: False,
         version: str,
         started_at: str,
         more_duties: Sequence[tuple[float, Callable[[], None]]] = (),
@@ -58,6 +60,7 @@ class Keeper(threading.Thread):
         self._children = children
         self._facts = facts
         self._on_pause = on_pause
+        self._has_yielded = has_yielded
         self._version = version
         self._started_at = started_at
         self._launcher_pid = os.getppid()
@@ -164,6 +167,8 @@ class Keeper(threading.Thread):
     def _state(self) -> str:
         if self._paused or self._is_draining:
             return "draining"
+        if self._has_yielded():
+            return "yielding"
         return "busy" if self._held else "ready"
 
     # -- orders ------------------------------------------------------------------------------------------------------

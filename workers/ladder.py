@@ -36,7 +36,10 @@ def with_room(
     while True:
         try:
             with residency.using(card, plans.need(card, shape).peak_mib) as engine:
-                return work(engine)
+                residency.start_peak()
+                done = work(engine)
+                plans.learn(card, shape, residency.peak_mib(card.id))
+                return done
         except (OutOfVram, DoesNotFit) as exc:
             if not _has_stepped_down(residency, plans, card, watch, exc):
                 raise

@@ -14,14 +14,18 @@ import sys
 import threading
 from types import FrameType
 
+import redis
+
 from shared import log, settings
 from shared.artifact_store import open_store
 from shared.broker import make_app
 from shared.dispatch import Dispatcher
 from shared.errors import DarkroomError, InvalidRequest
 from shared.job_store import JobStore
+from shared.learned import Learned
 from shared.redis_client import connect
 from shared.settings import Settings
+from workers.measured import MeasuredPeaks
 from workers.patience import until_redis_answers
 from workers.placing import place
 from workers.recovery import Recovery
@@ -35,7 +39,7 @@ class Launcher:
     """All workers of one host."""
 
     def __init__(self, config: Settings, slots: list[Slot]) -> None:
-        client = connect(config.required_redis_url(), config.worker_redis_timeout_s)
+        client = _redis(config)
         store = JobStore(client, config)
         artifacts = open_store(config, client)
         until_redis_answers(artifacts.check_identity)
@@ -75,6 +79,10 @@ class Launcher:
         self._stop.set()
 
 
+def _redis(config: Settings) -> "redis.Redis":
+    return connect(config.required_redis_url(), config.worker_redis_timeout_s)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="darkroom worker", description="One worker per GPU of this host.")
@@ -88,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = settings.from_environment()
         log.configure(json_lines=config.log_json)
-        slots = place(config)
+        slots = place(config, peaks=MeasuredPeaks(Learned(_redis(config))).of)
         if not slots:
             raise InvalidRequest(f"no GPU matches {config.gpus!r}: see `darkroom doctor`", field="DARKROOM_GPUS")
         return Launcher(config, slots).run()

@@ -11,17 +11,19 @@ from shared.errors import InvalidRequest
 from shared.log import logger
 from shared.settings import Settings
 from workers.gpu import Snapshot, choose, cpu_device, list_gpus
+from workers.plans import Peaks
 from workers.slot import Slot, slot_name
 from workers.vram import Budget, budget_for, plan_rack
 
 CPU = "cpu"
 
 
-def place(settings: Settings, cards: list[Snapshot] | None = None) -> list[Slot]:
+def place(settings: Settings, cards: list[Snapshot] | None = None, peaks: Peaks = lambda model: {}) -> list[Slot]:
     """The slots of this host.
 
     Args:
         cards: the GPUs that are here; None asks the driver.
+        peaks: model → measured peaks in MiB by `needs.key_of`.
 
     Raises:
         InvalidRequest: the settings name cards that are not here, or budgets that do not match the workers.
@@ -30,8 +32,10 @@ def place(settings: Settings, cards: list[Snapshot] | None = None) -> list[Slot]
     chosen = choose(found, settings.gpus) if found or settings.gpus not in ("all", "none") else []
     catalogue = load_catalogue(settings)
     if chosen:
-        return [_gpu_slot(card, settings, catalogue) for card in chosen]
-    return [_cpu_slot(number, mib, settings, catalogue) for number, mib in enumerate(_cpu_budgets(settings))]
+        bare = [_gpu_slot(card, settings) for card in chosen]
+    else:
+        bare = [_cpu_slot(number, mib, settings) for number, mib in enumerate(_cpu_budgets(settings))]
+    return [_with_models(slot, settings, catalogue, peaks) for slot in bare]
 
 
 def budget_of(slot: Slot, mode: str) -> Budget:
@@ -46,7 +50,7 @@ def budget_of(slot: Slot, mode: str) -> Budget:
     )
 
 
-def _gpu_slot(card: Snapshot, settings: Settings, catalogue: Catalogue) -> Slot:
+def _gpu_slot(card: Snapshot, settings: Settings) -> Slot:
     budget = budget_for(
         card.total_mib,
         settings.vram_mode,
@@ -54,7 +58,7 @@ def _gpu_slot(card: Snapshot, settings: Settings, catalogue: Catalogue) -> Slot:
         reserve_mib=settings.reserve_mib,
         has_bf16=card.has_bf16,
     )
-    bare = Slot(
+    return Slot(
         name=slot_name("gpu", card.index),
         gpu=card.uuid,
         device="cuda:0",  # the only one it sees
@@ -63,7 +67,6 @@ def _gpu_slot(card: Snapshot, settings: Settings, catalogue: Catalogue) -> Slot:
         has_bf16=card.has_bf16,
         threads=settings.cpu_threads or 2,
     )
-    return _with_models(bare, settings, catalogue)
 
 
 def _cpu_budgets(settings: Settings) -> list[int]:
@@ -77,9 +80,9 @@ def _cpu_budgets(settings: Settings) -> list[int]:
     return list(settings.cpu_budgets_mib)
 
 
-def _cpu_slot(number: int, budget_mib: int, settings: Settings, catalogue: Catalogue) -> Slot:
+def _cpu_slot(number: int, budget_mib: int, settings: Settings) -> Slot:
     cores = len(os.sched_getaffinity(0))
-    bare = Slot(
+    return Slot(
         name=slot_name(CPU, number),
         gpu=CPU,
         device=CPU,
@@ -87,12 +90,11 @@ def _cpu_slot(number: int, budget_mib: int, settings: Settings, catalogue: Catal
         total_mib=budget_mib,
         threads=settings.cpu_threads or max(1, cores // settings.cpu_workers),
     )
-    return _with_models(bare, settings, catalogue)
 
 
-def _with_models(slot: Slot, settings: Settings, catalogue: Catalogue) -> Slot:
+def _with_models(slot: Slot, settings: Settings, catalogue: Catalogue, peaks: Peaks) -> Slot:
     here = [card for card in catalogue.cards.values() if catalogue.locate(card) is not None]
-    plan = plan_rack(here, budget_of(slot, settings.vram_mode))
+    plan = plan_rack(here, budget_of(slot, settings.vram_mode), {card.id: peaks(card.id) for card in here})
     if plan.too_large:
         logger().warning("slot.too_small", worker=slot.name, budget_mib=slot.budget_mib, needs_mib=dict(plan.too_large))
     return slot.model_copy(update={"models": tuple(plan.planned), "too_large": dict(plan.too_large)})

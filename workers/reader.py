@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 from shared import keys
@@ -25,6 +26,15 @@ LOOK_EVERY_S = 0.5
 LEARN_EVERY_S = 10.0
 #: How long after a worker took a job its model may still be on the way to the card, and so in nobody's report.
 LOADING_MS = 30_000
+
+
+class Reads(Enum):
+    """Which queues a worker reads."""
+
+    ALL = "all"
+    #: Its own: orders to it, and jobs that were sent to it by name.
+    ORDERS = "orders"
+    NOTHING = "nothing"
 
 
 class Reader:
@@ -54,15 +64,22 @@ class Reader:
         self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={})
         self._looked_at_s = self._learned_at_s = float("-inf")
         self._is_paused = False
+        self._reads = Reads.ALL
 
     def pause(self, is_paused: bool) -> None:
         """While paused, a worker takes nothing."""
         self._is_paused = is_paused
 
+    def limit(self, reads: Reads) -> None:
+        """What it reads while it is not paused."""
+        self._reads = reads
+
     def order(self, queues: Sequence[str]) -> list[str]:
         """See `affinity.Provider`."""
-        if self._is_paused:
+        if self._is_paused or self._reads is Reads.NOTHING:
             return []
+        if self._reads is Reads.ORDERS:
+            return [queue for queue in queues if split(queue)[0] == f"@{self._name}"]
         try:
             self._look(queues)
         except RedisUnavailable as exc:

@@ -151,8 +151,14 @@ class Runner:
             if len(watch.alive) == len(records):
                 loaded = not was_loaded and self._is_loaded(records[0].model)
                 teach(self._learned, self._runtime.slot.name, records, stopwatch.timings(), has_loaded=loaded)
+        self._runtime.residency.expire_idle()
         self._runtime.tell_residents()
         return endings.following
+
+    @property
+    def has_leaked(self) -> bool:
+        """Whether memory of the card is lost to this process; only a new one gets it back."""
+        return self._runtime.residency.leaked_mib > 0
 
     def _is_loaded(self, model: str) -> bool:
         return any(resident.model == model for resident in self._runtime.residency.residents())

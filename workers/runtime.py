@@ -23,6 +23,7 @@ from shared.log import logger
 from shared.pixels import MIB, PictureLimits
 from shared.redis_client import connect, redis_errors
 from shared.settings import Settings
+from workers.gpu import Snapshot
 from workers.needs import Shape
 from workers.plans import Plans
 from workers.residency import Residency
@@ -41,6 +42,8 @@ class Runtime:
     dispatcher: Dispatcher
     residency: Residency
     plans: Plans
+    #: What the driver says of the card now; None: nothing (a CPU, no driver).
+    card_now: Callable[[], Snapshot | None] = lambda: None
 
     @property
     def limits(self) -> PictureLimits:
@@ -61,7 +64,13 @@ class Runtime:
 
 
 def build(
-    settings: Settings, slot: Slot, app: Celery, catalogue: Catalogue, plans: Plans, residency: Residency
+    settings: Settings,
+    slot: Slot,
+    app: Celery,
+    catalogue: Catalogue,
+    plans: Plans,
+    residency: Residency,
+    card_now: Callable[[], Snapshot | None] = lambda: None,
 ) -> Runtime:
     """Connect and assemble; loads no model."""
     client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)
@@ -75,6 +84,7 @@ def build(
         dispatcher=Dispatcher(store, app),
         residency=residency,
         plans=plans,
+        card_now=card_now,
     )
 
 

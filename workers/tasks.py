@@ -28,13 +28,16 @@ from workers.card_lock import CardLock
 from workers.continuation import carry_on
 from workers.engines.table import load_libraries
 from workers.feeder import Feeder
+from workers.giving_way import LOOK_EVERY_S
 from workers.keeper import Keeper, facts_reader
+from workers.measured import MeasuredPeaks
 from workers.patience import until_redis_answers
 from workers.reader import Reader
 from workers.ready_pipe import tell_ready
 from workers.recovery import Recovery
 from workers.runner import NotOurs, Runner
 from workers.runtime import build, warm_up
+from workers.standing_orders import KeepAlive, StandingOrders
 from workers.webhooks import Webhooks
 
 SETTINGS = settings.from_environment()
@@ -45,6 +48,9 @@ app.conf.broker_transport_options["queue_order_strategy"] = f"{ReaderOrder.__mod
 FEED_EVERY_S = 0.2
 #: Pause between two looks for webhooks that are due.
 WEBHOOKS_EVERY_S = 1.0
+
+#: Pause between two looks for idle models.
+KEEP_ALIVE_EVERY_S = 2.0
 
 #: What this process owns: the child its runner, the main process its keeper.
 _owned: dict[str, Any] = {}
@@ -69,13 +75,27 @@ def _start_child(**_: Any) -> None:
     log.configure(json_lines=SETTINGS.log_json)
     mine = slot.from_environment()
     catalogue = load_catalogue(SETTINGS)
-    plans = assembly.plans_of(SETTINGS, mine, catalogue)
-    runtime = build(SETTINGS, mine, app, catalogue, plans, assembly.residency_of(SETTINGS, mine, catalogue, plans))
+    measured = MeasuredPeaks(Learned(connect(SETTINGS.required_redis_url(), SETTINGS.worker_redis_timeout_s)))
+    plans = assembly.plans_of(SETTINGS, mine, catalogue, measured)
+    residency = assembly.residency_of(SETTINGS, mine, catalogue, plans)
+    runtime = build(SETTINGS, mine, app, catalogue, plans, residency, assembly.card_reader(mine))
     recovery = Recovery(runtime.store, runtime.dispatcher, runtime.artifacts, SETTINGS)
     until_redis_answers(lambda: recovery.release_slot(mine.name, "the worker's child process died"))
     until_redis_answers(runtime.tell_residents)
     _owned["runner"] = Runner(runtime)
     warm_up(lambda: load_libraries({catalogue.get(model).engine for model in mine.models}))
+
+
+@signals.task_postrun.connect
+def _recycle_child(**_: Any) -> None:
+    """A child that cannot get its memory back ends after the job, and the pool starts another.
+
+    Its job is on record by now and the next of its chain sent. Celery takes the message for one whose worker was lost and
+    sends it once more; that duplicate finds the job done.
+    """
+    if "runner" in _owned and _owned["runner"].has_leaked:
+        log.logger().warning("child.recycled", reason="unloaded models left memory behind")
+        raise SystemExit
 
 
 @signals.worker_ready.connect
@@ -92,6 +112,12 @@ def _start_main(sender: Any, **_: Any) -> None:
     dispatcher = Dispatcher(store, app)
     feeder = Feeder(store, dispatcher, registry, SETTINGS)
     webhooks = Webhooks(BatchStore(client, SETTINGS), SETTINGS)
+
+    def children() -> list[int]:
+        return [process.pid for process in sender.pool._pool._pool]
+
+    orders = StandingOrders(mine.name, store, dispatcher)
+    manners = assembly.manners_of(SETTINGS, mine, children, orders, reader.limit)
     keeper = Keeper(
         settings=SETTINGS,
         slot=mine,
@@ -99,12 +125,18 @@ def _start_main(sender: Any, **_: Any) -> None:
         registry=registry,
         recovery=Recovery(store, dispatcher, open_store(SETTINGS, client), SETTINGS),
         card_lock=CardLock(client, mine),
-        children=lambda: [process.pid for process in sender.pool._pool._pool],
+        children=children,
         facts=facts_reader(lambda: assembly.facts(mine), assembly.facts(mine)),
         on_pause=reader.pause,
+        has_yielded=lambda: manners is not None and manners.has_yielded,
         version=version("darkroom"),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        more_duties=[(FEED_EVERY_S, feeder.feed), (WEBHOOKS_EVERY_S, webhooks.look)],
+        more_duties=[
+            (FEED_EVERY_S, feeder.feed),
+            (WEBHOOKS_EVERY_S, webhooks.look),
+            (KEEP_ALIVE_EVERY_S, KeepAlive(orders, SETTINGS.keep_alive_s).look),
+            *([(LOOK_EVERY_S, manners.look)] if manners else []),
+        ],
     )
     _owned["keeper"] = keeper
     keeper.start()

@@ -1,6 +1,6 @@
 """`GET /v1/models`: what can be asked for, what it takes, and who serves it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from flask import Response
@@ -12,9 +12,17 @@ from api.model_choice import choose_model, served_by
 from api.reading import reads_request
 from api.services import services
 from shared.catalogue import Analysis, Defaults, Limits, ModelCard, Vram, missing_message
+from shared.learned import Learned, Measured
 from shared.worker_registry import WorkerReport
 
 blueprint = APIBlueprint("models", __name__, abp_tags=[Tag(name="models", description="What can be asked for")])
+
+
+class MeasuredPeak(BaseModel):
+    """What runs on a card took, weights included."""
+
+    peak_mib: int
+    samples: int = Field(description="Runs behind it; higher peaks count at once, lower ones slowly")
 
 
 class ModelView(BaseModel):
@@ -35,6 +43,10 @@ class ModelView(BaseModel):
     limits: Limits | None
     analysis: Analysis | None = Field(description="What it can say about a picture")
     vram: Vram
+    measured: dict[str, MeasuredPeak] = Field(
+        description="Peaks learned from runs, by width x height x batch, guided (g) or not (u), precision and offload; "
+        "they replace computed needs. Empty until one ran on a GPU"
+    )
     aliases: tuple[str, ...]
     served_by: tuple[str, ...] = Field(description="Living workers that serve it")
     resident_on: tuple[str, ...] = Field(description="Living workers that hold it loaded")
@@ -72,7 +84,10 @@ def index() -> Response:
     kinds = dict.fromkeys(card.kind for card in cards)
     defaults = [choose_model(catalogue.of_kind(kind), served_by(workers), here) for kind in kinds]
     able = here | served_by(workers)
-    shown = [_view(card, workers, is_able=card.id in able, is_default=card in defaults) for card in cards]
+    learned = Learned(services().store.redis).peaks_of([card.id for card in cards])
+    shown = [
+        _view(card, workers, learned[card.id], is_able=card.id in able, is_default=card in defaults) for card in cards
+    ]
     chatting = [
         OpenAIModel(id=card.id, owned_by=_owner(card)) for card in cards if card.does("query") and card.id in able
     ]
@@ -83,7 +98,14 @@ def _owner(card: ModelCard) -> str:
     return (card.source.repo or "darkroom").partition("/")[0]
 
 
-def _view(card: ModelCard, workers: Sequence[WorkerReport], *, is_able: bool, is_default: bool) -> ModelView:
+def _view(
+    card: ModelCard,
+    workers: Sequence[WorkerReport],
+    learned: Mapping[str, Measured],
+    *,
+    is_able: bool,
+    is_default: bool,
+) -> ModelView:
     return ModelView(
         id=card.id,
         kind=card.kind,
@@ -98,6 +120,9 @@ def _view(card: ModelCard, workers: Sequence[WorkerReport], *, is_able: bool, is
         limits=card.limits,
         analysis=card.analysis,
         vram=card.vram,
+        measured={
+            key: MeasuredPeak(peak_mib=round(peak.value), samples=peak.samples) for key, peak in sorted(learned.items())
+        },
         aliases=card.aliases,
         served_by=tuple(w.name for w in workers if card.id in w.models),
         resident_on=tuple(w.name for w in workers if any(r.model == card.id for r in w.resident)),

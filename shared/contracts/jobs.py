@@ -184,7 +184,10 @@ class JobView(Frozen):
     queue: QueuePlace | None = Field(description="Only while the job is queued")
     degradations: tuple[str, ...] = Field(description="What was given up to fit, e.g. vae_tiling")
     history: tuple[Attempt, ...] = Field(description="Attempts that a lost worker cut short")
-    result: dict[str, Any] | None
+    result: dict[str, Any] | None = Field(
+        description="By kind: `images` of a generation (and `energy_per_picture_j`, of the whole card, where the card "
+        "counts it), `answers` of an analysis, `resident` models of an order"
+    )
     error: Failure | None
     cancel_requested: bool
     retry_of: str | None

@@ -6,15 +6,18 @@ its own process in step 2.
     hang=N     never comes back from step N
     raise=N    an exception nobody expected in step N
     oom=N      out of VRAM in step N
+    leak=N     step N loses memory that no unload brings back
     under=MIB  only on workers whose budget is smaller
     once=N     break only the first time: a file named after N remembers
 """
 
 import os
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -81,6 +84,9 @@ def _obey(order: dict[str, int], step: int) -> None:
         time.sleep(HANG_S)
     if order.get("raise") == step:
         raise ValueError("as ordered")
+    if order.get("leak") == step:
+        tasks: Any = sys.modules["workers.tasks"]
+        tasks._owned["runner"]._runtime.residency.leaked_mib += 1
     if order.get("oom") == step:
         raise OutOfVram("as ordered: 1 MiB missing")
 

@@ -7,7 +7,7 @@ from shared.errors import OutOfVram
 from shared.worker_registry import GpuFacts, WorkerReport
 from workers.ladder import with_room
 from workers.larger_card import larger_card
-from workers.needs import Shape
+from workers.needs import Shape, key_of
 from workers.plans import Plans, what_changed
 from workers.residency import Residency
 from workers.vram import budget_for, plan_rack
@@ -150,3 +150,47 @@ def test_an_idle_larger_card_is_better_than_a_busy_nearer_one():
     rack = [worker("near", 12000, "busy"), worker("far", 24000)]
 
     assert larger_card("one", 8000, rack).name == "far"
+
+
+class Counting:
+    """A device that counts, all residents together."""
+
+    def __init__(self, peak_mib):
+        self.peak, self.is_watched = peak_mib, False
+
+    def free_mib(self):
+        return None
+
+    def free_cache(self):
+        return None
+
+    def start_peak(self):
+        self.is_watched = True
+
+    def peak_mib(self):
+        return self.peak if self.is_watched else None
+
+
+def learning(peak_mib):
+    learned = []
+    plans = Plans(plan_rack([ONE, OTHER], budget_for(24 * 1024)), learn=lambda *what: learned.append(what))
+    device = Counting(peak_mib)
+    residency = Residency(lambda card: Loaded(card, plans.of(card)), plans.rack.budget.usable_mib, device=device)
+    return residency, plans, learned
+
+
+def test_a_jobs_peak_is_learned_without_what_the_others_hold():
+    residency, plans, learned = learning(peak_mib=6617 + 9000)
+    residency.engine_for(OTHER, 7000)
+
+    with_room(residency, plans, ONE, SHAPE, Said(), lambda engine: "done")
+
+    assert learned == [("one", key_of(plans.of(ONE), SHAPE), 9000)]
+
+
+def test_a_peak_that_was_not_counted_teaches_nothing():
+    residency, plans, learned = learning(peak_mib=None)
+
+    with_room(residency, plans, ONE, SHAPE, Said(), lambda engine: "done")
+
+    assert learned == []

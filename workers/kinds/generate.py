@@ -11,6 +11,7 @@ from shared.artifact_store import id_of
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord
 from shared.pixels import a1111_parameters, decode, to_png
+from workers.energy import joules_per_picture
 from workers.engines.base import GenerateEngine, GenerateWork
 from workers.kinds.outcome import Outcome
 from workers.ladder import with_room
@@ -31,18 +32,23 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
     works = [GenerateWork(p, _starting_picture(p, runtime)) for p in params]
     card = runtime.catalogue.get(records[0].model)
 
+    spent_j: list[float | None] = []
+
     def work(engine: GenerateEngine) -> list[list[Image]]:
         runtime.tell_residents()
         stopwatch.start("running")
         watch.phase("running")
-        return engine.generate(works, watch)
+        before = runtime.card_now()
+        made = engine.generate(works, watch)
+        spent_j.append(joules_per_picture(before, runtime.card_now(), sum(p.n for p in params)))
+        return made
 
     pictures = with_room(runtime.residency, runtime.plans, card, _shape(params), watch, work)
     stopwatch.start("storing")
     watch.phase("storing")
     wanted = {member.record.id for member in watch.alive}
     return [
-        _store(record, p, made, runtime) if record.id in wanted else Outcome()
+        _store(record, p, made, runtime, spent_j[-1]) if record.id in wanted else Outcome()
         for record, p, made in zip(records, params, pictures, strict=True)
     ]
 
@@ -58,12 +64,15 @@ def _shape(params: list[GenerationParams]) -> Shape:
     return Shape(first.width, first.height, sum(p.n for p in params), first.guidance_scale > 1)
 
 
-def _store(record: JobRecord, params: GenerationParams, pictures: list[Image], runtime: Runtime) -> Outcome:
+def _store(
+    record: JobRecord, params: GenerationParams, pictures: list[Image], runtime: Runtime, spent_j: float | None
+) -> Outcome:
     images = [
         _store_one(record, params, seed, picture, runtime)
         for seed, picture in zip(params.seeds(), pictures, strict=True)
     ]
-    return Outcome({"images": images}, artifacts=tuple(image["id"] for image in images))
+    energy = {} if spent_j is None else {"energy_per_picture_j": round(spent_j, 1)}
+    return Outcome({"images": images, **energy}, artifacts=tuple(image["id"] for image in images))
 
 
 def _store_one(

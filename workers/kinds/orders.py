@@ -14,7 +14,10 @@ def switch(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwa
 
 
 def unload(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
-    """Unload one model (its pin goes too), or all that are not pinned; one in use never, because orders run alone."""
+    """Unload one model (its pin goes too), all that are not pinned, or (`idle`) what nobody used for long.
+
+    One in use never: orders run alone.
+    """
     return [_unload(record, runtime) for record in records]
 
 
@@ -29,6 +32,8 @@ def _switch(record: JobRecord, runtime: Runtime) -> Outcome:
 
 
 def _unload(record: JobRecord, runtime: Runtime) -> Outcome:
+    if record.params.get("idle"):
+        return Outcome({"unloaded": runtime.residency.expire_idle(), "resident": _residents(runtime)})
     gone = runtime.residency.unload(record.params.get("model_id"))
     return Outcome({"unloaded": gone, "resident": _residents(runtime)})
 

@@ -1,0 +1,78 @@
+"""A worker's orders to itself, over a real server."""
+
+import json
+
+import pytest
+
+from api.services import Services
+from shared import keys
+from shared.routing import own_queue_of
+from tests.workers_played import start, succeed
+from workers.standing_orders import KeepAlive, StandingOrders
+
+KEEP_ALIVE_S = 60.0
+
+
+@pytest.fixture
+def orders(services: Services) -> StandingOrders:
+    return StandingOrders("gpu0", services.store, services.dispatcher)
+
+
+class Watched:
+    """A keep-alive with a clock of its own."""
+
+    def __init__(self, services: Services, orders: StandingOrders) -> None:
+        self.services, self.now_s = services, 0.0
+        self.keep_alive = KeepAlive(orders, KEEP_ALIVE_S, clock_s=lambda: self.now_s)
+
+    def tell(self, **resident: object) -> None:
+        row = {"model": "sdxl", "held_mib": 7000, **resident}
+        self.services.store.redis.set(keys.resident("gpu0"), json.dumps([row]))
+
+    def look_at(self, now_s: float) -> int:
+        self.now_s = now_s
+        self.keep_alive.look()
+        return self.services.store.queue_depths().get(own_queue_of("gpu0"), 0)
+
+
+@pytest.fixture
+def watched(services: Services, orders: StandingOrders) -> Watched:
+    return Watched(services, orders)
+
+
+def test_an_order_waits_in_the_workers_own_queue_and_is_done_when_its_job_is(services, orders):
+    order_id = orders.unload_all()
+    waits = services.store.queue_depths()[own_queue_of("gpu0")]
+    assert (waits, orders.is_done(order_id)) == (1, False)
+
+    start(services, order_id)
+    succeed(services, order_id)
+
+    assert orders.is_done(order_id)
+
+
+def test_a_model_that_nobody_uses_for_the_keep_alive_is_ordered_off_once(watched):
+    watched.tell(idle_s=10.0)
+
+    assert [watched.look_at(at_s) for at_s in (0, 49, 51, 53, 90)] == [0, 0, 1, 1, 1]
+
+
+def test_the_copies_in_host_memory_go_after_as_long_again(watched, services):
+    watched.tell()
+    watched.look_at(0)
+    watched.look_at(KEEP_ALIVE_S + 1)
+    services.store.redis.set(keys.resident("gpu0"), "[]")
+
+    assert [watched.look_at(at_s) for at_s in (KEEP_ALIVE_S + 2, 2 * KEEP_ALIVE_S + 3, 500)] == [1, 2, 2]
+
+
+def test_a_pinned_model_and_one_in_use_stay(watched):
+    watched.tell(pinned=True)
+    watched.look_at(0)
+    assert watched.look_at(500) == 0
+
+    watched.tell(idle_s=0.0)
+    watched.look_at(501)
+    watched.tell(idle_s=0.1)
+
+    assert watched.look_at(501 + KEEP_ALIVE_S) == 0
