@@ -5,11 +5,11 @@ storing those again changes nothing.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.catalogue import ModelCard
+from shared.chain_rules import asked_hash
 from shared.contracts.batch_records import BatchRecord, Member, StepPlan, Variant
 from shared.contracts.batches import PREVIOUS, AnalyzeStep, BatchOptions, BatchRequest, GenerateStep, Grid, Step
 from shared.contracts.generation import GenerateRequest
@@ -119,15 +119,6 @@ def chain_of(
         )
         for place, plan in enumerate(batch.steps[first:])
     ]
-
-
-def asked_hash(tasks: Sequence[AnyTask], effective: Sequence[AnyTask]) -> str:
-    """What an analysis was asked: the same for the same tasks on the same models, whatever seeds were drawn for them."""
-    rows = [task.model_dump(mode="json") for task in effective]
-    for row, task in zip(rows, tasks, strict=True):
-        row["seed"] = getattr(task, "seed", None)
-    canonical = json.dumps(rows, sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def _check_step(step: Step, *, has_pictures: bool, has_current: bool) -> None:

@@ -1,10 +1,13 @@
 """How one step of a chain follows another: which picture it gets, in which queue it waits, what it may take over. Pure."""
 
 import hashlib
+import json
+from collections.abc import Sequence
 
 from shared import lifecycle
 from shared.contracts.batches import PREVIOUS
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.vision import AnyTask
 from shared.errors import IllegalMove
 from shared.routing import own_queue_of, queue_of
 
@@ -53,6 +56,15 @@ def rerouted(record: JobRecord, now_ms: int) -> JobRecord:
     if record.state != State.QUEUED or record.queue == anywhere:
         raise IllegalMove(f"job {record.id} is {record.state.value} in {record.queue}")
     return record.model_copy(update={"queue": anywhere})
+
+
+def asked_hash(tasks: Sequence[AnyTask], effective: Sequence[AnyTask]) -> str:
+    """What an analysis was asked: the same for the same tasks on the same models, whatever seeds were drawn for them."""
+    rows = [task.model_dump(mode="json") for task in effective]
+    for row, task in zip(rows, tasks, strict=True):
+        row["seed"] = getattr(task, "seed", None)
+    canonical = json.dumps(rows, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def reuse_key(record: JobRecord) -> str:

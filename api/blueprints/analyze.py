@@ -7,6 +7,7 @@ from api.engine_choice import choose
 from api.reading import reads_request
 from api.services import services
 from api.submission import RESPONSES, Choice, SubmitHeaders, record_of, sent_picture, submitted
+from shared.chain_rules import asked_hash
 from shared.contracts.vision import AnalysisParams, AnalyzeRequest
 from shared.routing import analysis_batch_key_of
 
@@ -28,4 +29,6 @@ def analyze(body: AnalyzeRequest, header: SubmitHeaders) -> Response:
     params = AnalysisParams(image=image_id, tasks=chosen.tasks).model_dump(mode="json", exclude_none=True)
     key = analysis_batch_key_of(chosen.card.id, chosen.tasks)
     record = record_of(ours, "analyze", chosen.card, body.priority, params, key)
+    # A batch that asks the same of this picture later takes the answer over.
+    record = record.model_copy(update={"asked": asked_hash(body.tasks, chosen.tasks)})
     return submitted(ours, record, body, header, body.deadline_s)
