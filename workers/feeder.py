@@ -32,7 +32,8 @@ from shared.worker_registry import WorkerRegistry
 from workers.chain_care import ChainCare
 from workers.turns import Load, interleaved, turns, window_for
 
-LOCK_S = 10
+#: How long the batches stand still when the worker that fed them dies.
+LOCK_S = 5
 #: Longest one look may take: the keeper has leases to renew.
 BUDGET_S = 0.5
 #: Members fed in one go.
