@@ -22,8 +22,8 @@ def engines(answer) -> list[str]:
 def test_tasks_that_name_nobody_get_the_defaults(web):
     answer = ask(web, {"task": "caption"}, {"task": "tags"}, {"task": "rating"}, {"task": "point", "object": "x"})
 
-    assert engines(answer) == ["moondream-toy", "efficientnet-lite0", "opennsfw", "moondream-toy"]
-    assert (answer.json["kind"], answer.json["model"]) == ("analyze", "moondream-toy")
+    assert engines(answer) == ["moondream-starter", "efficientnet-lite0", "opennsfw", "moondream-starter"]
+    assert (answer.json["kind"], answer.json["model"]) == ("analyze", "moondream-starter")
 
 
 def test_real_weights_that_a_worker_serves_are_the_default(web, services):
@@ -42,7 +42,7 @@ def test_a_model_of_an_engine_may_be_named_by_either(web):
 def test_moondream_rates_and_tags_when_it_is_named(web):
     tasks = [{"task": "tags", "engine": "moondream"}, {"task": "rating", "engine": "moondream-toy"}]
 
-    assert engines(ask(web, *tasks)) == ["moondream-toy", "moondream-toy"]
+    assert engines(ask(web, *tasks, model="moondream-toy")) == ["moondream-toy", "moondream-toy"]
 
 
 def test_every_value_is_explicit_in_the_record(web):
@@ -93,7 +93,8 @@ def test_a_stored_picture_is_named_by_its_id(web):
         ({"task": "detect", "object": "x", "temperature": 1}, "tasks.0.temperature", "unknown field"),
         ({"task": "tags", "engine": "opennsfw"}, "tasks.0.engine", "does not do tags"),
         ({"task": "tags", "engine": "sdxl-toy"}, "tasks.0.engine", "does not do tags"),
-        ({"task": "tags", "engine": "moondream", "min_score": 0.2}, "tasks.0.min_score", "no scores"),
+        ({"task": "tags", "engine": "moondream-toy", "min_score": 0.2}, "tasks.0.min_score", "no scores"),
+        ({"task": "rating", "engine": "moondream-starter"}, "tasks.0.engine", "does not do rating"),
         ({"task": "rating", "threshold": "0.5"}, "tasks.0.threshold", "number"),
     ],
 )
