@@ -11,7 +11,9 @@ from api.blueprints.jobs import JobPath
 from api.reading import reads_request
 from api.services import Services, services
 from shared import lifecycle
+from shared.contracts.batches import PREVIOUS
 from shared.contracts.jobs import JobRecord, State
+from shared.errors import IllegalMove
 
 blueprint = APIBlueprint("retry", __name__, abp_tags=[Tag(name="jobs", description="What became of what you sent")])
 
@@ -43,6 +45,8 @@ def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
     """
     new_id = "job_" + hashlib.sha256(f"retry of {record.id}".encode()).hexdigest()[:24]
     lifecycle.retried(record, record.ended_at_ms, new_id=new_id)
+    if record.params.get("image") == PREVIOUS:
+        raise IllegalMove(f"job {record.id} never got the picture of the step before it: resume batch {record.batch}")
     again = JobRecord(
         id=new_id,
         kind=record.kind,

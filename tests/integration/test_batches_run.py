@@ -378,3 +378,15 @@ def test_a_deleted_batch_leaves_no_job_that_waits_for_ever(web, services):
 
     assert services.store.counts()["waiting"] == services.store.counts()["queued"] == 0
     assert services.store.redis.keys(f"darkroom:batch:{batch['id']}*") == []
+
+
+def test_a_job_that_never_got_its_picture_is_not_retried_alone(web, services):
+    batch = start(web, prompts=["a"], steps=CHAIN)
+    run_all(services, fails)
+    first, second, _ = members(web, batch)[0]["jobs"]
+
+    refused = web.post(f"/v1/jobs/{second['id']}/retry")
+
+    assert refused.status_code == 409
+    assert batch["id"] in refused.json["error"]["message"]
+    assert web.post(f"/v1/jobs/{first['id']}/retry").status_code == 202
