@@ -15,7 +15,7 @@ from shared.routing import queues_of
 from shared.settings import Settings
 from shared.worker_registry import GpuFacts, Resident, WorkerRegistry, WorkerReport
 from workers import affinity
-from workers.reader import LOADING_MS, Reader
+from workers.reader import LOADING_MS, Reader, Reads
 
 QUEUES = queues_of(["a", "b"], "me")
 
@@ -206,3 +206,13 @@ def test_without_redis_the_last_view_goes_on_being_used(client, reader, now_s, m
     reader.served("b.normal")
 
     assert reader.order(QUEUES) == before
+
+
+def test_a_worker_that_gives_way_reads_only_its_own_queues_then_none(reader):
+    read = {}
+    for reads in Reads:
+        reader.limit(reads)
+        read[reads] = set(reader.order(QUEUES))
+
+    assert read[Reads.ORDERS] == {queue for queue in QUEUES if queue.startswith("@me.")}
+    assert (read[Reads.NOTHING], read[Reads.ALL]) == (set(), set(QUEUES))

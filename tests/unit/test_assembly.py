@@ -1,0 +1,81 @@
+"""A worker's parts get what the settings, the table of modes and the measurements say."""
+
+import pytest
+
+from shared.catalogue import load_catalogue
+from shared.settings import Settings
+from workers import assembly
+from workers.gpu import Snapshot
+from workers.needs import default_shape, key_of
+from workers.slot import Slot
+from workers.vram import MODES
+
+SLOT = Slot(name="a", gpu="cpu", device="cpu", budget_mib=4000, total_mib=4000, models=("sdxl-toy", "moondream-toy"))
+
+
+class Measured:
+    """Peaks that were measured."""
+
+    def __init__(self, peaks=None):
+        self.peaks, self.added = peaks or {}, []
+
+    def of(self, model):
+        return self.peaks.get(model, {})
+
+    def add(self, *what):
+        self.added.append(what)
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    return load_catalogue(Settings(data_dir=tmp_path))
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+def test_residency_keeps_as_many_large_models_as_the_mode_says(catalogue, mode):
+    settings = Settings(vram_mode=mode)
+
+    residency = assembly.residency_of(
+        settings, SLOT, catalogue, assembly.plans_of(settings, SLOT, catalogue, Measured())
+    )
+
+    assert residency._max_large == MODES[mode].max_large_residents
+
+
+def test_plans_reckon_with_measured_peaks_and_learn_new_ones(catalogue):
+    card = catalogue.get("sdxl-toy")
+    settings, measured = Settings(), Measured()
+    computed = assembly.plans_of(settings, SLOT, catalogue, measured)
+    key = key_of(computed.of(card), default_shape(card))
+    measured.peaks = {"sdxl-toy": {key: 777}}
+
+    plans = assembly.plans_of(settings, SLOT, catalogue, measured)
+    plans.learn(card, default_shape(card), 800)
+
+    assert plans.need(card, default_shape(card)).peak_mib == 777
+    assert measured.added == [("sdxl-toy", key, 800)]
+
+
+def test_a_model_measured_too_large_since_the_launch_keeps_a_plan(catalogue):
+    card = catalogue.get("sdxl-toy")
+    bare = assembly.plans_of(Settings(), SLOT, catalogue, Measured())
+    huge = {key_of(bare.of(card), default_shape(card)): 50_000}
+
+    plans = assembly.plans_of(Settings(), SLOT, catalogue, Measured({"sdxl-toy": huge}))
+
+    assert plans.of(card).device == "cpu"
+    assert set(plans.rack.planned) == set(SLOT.models)
+
+
+def test_nobody_gives_way_on_a_cpu_or_unasked(catalogue):
+    on_card = SLOT.model_copy(update={"gpu": "GPU-a", "device": "cuda:0"})
+
+    for settings, slot in ((Settings(yield_to_others=True), SLOT), (Settings(), on_card)):
+        assert assembly.manners_of(settings, slot, list, None, print) is None
+    assert assembly.manners_of(Settings(yield_to_others=True), on_card, list, None, print) is not None
+
+
+def test_a_worker_reports_ghost_memory_and_energy_or_that_nobody_tells():
+    told = Snapshot("GPU-a", "card", 0, 12_288, used_mib=900, energy_j=5.0)
+
+    assert (told.facts().energy_j, told.facts().ghost_mib) == (5.0, None)

@@ -1,0 +1,77 @@
+"""What a finished generation says beside its pictures: its energy, where the card counts it."""
+
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from shared.catalogue import load_catalogue
+from shared.contracts.generation import GenerationParams
+from shared.contracts.jobs import JobRecord, State
+from shared.settings import Settings
+from workers.gpu import Snapshot
+from workers.kinds import generate
+from workers.needs import Need
+from workers.residency import Residency
+from workers.stopwatch import Stopwatch
+
+PARAMS = GenerationParams(
+    prompt="a lamp",
+    negative_prompt="",
+    width=64,
+    height=64,
+    steps=1,
+    guidance_scale=5.0,
+    scheduler="euler",
+    seed=1,
+    n=2,
+)
+
+
+class Painter:
+    """Paints two black pictures."""
+
+    def __init__(self, card):
+        self.card = card
+
+    def held_mib(self):
+        return 1
+
+    def close(self):
+        return None
+
+    def generate(self, works, watch):
+        return [[Image.new("RGB", (8, 8))] * work.params.n for work in works]
+
+
+class Runtime(SimpleNamespace):
+    """The parts of a worker's runtime that a generation asks."""
+
+    def __init__(self, readings_j):
+        catalogue = load_catalogue(Settings())
+        readings = iter(readings_j)
+        super().__init__(
+            catalogue=catalogue,
+            residency=Residency(Painter, 1000),
+            plans=SimpleNamespace(need=lambda card, shape: Need(1, 1), learn=lambda card, shape, mib: None),
+            artifacts=SimpleNamespace(put=lambda data: "an id"),
+            store=SimpleNamespace(announce=lambda artifact_id, job_id: None),
+            tell_residents=lambda: None,
+            card_now=lambda: Snapshot("GPU-a", "card", 0, 12_288, energy_j=next(readings)),
+        )
+
+
+def result_of(readings_j):
+    record = JobRecord(id="job_1", kind="generate", model="sdxl-toy", state=State.RUNNING, params=PARAMS.model_dump())
+    watch = SimpleNamespace(phase=lambda phase: None, alive=[SimpleNamespace(record=record)])
+    [outcome] = generate.run([record], Runtime(readings_j), watch, Stopwatch())
+    return outcome.result
+
+
+@pytest.mark.parametrize("readings_j", [(None, None), (5.0, None)])
+def test_where_the_card_counts_no_energy_nothing_is_said_of_it(readings_j):
+    assert set(result_of(readings_j)) == {"images"}
+
+
+def test_a_picture_costs_its_share_of_what_the_card_used():
+    assert result_of((1000.0, 1900.0))["energy_per_picture_j"] == 450.0
