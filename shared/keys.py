@@ -23,7 +23,7 @@
     darkroom:batch:{id}:reasons  hash    as the batch          error code → members that failed so
     darkroom:batch:{id}:messages hash    as the batch          error code → the newest message
     darkroom:batch:{id}:ends     list    as the batch          when the last members ended (ms), newest first
-    darkroom:batches             zset    LIVE_TTL_S            every batch by its creation (ms)
+    darkroom:batches             zset    LIVE_TTL_S            every batch by order of arrival
     darkroom:batches:live        zset    LIVE_TTL_S            those that have not ended
     darkroom:batches:of:{caller} zset    LIVE_TTL_S            those of one caller that have not ended
     darkroom:webhooks            zset    LIVE_TTL_S            "batch round" by when to tell its webhook (ms)

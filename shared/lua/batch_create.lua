@@ -23,7 +23,12 @@ for name, value in pairs(fields) do
   flat[#flat + 1] = value
 end
 redis.call('HSET', KEYS[1], unpack(flat))
-for _, key in ipairs({'darkroom:batches', 'darkroom:batches:live', 'darkroom:batches:of:' .. fields.caller}) do
+-- Milliseconds × 1000 + a tie-breaker, as for jobs: a page of the list never splits two of the same millisecond.
+local order = string.format('%.0f', now * 1000 + redis.call('INCR', 'darkroom:sequence') % 1000)
+redis.call('EXPIRE', 'darkroom:sequence', live_ttl)
+redis.call('ZADD', 'darkroom:batches', order, id)
+redis.call('EXPIRE', 'darkroom:batches', live_ttl)
+for _, key in ipairs({'darkroom:batches:live', 'darkroom:batches:of:' .. fields.caller}) do
   redis.call('ZADD', key, now, id)
   redis.call('EXPIRE', key, live_ttl)
 end

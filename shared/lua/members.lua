@@ -7,7 +7,8 @@
 --   darkroom:batch:{id}:rounds          index → how often the member was resumed
 --   darkroom:batch:{id}:reasons         error code → members that failed so;  :messages  error code → newest message
 --   darkroom:batch:{id}:ends            when the last 64 members ended (ms), newest first
---   darkroom:batches, :batches:live, :batches:of:{caller}   batch ids by their creation (ms)
+--   darkroom:batches                    batch ids by their order of arrival
+--   darkroom:batches:live, :batches:of:{caller}   those that have not ended, by their creation (ms)
 --   darkroom:webhooks                   "batch round" by when to tell its webhook (ms)
 --
 -- A member leaves `active` once, by one of the ZREMs below, whatever moves race; the batch ends once, when nobody is
