@@ -12,7 +12,7 @@ def status_tables(status: dict[str, Any]) -> Group:
 
 
 def _workers(workers: list[dict[str, Any]]) -> Table:
-    table = Table("worker", "state", "card", "held / budget MiB", "°C", "W", "resident", "jobs now", "done")
+    table = Table("worker", "state", "card", "held / budget MiB", "°C", "W", "resident", "jobs now")
     for worker in workers:
         gpu = worker["gpu"]
         table.add_row(
@@ -24,7 +24,6 @@ def _workers(workers: list[dict[str, Any]]) -> Table:
             _or_unknown(gpu["power_w"]),
             ", ".join(resident["model"] for resident in worker["resident"]) or "none",
             ", ".join(worker["jobs"]) or "none",
-            str(worker["jobs_done"]),
         )
     return table
 

@@ -62,7 +62,6 @@ class WorkerReport(BaseModel):
     too_large: dict[str, int] = Field(default_factory=dict, description="Models that need more MiB than its budget")
     resident: tuple[Resident, ...] = ()
     jobs: tuple[str, ...] = Field((), description="Jobs it runs now")
-    jobs_done: int = 0
     started_at: str = ""
     version: str = ""
     reported_at_s: float = 0.0

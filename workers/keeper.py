@@ -69,7 +69,6 @@ class Keeper(threading.Thread):
         self._stopping = threading.Event()
         self._held: list[HeldJob] = []
         self._paused = False
-        self._jobs_done = 0
         self._outage_until = 0.0
         self._duties: list[tuple[float, Callable[[], None]]] = [
             (settings.lease_s / 3, self._renew),
