@@ -1,12 +1,16 @@
 """Batches with real workers, real kills and a real folder; the engine is the fault tests' one, which needs no torch."""
 
+import http.server
 import io
+import json
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from shared.contracts.jobs import State
+from shared.signatures import HEADER, is_genuine
 from tests.faults.stack import FaultRig, fault_stack
 from tests.pictures import png
 from tests.rig import wait_for
@@ -14,11 +18,17 @@ from tests.rig import wait_for
 STEP = {"kind": "generate", "model": "fault", "steps": 1}
 REMIX = STEP | {"image": "@previous", "prompt": "pace=0"}
 FAST_STEPS = {"DARKROOM_MAX_BATCH": "16", "DARKROOM_BATCH_WINDOW": "96"}
+SECRET = "a secret of sixteen"
+HOOKS = {
+    "DARKROOM_WEBHOOK_SECRET": SECRET,
+    "DARKROOM_WEBHOOK_BACKOFF_S": "0.5",
+    "DARKROOM_ALLOW_PRIVATE_ADDRESSES": "true",
+}
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultRig]:
-    with fault_stack(tmp_path_factory.mktemp("batches"), workers=2, **FAST_STEPS) as rig:
+    with fault_stack(tmp_path_factory.mktemp("batches"), workers=2, **FAST_STEPS, **HOOKS) as rig:
         yield rig
 
 
@@ -138,3 +148,27 @@ def test_a_folder_sent_as_a_form_keeps_its_names_and_its_broken_files_apart(rig)
     table = rig.http.get(f"/v1/batches/{batch['id']}/export.csv").text.splitlines()
     assert table[1].startswith("0.png,,failed")
     assert table[2].startswith("1.png,img_")
+
+
+def test_the_end_of_a_batch_is_told_to_its_webhook_after_a_first_refusal(rig):
+    got = []
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append((self.headers[HEADER], self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(503 if len(got) == 1 else 204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        batch = start(rig, prompts=["pace=0"], webhook=f"http://127.0.0.1:{server.server_port}/done")
+        wait_for(lambda: look(rig, batch)["webhook"]["state"] == "delivered", 60, "the webhook")
+        server.shutdown()
+
+    assert len(got) == 2
+    assert all(is_genuine(signature, SECRET, body) for signature, body in got)
+    assert json.loads(got[1][1])["batch"]["counts"]["succeeded"] == 1
+    assert look(rig, batch)["webhook"]["attempts"] == 2
