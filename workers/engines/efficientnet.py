@@ -11,13 +11,13 @@ from PIL import Image, ImageOps
 from shared.catalogue import ModelCard
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed
-from workers.classifying import Seen, classify, rounded
+from workers.analysis.classifying import Seen, classify, rounded
 from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
 from workers.load_plan import LoadPlan
 from workers.out_of_vram import free_cache, named_out_of_vram
 
 WEIGHTS = "models/efficientnet-lite0-57934424.pth"
-NAMES = Path(__file__).parents[1] / "names" / "imagenet.txt"
+NAMES = Path(__file__).parents[1] / "analysis" / "names" / "imagenet.txt"
 SIDE_PX = 224
 #: The share of the shorter side that is looked at; the usual 224 of 256.
 CROP = 0.875

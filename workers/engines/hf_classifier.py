@@ -12,7 +12,7 @@ from transformers import AutoModelForImageClassification
 
 from shared.catalogue import ModelCard
 from shared.errors import EngineFailed
-from workers.classifying import Seen, classify
+from workers.analysis.classifying import Seen, classify
 from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
 from workers.load_plan import LoadPlan
 from workers.out_of_vram import free_cache, named_out_of_vram

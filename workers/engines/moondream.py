@@ -16,6 +16,8 @@ from torch import nn
 from shared.catalogue import ModelCard
 from shared.contracts.vision import AnyTask
 from shared.errors import DarkroomError, EngineFailed, InvalidRequest, OutOfVram
+from workers.analysis.asking import Asked, Ticks
+from workers.analysis.talk import most_turns, request_for
 from workers.engines.base import AnalyzeWork, EngineKind, TaskOutcome, Watch, WorkOutcome
 from workers.host_copy import off_card, onto_card
 from workers.load_plan import LoadPlan
@@ -25,8 +27,6 @@ from workers.moondream.prompts import prompt
 from workers.moondream.requests import Delta, Prefix, Request
 from workers.moondream.toy import build_toy
 from workers.moondream.weights import WEIGHTS_NAME
-from workers.moondream_asking import Asked, Ticks
-from workers.moondream_talk import most_turns, request_for
 from workers.nf4 import quantise_nf4
 from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.precision import dtype_of

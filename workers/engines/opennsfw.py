@@ -9,10 +9,10 @@ from PIL.Image import Image
 
 from shared.catalogue import ModelCard
 from shared.errors import EngineFailed
-from workers.classifying import Seen, classify
+from workers.analysis.classifying import Seen, classify
+from workers.analysis.onnx_session import held_mib_of, providers_for
 from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
 from workers.load_plan import LoadPlan
-from workers.onnx_session import held_mib_of, providers_for
 
 WEIGHTS = "open-nsfw.onnx"
 

@@ -15,10 +15,10 @@ from PIL import Image
 from shared.catalogue import ModelCard
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed, ModelMissing
-from workers.classifying import Seen, classify, rounded
+from workers.analysis.classifying import Seen, classify, rounded
+from workers.analysis.onnx_session import held_mib_of, open_session
 from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
 from workers.load_plan import LoadPlan
-from workers.onnx_session import held_mib_of, open_session
 
 TAGS_FILE = "selected_tags.csv"
 RATING_CATEGORY = "9"

@@ -25,12 +25,12 @@ from shared.errors import (
 from shared.lifecycle import failure_of
 from shared.log import logger
 from shared.pixels import PictureLimits, decode
+from workers.analysis.saying import Sayings
 from workers.engines.base import AnalyzeEngine, AnalyzeWork, Previews, TaskOutcome, WorkOutcome
 from workers.kinds.outcome import Outcome
 from workers.ladder import with_room
 from workers.needs import Shape
 from workers.runtime import Runtime
-from workers.saying import Sayings
 from workers.stopwatch import Stopwatch
 from workers.watching import BatchWatch
 

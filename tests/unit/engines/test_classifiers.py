@@ -12,7 +12,7 @@ from shared.catalogue import ModelCard, load_catalogue
 from shared.contracts.vision import CaptionTask, RatingTask, Tag, TagsTask
 from shared.errors import EngineFailed, ModelMissing
 from shared.settings import Settings
-from workers.classifying import Seen, answer, classify
+from workers.analysis.classifying import Seen, answer, classify
 from workers.engines import efficientnet, hf_classifier, opennsfw, wd_tagger
 from workers.engines.base import AnalyzeWork
 from workers.load_plan import LoadPlan

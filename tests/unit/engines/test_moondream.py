@@ -11,7 +11,7 @@ from shared.contracts.vision import CaptionTask, DetectTask, PointTask, QueryTas
 from shared.errors import CancelRequested, EngineFailed, OutOfVram
 from shared.settings import Settings
 from tests import talker
-from workers import moondream_talk
+from workers.analysis import talk as moondream_talk
 from workers.engines import moondream
 from workers.engines.base import AnalyzeWork
 from workers.load_plan import LoadPlan

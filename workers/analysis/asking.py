@@ -2,9 +2,9 @@
 
 from shared.contracts.vision import AnyTask, Usage
 from shared.errors import CancelRequested, DarkroomError
+from workers.analysis.talk import Frame, answer_of
 from workers.engines.base import AnalyzeWork, TaskOutcome, Watch
 from workers.moondream.requests import Answer, Delta, Request
-from workers.moondream_talk import Frame, answer_of
 
 
 class Asked:
