@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from shared.catalogue import ModelCard
 from shared.errors import DoesNotFit, OutOfVram
 from shared.worker_registry import Resident
-from workers.engines.base import Engine
+from workers.engines.base import Engine, Sharing
 from workers.host_cache import Held, HostCache
 from workers.memory_return import Device, SilentDevice, missing_after
 from workers.vram import LARGE_MIB
@@ -98,8 +98,7 @@ class Residency:
     def peak_mib(self, model: str) -> int | None:
         """The most that `model` took since then, its weights included; None where the device does not count."""
         peak = self._device.peak_mib()
-        others = sum(held.held_mib for name, held in self._on_card.items() if name != model)
-        return None if peak is None else max(0, peak - others)
+        return None if peak is None else max(0, peak - (self.held_mib - self._own_mib(model)))
 
     def make_room(self, model: str, need_mib: int) -> list[str]:
         """Evict, the longest unused first, until `model` could work; who left.
@@ -185,10 +184,17 @@ class Residency:
 
     def _missing_mib(self, model: str, need_mib: int) -> int:
         """By how much the ledger or the driver falls short of the need; the model's own weights count as had."""
-        own = self._on_card[model].held_mib if model in self._on_card else 0
+        own = self._own_mib(model)
         by_ledger = self.held_mib - own + need_mib - self.budget_mib
         free = self._device.free_mib()
         return by_ledger if free is None else max(by_ledger, need_mib - own - free)
+
+    def _own_mib(self, model: str) -> int:
+        """What a loaded model takes, weights that another one counts included."""
+        held = self._on_card.get(model)
+        if held is None:
+            return 0
+        return held.engine.uses_mib() if isinstance(held.engine, Sharing) else held.held_mib
 
     def _leavers(self, but: str | None = None) -> list[str]:
         """Who may leave, longest unused first."""

@@ -43,6 +43,11 @@ class StandingOrders:
     def is_done(self, order_id: str) -> bool:
         return self._store.get(order_id).is_final
 
+    def is_busy(self) -> bool:
+        """Whether the worker has a job; it looks after its idle models itself then."""
+        with redis_errors():
+            return bool(self._store.redis.exists(keys.slot(self._worker)))
+
     def residents(self) -> tuple[str, list[Resident]]:
         """What the child last said it holds: its words, and what they mean."""
         with redis_errors():
@@ -87,7 +92,7 @@ class KeepAlive:
             self._told, self._told_at_s, self._has_ordered = told, now_s, False
         since_s = now_s - self._told_at_s
         idle = [r.model for r in residents if not r.pinned and r.idle_s + since_s > self._keep_alive_s]
-        if idle and not self._has_ordered:
+        if idle and not self._has_ordered and not self._orders.is_busy():
             logger().info("models.idle", models=idle, keep_alive_s=self._keep_alive_s)
             self._has_ordered = True
             self._copies_due_s = now_s + self._keep_alive_s + 1

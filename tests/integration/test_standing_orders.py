@@ -66,6 +66,17 @@ def test_the_copies_in_host_memory_go_after_as_long_again(watched, services):
     assert [watched.look_at(at_s) for at_s in (KEEP_ALIVE_S + 2, 2 * KEEP_ALIVE_S + 3, 500)] == [1, 2, 2]
 
 
+def test_while_a_job_runs_nothing_is_ordered(watched, services):
+    watched.tell()
+    watched.look_at(0)
+    services.store.redis.hset(keys.slot("gpu0"), "a job", "its token")
+
+    assert watched.look_at(KEEP_ALIVE_S + 1) == 0
+
+    services.store.redis.delete(keys.slot("gpu0"))
+    assert watched.look_at(KEEP_ALIVE_S + 2) == 1
+
+
 def test_a_pinned_model_and_one_in_use_stay(watched):
     watched.tell(pinned=True)
     watched.look_at(0)

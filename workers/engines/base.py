@@ -8,7 +8,7 @@ plain work and a `Watch` to report to, and gives pictures or answers back. The w
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from PIL.Image import Image
 
@@ -89,6 +89,15 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Drop everything; the memory is free afterwards."""
+        ...
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """An engine whose weights may be counted by another one, which shares them."""
+
+    def uses_mib(self) -> int:
+        """What it takes on the card, shared parts included whoever counts them."""
         ...
 
 

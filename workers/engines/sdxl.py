@@ -31,7 +31,7 @@ from workers.precision import dtype_of
 from workers.sdxl import files, placement, previews, schedulers, sharing, toy, vae_decoding
 from workers.sdxl.img2img import fit, start
 from workers.sdxl.prompt_encoding import Conditioning, encode, together
-from workers.sdxl.sharing import Copy, Shelf
+from workers.sdxl.sharing import Copy, Shares, Shelf
 from workers.sdxl.step_report import StepReport
 
 #: What the jobs of one batch must share.
@@ -93,10 +93,7 @@ class SdxlEngine:
 
     def __init__(self, card: ModelCard, pipe: Any, plan: LoadPlan, shared: Mapping[str, Copy] | None = None) -> None:
         self.card = card
-        self._shared = dict(shared or {})
-        #: Stands for this engine among the users of shared parts.
-        self._token = object()
-        self._arrive()
+        self._shared = Shares(shared or {})
         self._plan = plan
         self._txt2img = pipe
         # Built from the parts, not `from_pipe`: that casts the shared modules to fp32 in place.
@@ -112,18 +109,21 @@ class SdxlEngine:
 
     def held_mib(self) -> int:
         """On a card: what lies there now, without what is offloaded; on CPU: all. Shared parts count for one model."""
-        counted = [copy.module for copy in self._shared.values() if copy.on_card[:1] == [self._token]]
-        return placement.held_mib([*self._own(), *counted], self._plan.device)
+        return placement.held_mib([*self._own(), *self._shared.counted()], self._plan.device)
+
+    def uses_mib(self) -> int:
+        """The same with all shared parts."""
+        return placement.held_mib(placement.modules_of(self._txt2img).values(), self._plan.device)
 
     def to_host(self) -> None:
         """Leave the card and wait in host memory; where that has no room, nothing has changed."""
         if placement.offloads(self._plan):
             return
-        self._leave()
+        self._shared.leave()
         try:
-            placement.move([*self._own(), *self._unused()], placement.HOST, back=self._plan.device)
+            placement.move([*self._own(), *self._shared.unused()], placement.HOST, back=self._plan.device)
         except Exception:
-            self._arrive()
+            self._shared.arrive()
             raise
 
     def to_device(self) -> None:
@@ -134,31 +134,18 @@ class SdxlEngine:
         """
         if placement.offloads(self._plan):
             return
-        placement.move([*self._own(), *self._unused()], self._plan.device, back=placement.HOST)
-        self._arrive()
+        placement.move([*self._own(), *self._shared.unused()], self._plan.device, back=placement.HOST)
+        self._shared.arrive()
 
     def close(self) -> None:
         """Drop the model; a closed engine cannot be used again."""
-        self._leave()
+        self._shared.leave()
         self._txt2img.remove_all_hooks()
         del self._txt2img, self._img2img, self._shared
         free_cache()
 
     def _own(self) -> list[nn.Module]:
         return [part for name, part in placement.modules_of(self._txt2img).items() if name not in self._shared]
-
-    def _unused(self) -> list[nn.Module]:
-        """Shared parts that no model on the card uses."""
-        return [copy.module for copy in self._shared.values() if not copy.on_card]
-
-    def _arrive(self) -> None:
-        for copy in self._shared.values():
-            copy.on_card.append(self._token)
-
-    def _leave(self) -> None:
-        for copy in self._shared.values():
-            if self._token in copy.on_card:
-                copy.on_card.remove(self._token)
 
     def generate(self, works: list[GenerateWork], watch: Watch) -> list[list[Image]]:
         """See `GenerateEngine.generate`. A starting picture is scaled to cover width × height and centre-cropped."""

@@ -11,6 +11,7 @@ of them counts its memory.
 import hashlib
 import json
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,37 @@ class Copy:
     module: nn.Module
     #: Tokens of its users that are on the card, in order of arrival.
     on_card: list[object] = field(default_factory=list)
+
+
+class Shares:
+    """The copies that one model uses, and whether it uses them on the card."""
+
+    def __init__(self, copies: Mapping[str, Copy]) -> None:
+        self._copies = dict(copies)
+        self._token = object()
+        self.arrive()
+
+    def __contains__(self, part: str) -> bool:
+        return part in self._copies
+
+    def arrive(self) -> None:
+        """The model is on the card now."""
+        for copy in self._copies.values():
+            copy.on_card.append(self._token)
+
+    def leave(self) -> None:
+        """It is not any more."""
+        for copy in self._copies.values():
+            if self._token in copy.on_card:
+                copy.on_card.remove(self._token)
+
+    def unused(self) -> list[nn.Module]:
+        """Parts that no model on the card uses."""
+        return [copy.module for copy in self._copies.values() if not copy.on_card]
+
+    def counted(self) -> list[nn.Module]:
+        """Parts whose memory this model counts, because it was the first of those that are on the card."""
+        return [copy.module for copy in self._copies.values() if copy.on_card[:1] == [self._token]]
 
 
 class Shelf:

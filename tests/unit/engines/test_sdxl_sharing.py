@@ -79,10 +79,10 @@ def test_unloading_one_leaves_the_other_as_it_was(pair):
 def test_a_shared_part_leaves_the_card_with_its_last_user(pair):
     one, other = pair
     one.to_host()
-    assert one._unused() == []
+    assert one._shared.unused() == []
 
     other.to_host()
-    assert len(one._unused()) == len(PARTS)
+    assert len(one._shared.unused()) == len(PARTS)
     one.to_device()
 
     assert other.held_mib() < one.held_mib()
@@ -136,6 +136,37 @@ def test_the_ledger_counts_what_is_really_there(folders):
     residency.unload("one")
 
     assert residency.held_mib == alone
+
+
+class Counts:
+    """A device whose jobs take so much, all residents included."""
+
+    def __init__(self, peak_mib: int) -> None:
+        self.peak = peak_mib
+
+    def free_mib(self) -> None:
+        return None
+
+    def free_cache(self) -> None:
+        return None
+
+    def start_peak(self) -> None:
+        return None
+
+    def peak_mib(self) -> int:
+        return self.peak
+
+
+def test_a_models_peak_has_the_weights_that_another_counts(folders):
+    shelf, names = Shelf(), dict(zip(("one", "other"), folders, strict=True))
+    cards = {name: toy_card().model_copy(update={"id": name}) for name in names}
+    residency = Residency(lambda card: load(card, names[card.id], PLAN, shelf), 1000, device=Counts(100))
+    one = residency.engine_for(cards["one"], 50)
+    other = residency.engine_for(cards["other"], 50)
+
+    unet_only = residency.held_mib - one.uses_mib()
+    assert residency.peak_mib("other") == residency.peak_mib("one") == 100 - unet_only
+    assert other.held_mib() < other.uses_mib()
 
 
 def test_hashes_are_kept_beside_the_weights_until_a_file_changes(tmp_path):
