@@ -12,7 +12,9 @@ def status_tables(status: dict[str, Any]) -> Group:
 
 
 def _workers(workers: list[dict[str, Any]]) -> Table:
-    table = Table("worker", "state", "card", "held / budget MiB", "°C", "W", "resident", "jobs now")
+    table = Table(
+        "worker", "state", "card", "held / budget MiB", "°C", "W", "load %", "ghost MiB", "resident", "jobs now"
+    )
     for worker in workers:
         gpu = worker["gpu"]
         table.add_row(
@@ -22,6 +24,8 @@ def _workers(workers: list[dict[str, Any]]) -> Table:
             f"{worker['held_mib']:,} / {worker['budget_mib']:,}",
             _or_unknown(gpu["temperature_c"]),
             _or_unknown(gpu["power_w"]),
+            _or_unknown(gpu["utilisation_percent"]),
+            _or_unknown(gpu["ghost_mib"]),
             ", ".join(resident["model"] for resident in worker["resident"]) or "none",
             ", ".join(worker["jobs"]) or "none",
         )

@@ -4,8 +4,8 @@ import pytest
 
 from shared.catalogue import load_catalogue
 from shared.settings import Settings
-from workers import assembly
-from workers.gpu import Snapshot
+from tests.unit.test_gpu import FakeCard, FakeNvml
+from workers import assembly, gpu
 from workers.needs import default_shape, key_of
 from workers.slot import Slot
 from workers.vram import MODES
@@ -76,6 +76,10 @@ def test_nobody_gives_way_on_a_cpu_or_unasked(catalogue):
 
 
 def test_a_worker_reports_ghost_memory_and_energy_or_that_nobody_tells():
-    told = Snapshot("GPU-a", "card", 0, 12_288, used_mib=900, energy_j=5.0)
+    owned = FakeCard("GPU-a", processes=[(10, 900), (11, 300)])  # of 1,288 MiB in use
+    driver = gpu.Driver(FakeNvml([owned, FakeCard("GPU-b", is_talkative=False)]))
 
-    assert (told.facts().energy_j, told.facts().ghost_mib) == (5.0, None)
+    told, untold = driver.snapshot("GPU-a").facts(), driver.snapshot("GPU-b").facts()
+
+    assert (told.ghost_mib, told.energy_j, told.utilisation_percent) == (88, 9000.5, 87)
+    assert (untold.ghost_mib, untold.energy_j, untold.utilisation_percent) == (None, None, None)
