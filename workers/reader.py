@@ -22,6 +22,10 @@ from shared.worker_registry import WorkerRegistry
 from workers.affinity import QueueState, View, order
 
 LOOK_EVERY_S = 0.5
+#: After a message was taken the view is old, but a run of dropped tickets must not pay for a look each.
+LOOK_AFTER_MESSAGE_S = 0.1
+#: Neglect is a matter of seconds: a queue that is served again and again is told of no more often.
+TELL_EVERY_S = 0.5
 #: Learned times change slowly.
 LEARN_EVERY_S = 10.0
 #: How long after a worker took a job its model may still be on the way to the card, and so in nobody's report.
@@ -63,6 +67,7 @@ class Reader:
         self._clock_s = clock_s
         self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={})
         self._looked_at_s = self._learned_at_s = float("-inf")
+        self._told_at_s: dict[str, float] = {}
         self._is_paused = False
         self._reads = Reads.ALL
 
@@ -88,11 +93,18 @@ class Reader:
 
     def served(self, queue: str) -> None:
         """See `affinity.Provider`. All workers hear of it: a queue that anyone serves is not neglected."""
-        self._looked_at_s = float("-inf")  # what is read next depends on what this job changes
+        now_s = self._clock_s()
+        # What is read next depends on what this job changes.
+        self._looked_at_s = min(self._looked_at_s, now_s + LOOK_AFTER_MESSAGE_S - LOOK_EVERY_S)
+        if now_s - self._told_at_s.get(queue, float("-inf")) < TELL_EVERY_S:
+            return
+        self._told_at_s[queue] = now_s
         try:
             with redis_errors():
-                self._redis.hset(keys.TAKEN, queue, f"{self._store.now_ms()} {self._name}")
-                self._redis.expire(keys.TAKEN, keys.LIVE_TTL_S)
+                pipe = self._redis.pipeline(transaction=False)
+                pipe.hset(keys.TAKEN, queue, f"{self._store.now_ms()} {self._name}")
+                pipe.expire(keys.TAKEN, keys.LIVE_TTL_S)
+                pipe.execute()
         except RedisUnavailable as exc:
             logger().warning("reader.not_told", reason=exc.message)
 
