@@ -5,12 +5,14 @@ The Celery app is made at import, the one exception to our rule: Celery's comman
 """
 
 import time
+import warnings
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 from celery import signals
 from celery.exceptions import Ignore
+from celery.platforms import SecurityWarning
 
 from shared import log, settings
 from shared.artifact_store import open_store
@@ -40,6 +42,8 @@ from workers.runtime import build, warm_up
 from workers.standing_orders import KeepAlive, StandingOrders
 from workers.webhooks import Webhooks
 
+# Celery warns root because of pickle, which this app does not accept (JSON only).
+warnings.filterwarnings("ignore", category=SecurityWarning)
 SETTINGS = settings.from_environment()
 app = make_app(SETTINGS, for_worker=True)
 app.conf.broker_transport_options["queue_order_strategy"] = f"{ReaderOrder.__module__}.{ReaderOrder.__name__}"
