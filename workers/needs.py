@@ -57,6 +57,8 @@ SDXL_FIXED_MIB = 160.0
 MOONDREAM_KV_MIB = 24 * 2 * 2048 * 2 * (730 + 768) / MIB
 #: Its vision tower over up to 13 crops at once, attention and MLP of one layer.
 MOONDREAM_VISION_MIB = 420.0
+#: What a picture that is looked at counts as: one crop.
+CROP_PX = 378
 #: Engines without a formula whose catalogue row gives a peak for this many pictures at once.
 DEFAULT_BATCH = 1
 
@@ -89,10 +91,15 @@ class Need:
         return self.weights_mib + self.working_mib
 
 
+def asking_shape(at_once: int) -> Shape:
+    """The work of a model that answers: so many tasks in one pass."""
+    return Shape(CROP_PX, CROP_PX, at_once, is_guided=False)
+
+
 def default_shape(card: ModelCard) -> Shape:
-    """One picture at the model's default size."""
+    """One picture at the model's default size; one question about one crop where it makes none."""
     if card.defaults is None:
-        return Shape(378, 378)
+        return asking_shape(1)
     return Shape(card.defaults.width, card.defaults.height, 1, card.defaults.guidance_scale > 1)
 
 

@@ -23,7 +23,7 @@ from workers.engines.base import AnalyzeWork, Engine, GenerateWork
 from workers.engines.table import engine_kind
 from workers.ladder import with_room
 from workers.memory_return import SilentDevice
-from workers.needs import Need, Shape
+from workers.needs import Need, Shape, asking_shape
 from workers.plans import Plans
 from workers.residency import Residency
 from workers.vram import budget_for, plan_rack
@@ -98,8 +98,7 @@ class CardRig:
             [outcome] = engine.analyze([work], self.watch, 1)
             return str(outcome.tasks[0].answer)
 
-        shape = Shape(378, 378, 1, is_guided=False)
-        return with_room(self.residency, self.plans, self.cards[model], shape, self.watch, ask)
+        return with_room(self.residency, self.plans, self.cards[model], asking_shape(1), self.watch, ask)
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 

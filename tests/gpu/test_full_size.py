@@ -47,12 +47,15 @@ def test_moondream_takes_what_was_planned(card, limit_gib):
 def test_both_stay_loaded_in_small_budgets_while_either_works(card, limit_gib):
     rig = card(limit_gib)
 
+    reserved_mib = []
     for _ in range(2):
         rig.generate("sdxl", steps=2)
+        reserved_mib.append(torch.cuda.max_memory_reserved() / 2**20)
         rig.caption("moondream-2", max_tokens=16)
+        reserved_mib.append(torch.cuda.max_memory_reserved() / 2**20)
 
     assert {resident.model for resident in rig.residency.residents()} == {"sdxl", "moondream-2"}
-    assert torch.cuda.max_memory_reserved() / 2**20 <= limit_gib * 1024
+    assert max(reserved_mib) <= limit_gib * 1024
 
 
 def test_four_bits_take_effect_in_unet_and_text_encoders_and_weigh_what_was_planned(card):

@@ -6,7 +6,8 @@ from shared.catalogue import load_catalogue
 from shared.settings import Settings
 from tests.unit.test_gpu import FakeCard, FakeNvml
 from workers import assembly, gpu
-from workers.needs import default_shape, key_of
+from workers.load_plan import LoadPlan
+from workers.needs import asking_shape, default_shape, key_of
 from workers.slot import Slot
 from workers.vram import MODES
 
@@ -83,3 +84,9 @@ def test_a_worker_reports_ghost_memory_and_energy_or_that_nobody_tells():
 
     assert (told.ghost_mib, told.energy_j, told.utilisation_percent) == (88, 9000.5, 87)
     assert (untold.ghost_mib, untold.energy_j, untold.utilisation_percent) == (None, None, None)
+
+
+def test_what_an_asked_model_was_measured_at_is_what_it_is_planned_with(catalogue):
+    card = catalogue.get("moondream-toy")
+
+    assert key_of(LoadPlan(), default_shape(card)) == key_of(LoadPlan(), asking_shape(1))

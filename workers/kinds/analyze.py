@@ -29,15 +29,13 @@ from workers.analysis.saying import Sayings
 from workers.engines.base import AnalyzeEngine, AnalyzeWork, Previews, TaskOutcome, WorkOutcome
 from workers.kinds.outcome import Outcome
 from workers.ladder import with_room
-from workers.needs import Shape
+from workers.needs import asking_shape
 from workers.runtime import Runtime
 from workers.stopwatch import Stopwatch
 from workers.watching import BatchWatch
 
 #: Most tasks in one batch of an engine: beyond, each token's pass costs what it saves.
 MOST_AT_ONCE = 16
-#: What a picture counts as when memory is planned: one crop.
-CROP_PX = 378
 #: Failures that pass by themselves are the runner's to repeat; a task does not keep them.
 PASSING = (ArtifactStoreDown, RedisUnavailable)
 
@@ -143,7 +141,7 @@ def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> list[Work
         turn.watch.phase("running")
         return engine.analyze(works, turn, at_once)
 
-    return with_room(runtime.residency, runtime.plans, card, _shape(at_once), turn.watch, work)
+    return with_room(runtime.residency, runtime.plans, card, asking_shape(at_once), turn.watch, work)
 
 
 def _work(each: Asked, indexes: list[int], turn: Turn) -> AnalyzeWork:
@@ -160,12 +158,10 @@ def _work(each: Asked, indexes: list[int], turn: Turn) -> AnalyzeWork:
 def _at_once(card: ModelCard, tasks: int, runtime: Runtime) -> int:
     """As many tasks as the budget allows, at least one: too little room for that is residency's to say."""
     wanted = min(tasks, MOST_AT_ONCE)
-    fitting = (n for n in range(wanted, 1, -1) if runtime.need_mib(card, _shape(n)) <= runtime.residency.budget_mib)
+    fitting = (
+        n for n in range(wanted, 1, -1) if runtime.need_mib(card, asking_shape(n)) <= runtime.residency.budget_mib
+    )
     return next(fitting, 1)
-
-
-def _shape(at_once: int) -> Shape:
-    return Shape(CROP_PX, CROP_PX, at_once, is_guided=False)
 
 
 def _all_failed(indexes: list[int], error: DarkroomError) -> WorkOutcome:
