@@ -6,8 +6,9 @@
     4. hand the job to a larger card                      the runner
     5. fail, with numbers
 
-Every rung stands in the job's `degradations`. The work starts afresh on each rung; a model that was put smaller stays
-so (`plans`), so the next job does not climb again.
+Every rung stands in the job's `degradations`, also in those of later jobs that run on a model that was put smaller. The
+work starts afresh on each rung. A model stays small where the card proved too small for the plan; where only this job
+was too large for it, the next one finds the model as it was.
 """
 
 from collections.abc import Callable
@@ -33,6 +34,21 @@ def with_room(
         OutOfVram, DoesNotFit: it does not fit this card in any form; the message has the numbers.
         and whatever `work` raises beside them.
     """
+    usual = plans.of(card)
+    for what in what_changed(plans.wanted(card), usual):
+        watch.degrade(what)
+    is_oversized = plans.need(card, shape).peak_mib > residency.budget_mib
+    try:
+        return _climb(residency, plans, card, shape, watch, work)
+    finally:
+        if is_oversized and plans.of(card) != usual:
+            plans.put(card, usual)
+            _reload_next_time(residency, card)
+
+
+def _climb(
+    residency: Residency, plans: Plans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
+) -> T:
     while True:
         try:
             with residency.using(card, plans.need(card, shape).peak_mib) as engine:

@@ -36,6 +36,14 @@ class Plans:
         """How the model is (or would be) loaded."""
         return self._shrunk.get(card.id) or self.rack.planned[card.id].plan
 
+    def wanted(self, card: ModelCard) -> LoadPlan:
+        """How the arithmetic would have it."""
+        return self.rack.planned[card.id].plan
+
+    def put(self, card: ModelCard, plan: LoadPlan) -> None:
+        """Load the model this way from the next time on."""
+        self._shrunk[card.id] = plan
+
     def need(self, card: ModelCard, shape: Shape) -> Need:
         """What a job of this size takes under the current plan."""
         return need_of(card, self.of(card), shape, self._peaks(card.id))

@@ -100,8 +100,20 @@ def test_then_the_model_is_put_smaller_and_stays_so(card_of_24_gib):
     with_room(residency, plans, ONE, SHAPE, said, needs_nf4)
     with_room(residency, plans, ONE, SHAPE, again, needs_nf4)
 
-    assert said.degradations == ["vae_tiling", "precision_nf4"]
-    assert again.degradations == []
+    assert said.degradations == again.degradations == ["vae_tiling", "precision_nf4"]
+
+
+def test_a_job_too_large_for_the_plan_leaves_the_model_as_the_next_one_wants_it(card_of_24_gib):
+    residency, plans = card_of_24_gib
+    usual, huge, after = plans.of(ONE), Said(), Said()
+    size = Shape(4096, 4096, 2)
+
+    plan = with_room(residency, plans, ONE, size, huge, fits_when(lambda engine: True))
+    next_plan = with_room(residency, plans, ONE, SHAPE, after, fits_when(lambda engine: True))
+
+    assert plan != usual
+    assert huge.degradations
+    assert (next_plan, after.degradations) == (usual, [])
 
 
 def test_a_pin_survives_being_put_smaller(card_of_24_gib):
