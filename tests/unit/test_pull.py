@@ -137,7 +137,14 @@ def test_other_engines_get_the_top_level_weights_and_vocabulary_but_no_code(card
 
 def test_an_onnx_model_comes_with_its_list_of_tags_and_no_other_weights():
     tagger = load_catalogue(Settings()).get("wd-vit-tagger-v3")
-    names = ["README.md", "config.json", "model.onnx", "model.safetensors", "selected_tags.csv", "sw_jax_cv_config.json"]
+    names = [
+        "README.md",
+        "config.json",
+        "model.onnx",
+        "model.safetensors",
+        "selected_tags.csv",
+        "sw_jax_cv_config.json",
+    ]
 
     assert sorted(chosen(tagger, names)) == ["config.json", "model.onnx", "selected_tags.csv", "sw_jax_cv_config.json"]
 

@@ -60,8 +60,9 @@ def generate(painter: StableDiffusionXLPipeline, prompts: Sequence[str]) -> list
     for start in range(0, len(prompts), PICTURES_AT_ONCE):
         part = list(prompts[start : start + PICTURES_AT_ONCE])
         noise = [torch.Generator().manual_seed(start + k) for k in range(len(part))]
-        pictures += painter(part, num_inference_steps=STEPS, guidance_scale=GUIDANCE, width=SIDE_PX, height=SIDE_PX,
-                            generator=noise).images
+        pictures += painter(
+            part, num_inference_steps=STEPS, guidance_scale=GUIDANCE, width=SIDE_PX, height=SIDE_PX, generator=noise
+        ).images
     return pictures
 
 

@@ -81,16 +81,22 @@ def turns_of(scene: Scene, draw: random.Random, tokens: TokenConfig, tokenizer: 
 def things_named(scene: Scene, name: str) -> list[Thing]:
     """The things a name means, from left to right: 'house', 'houses' or 'red house'."""
     return [
-        thing for thing in scene.things
+        thing
+        for thing in scene.things
         if name in (thing.kind, truth.PLURALS[thing.kind], f"{thing.colour} {thing.kind}")
     ]
 
 
 def pack(pixels: Tensor, rows: Sequence[Sequence[Turn]], tokens: TokenConfig) -> Lessons:
     """Rows of turns as tensors, padded to the longest."""
-    flat = [[_position(feed, number, offset, counted, tokens)
-             for number, turn in enumerate(row)
-             for offset, (feed, counted) in enumerate(_marked(turn))] for row in rows]
+    flat = [
+        [
+            _position(feed, number, offset, counted, tokens)
+            for number, turn in enumerate(row)
+            for offset, (feed, counted) in enumerate(_marked(turn))
+        ]
+        for row in rows
+    ]
     longest = max(len(row) for row in flat)
     padding = (tokens.eos, 0.0, (0.0, 0.0), False, -1, 0)
     columns = list(zip(*[at for row in flat for at in row + [padding] * (longest - len(row))], strict=True))

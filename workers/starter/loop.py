@@ -143,8 +143,11 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint beside the old one and swap: a kill at any moment leaves one that loads."""
         state = {
-            "modules": self._trainee.modules.state_dict(), "average": self._average,
-            "optimizer": self._optimizer.state_dict(), "step": self.step, "spent_s": self.spent_s,
+            "modules": self._trainee.modules.state_dict(),
+            "average": self._average,
+            "optimizer": self._optimizer.state_dict(),
+            "step": self.step,
+            "spent_s": self.spent_s,
         }
         path = self._folder / "checkpoint.pt"
         torch.save(state, path.with_suffix(".new"))

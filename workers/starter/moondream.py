@@ -35,8 +35,9 @@ FIRST_STEP = 1_000_000
 
 def starter_config(vocabulary: int) -> MoondreamConfig:
     return MoondreamConfig(
-        vision=VisionConfig(crop_px=80, patch_px=8, dim=128, ff_dim=384, layers=4, heads=4, proj_dim=256, max_crops=1,
-                            margin=2),
+        vision=VisionConfig(
+            crop_px=80, patch_px=8, dim=128, ff_dim=384, layers=4, heads=4, proj_dim=256, max_crops=1, margin=2
+        ),
         text=TextConfig(dim=128, ff_dim=384, layers=4, heads=4, kv_heads=4, vocab=vocabulary, max_context=256),
         region=RegionConfig(inner_dim=128, coord_features=32, coord_bins=128, size_features=32, size_bins=256),
         tokens=SMALL_VOCAB_TOKENS,
@@ -88,8 +89,9 @@ def packed_losses(network: Network, lessons: Lessons, picture: Tensor) -> Losses
     """
     batch, tokens, region = lessons.batch, network.config.tokens, network.region
     hidden = _hidden(network, lessons, picture)[:, :-1]
-    aim = replace(batch, ids=batch.ids[:, 1:], coords=batch.coords[:, 1:], sizes=batch.sizes[:, 1:],
-                  counted=batch.counted[:, 1:])
+    aim = replace(
+        batch, ids=batch.ids[:, 1:], coords=batch.coords[:, 1:], sizes=batch.sizes[:, 1:], counted=batch.counted[:, 1:]
+    )
     is_coord, is_size = aim.counted & (aim.ids == tokens.coord), aim.counted & (aim.ids == tokens.size)
     is_word = aim.counted & ~is_size & ~second_coords(aim.ids == tokens.coord)
     return Losses(

@@ -62,7 +62,9 @@ class PatchReader(nn.Module):
         """Cross entropies of kind and colour, and the mean error of boxes where there is a thing; tokens: (B, P, D)."""
         kinds, colours, boxes = self.read(self.norm(tokens)).split([len(KINDS) + 1, len(COLOURS) + 1, 4], -1)
         covered = truth.kinds != NOTHING
-        total = _everywhere_and_there(kinds, truth.kinds, covered) + _everywhere_and_there(colours, truth.colours, covered)
+        total = _everywhere_and_there(kinds, truth.kinds, covered) + _everywhere_and_there(
+            colours, truth.colours, covered
+        )
         return total + BOX_WEIGHT * F.l1_loss(boxes[covered], truth.boxes[covered]) if covered.any() else total
 
 

@@ -44,19 +44,30 @@ LOOK_STEPS, LOOK_GUIDANCE = 16, 3.0
 def new_scheduler() -> EulerDiscreteScheduler:
     """SDXL's noise schedule; v-prediction has to stay in its config, or samplers read the output as noise."""
     return EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1,
-        timestep_spacing="trailing", prediction_type="v_prediction",
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        steps_offset=1,
+        timestep_spacing="trailing",
+        prediction_type="v_prediction",
     )
 
 
 def new_unet() -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=16, layers_per_block=1, block_out_channels=CHANNELS, norm_num_groups=8,
+        sample_size=16,
+        layers_per_block=1,
+        block_out_channels=CHANNELS,
+        norm_num_groups=8,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=tuple(channels // 16 for channels in CHANNELS), transformer_layers_per_block=(1, 1, 1),
-        use_linear_projection=True, cross_attention_dim=sum(TEXT_WIDTHS), addition_embed_type="text_time",
-        addition_time_embed_dim=TIME_WIDTH, projection_class_embeddings_input_dim=6 * TIME_WIDTH + TEXT_WIDTHS[1],
+        attention_head_dim=tuple(channels // 16 for channels in CHANNELS),
+        transformer_layers_per_block=(1, 1, 1),
+        use_linear_projection=True,
+        cross_attention_dim=sum(TEXT_WIDTHS),
+        addition_embed_type="text_time",
+        addition_time_embed_dim=TIME_WIDTH,
+        projection_class_embeddings_input_dim=6 * TIME_WIDTH + TEXT_WIDTHS[1],
     )
 
 
@@ -106,8 +117,12 @@ class SdxlTrainee:
         for k in range(0, 24, 8):
             noise = [torch.Generator().manual_seed(seed) for seed in range(k, k + 8)]
             pictures += pipe(
-                prompts[k : k + 8], num_inference_steps=LOOK_STEPS, guidance_scale=LOOK_GUIDANCE, height=SIDE_PX,
-                width=SIDE_PX, generator=noise,
+                prompts[k : k + 8],
+                num_inference_steps=LOOK_STEPS,
+                guidance_scale=LOOK_GUIDANCE,
+                height=SIDE_PX,
+                width=SIDE_PX,
+                generator=noise,
             ).images
         save_grid(pictures, folder / f"sdxl-{step:06d}.png")
         (folder / "prompts.txt").write_text("\n".join(prompts))
@@ -117,8 +132,14 @@ class SdxlTrainee:
         """The whole model in diffusers' own class, ready to sample or to save."""
         first, second = self._tokenizers
         return StableDiffusionXLPipeline(
-            vae=self._vae, unet=modules["unet"], scheduler=new_scheduler(), tokenizer=first, tokenizer_2=second,
-            text_encoder=modules["first"], text_encoder_2=modules["second"], force_zeros_for_empty_prompt=True,
+            vae=self._vae,
+            unet=modules["unet"],
+            scheduler=new_scheduler(),
+            tokenizer=first,
+            tokenizer_2=second,
+            text_encoder=modules["first"],
+            text_encoder_2=modules["second"],
+            force_zeros_for_empty_prompt=True,
             add_watermarker=False,
         )
 
@@ -127,8 +148,9 @@ class SdxlTrainee:
             return draw.choice(self._alone)
         return draw.randrange(HELD_OUT, len(self._cache.mean))
 
-    def _errors_of(self, modules: nn.ModuleDict, seeds: list[int], draw: random.Random, zeroed: float,
-                   emptied: float) -> Tensor:
+    def _errors_of(
+        self, modules: nn.ModuleDict, seeds: list[int], draw: random.Random, zeroed: float, emptied: float
+    ) -> Tensor:
         """Squared errors, (B, 4, 16, 16); time steps are spread evenly over the batch, which steadies its mean."""
         many = len(seeds)
         clean = self._cache.sample(torch.tensor(seeds))
@@ -172,7 +194,15 @@ def _text_config(which: int, activation: str) -> CLIPTextConfig:
     tokenizer = clip_tokenizers()[which]
     width = TEXT_WIDTHS[which]
     return CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=4 * width, projection_dim=width,
-        num_hidden_layers=TEXT_LAYERS[which], num_attention_heads=4, max_position_embeddings=77, hidden_act=activation,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=4 * width,
+        projection_dim=width,
+        num_hidden_layers=TEXT_LAYERS[which],
+        num_attention_heads=4,
+        max_position_embeddings=77,
+        hidden_act=activation,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )

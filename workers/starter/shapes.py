@@ -133,8 +133,15 @@ def star(pen: Pen) -> None:
 
 def heart(pen: Pen) -> None:
     turns = [k * math.tau / 48 for k in range(48)]
-    pen.polygon([(0.95 * math.sin(t) ** 3, -0.0588 * (13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t)
-                                                     - math.cos(4 * t))) for t in turns])
+    pen.polygon(
+        [
+            (
+                0.95 * math.sin(t) ** 3,
+                -0.0588 * (13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)),
+            )
+            for t in turns
+        ]
+    )
 
 
 def ball(pen: Pen) -> None:
@@ -148,6 +155,16 @@ def box(pen: Pen) -> None:
 
 
 SHAPES: dict[str, Callable[[Pen], None]] = {
-    "house": house, "tree": tree, "boat": boat, "car": car, "fish": fish, "cat": cat,
-    "flower": flower, "balloon": balloon, "star": star, "heart": heart, "ball": ball, "box": box,
+    "house": house,
+    "tree": tree,
+    "boat": boat,
+    "car": car,
+    "fish": fish,
+    "cat": cat,
+    "flower": flower,
+    "balloon": balloon,
+    "star": star,
+    "heart": heart,
+    "ball": ball,
+    "box": box,
 }

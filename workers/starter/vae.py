@@ -32,9 +32,15 @@ CONSTANT = 4.0
 def new_vae() -> AutoencoderKL:
     """Four levels like SDXL's (8 times down, four latents), initialised as average pooling."""
     vae = AutoencoderKL(
-        block_out_channels=CHANNELS, norm_num_groups=2, layers_per_block=1, latent_channels=4, sample_size=128,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        force_upcast=False, scaling_factor=SCALING_FACTOR,
+        block_out_channels=CHANNELS,
+        norm_num_groups=2,
+        layers_per_block=1,
+        latent_channels=4,
+        sample_size=128,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        force_upcast=False,
+        scaling_factor=SCALING_FACTOR,
     )
     with torch.no_grad():
         _start_as_pooling(vae)
