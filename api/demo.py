@@ -26,8 +26,8 @@ READY_LIMIT_S = 120.0
 JOB_LIMIT_S = 300.0
 #: How much of the parts' log is shown when something goes wrong.
 LOG_TAIL_CHARS = 4000
-PROMPT = "a red house with a tree in the snow at dusk, oil painting"
-REMIX = "the same house at night with a moon and stars"
+PROMPT = "a big red house in the middle, on the snow at dusk"
+REMIX = "a big orange star in the middle, on the snow at night"
 STRENGTH = 0.6
 SEED = 7
 
