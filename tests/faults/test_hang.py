@@ -14,9 +14,9 @@ def test_a_hung_job_loses_its_child_and_runs_again(rig):
 
 
 def test_a_deadline_is_kept_in_the_queue_and_on_the_card(rig):
-    running = rig.generate("pace=50", steps=100, deadline_s=1.5)["id"]
+    running = rig.generate("pace=50", steps=150, deadline_s=4)["id"]
     rig.wait_for_state(running, "running")
-    rig.occupy(seconds=2)
+    rig.occupy(seconds=6)
     waiting = rig.generate(deadline_s=0.2)["id"]
 
     ended = rig.finish_all([running, waiting])
