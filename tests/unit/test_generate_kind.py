@@ -11,9 +11,10 @@ from shared.contracts.jobs import JobRecord, State
 from shared.settings import Settings
 from workers.gpu import Snapshot
 from workers.kinds import generate
-from workers.needs import Need
+from workers.plans import Plans
 from workers.residency import Residency
 from workers.stopwatch import Stopwatch
+from workers.vram import budget_for, plan_rack
 
 PARAMS = GenerationParams(
     prompt="a lamp",
@@ -52,8 +53,8 @@ class Runtime(SimpleNamespace):
         readings = iter(readings_j)
         super().__init__(
             catalogue=catalogue,
-            residency=Residency(Painter, 1000),
-            plans=SimpleNamespace(need=lambda card, shape: Need(1, 1), learn=lambda card, shape, mib: None),
+            residency=Residency(Painter, 12_288),
+            plans=Plans(plan_rack([catalogue.get("sdxl-toy")], budget_for(12_288))),
             artifacts=SimpleNamespace(put=lambda data: "an id"),
             store=SimpleNamespace(announce=lambda artifact_id, job_id: None),
             tell_residents=lambda: None,
