@@ -9,8 +9,8 @@ from tests.faults.stack import FaultRig, fault_stack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultRig]:
-    """Two workers; hangs are noticed after 5 s."""
-    with fault_stack(tmp_path_factory.mktemp("faults"), workers=2, DARKROOM_STEP_TIMEOUT_S="5") as rig:
+    """Two workers; hangs are noticed after 10 s (a killed child is replaced in up to 6)."""
+    with fault_stack(tmp_path_factory.mktemp("faults"), workers=2, DARKROOM_STEP_TIMEOUT_S="10") as rig:
         yield rig
 
 
