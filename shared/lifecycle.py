@@ -19,7 +19,7 @@ from shared.errors import Busy, DarkroomError, DeadlineExceeded, Fenced, Illegal
 INNOCENT = frozenset({"drained", "retried", "runs_alone", "moved_to_larger_card"})
 
 
-def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str, delivery_tag: str = "") -> JobRecord:
+def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str) -> JobRecord:
     """A worker takes a queued job; one whose deadline has passed fails instead, so look at the state.
 
     A claim that is made again with the same token, because its answer was lost, changes nothing.
@@ -47,7 +47,6 @@ def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str, 
             "gpu": gpu,
             "token": token,
             "started_at_ms": now_ms,
-            "delivery_tag": delivery_tag,
             "progress": Progress(),
             "timings": Timings(queued_ms=record.timings.queued_ms + waited_ms),
         }

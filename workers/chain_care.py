@@ -99,13 +99,17 @@ class ChainCare:
 
     def _drop_headless(self, record: JobRecord) -> None:
         """Its first step was never made, because the batch was cancelled meanwhile; a living batch's is still to come."""
-        try:
-            if not self._batches.get(record.batch).is_over:
-                return
-        except (NotFound, Gone):
-            pass
+        if self._is_under_way(record.batch):
+            return
         with contextlib.suppress(IllegalMove, NotFound, Gone):
             self._store.move(record.id, lifecycle.cancel)
+
+    def _is_under_way(self, batch_id: str) -> bool:
+        """A batch that is deleted or has expired is not."""
+        try:
+            return not self._batches.get(batch_id).is_over
+        except (NotFound, Gone):
+            return False
 
     def reroute_parked(self) -> int:
         """Jobs in the own queue of a worker that is gone or paused go to whoever serves their model."""

@@ -127,8 +127,6 @@ class JobRecord(Frozen):
     #: Internal. The queue its message is in, and the key under which peers may share its GPU batch.
     queue: str = ""
     batch_key: str = ""
-    #: Internal. The broker's tag of the message that was claimed, to put the original back.
-    delivery_tag: str = ""
     #: Internal. The job of the same chain that waits for this one, and the one this waits for.
     next_id: str = ""
     previous_id: str = ""
@@ -136,10 +134,6 @@ class JobRecord(Frozen):
     reused_from: str = ""
     #: Internal. Hash of what an analysis was asked, seeds that were drawn aside; "": nothing done before counts.
     asked: str = ""
-    #: Internal. How often recovery sent a fresh message.
-    resent: int = 0
-    #: Internal. Automatic retries already made of a failure that may pass.
-    retries: int = 0
 
     @property
     def is_final(self) -> bool:
