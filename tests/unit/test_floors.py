@@ -32,8 +32,8 @@ FLOORS = {
         shared.catalogue shared.contracts.batch_records shared.contracts.batches shared.job_codec shared.learned
         shared.lifecycle shared.routing shared.worker_registry workers.card_lock workers.continuation
         workers.kinds.outcome workers.moondream.region workers.moondream.scripts workers.moondream.text
-        workers.sdxl.placement workers.starter.judge workers.starter.marks workers.starter.pictures
-        workers.starter.tokens workers.stopwatch
+        workers.sdxl.placement workers.starter.judge workers.starter.marks workers.starter.phrasing
+        workers.starter.pictures workers.starter.tokens workers.stopwatch
     """,
     3: """
         api.batch_client api.model_choice api.stack shared.batch_codec shared.chain_rules shared.effective
@@ -51,22 +51,22 @@ FLOORS = {
         shared.dispatch shared.token_stream workers.analysis.talk workers.diagnosis workers.engines.efficientnet
         workers.engines.hf_classifier workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping
         workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader
-        workers.residency workers.starter.lessons workers.starter.sdxl workers.watching
+        workers.residency workers.starter.sdxl workers.watching
     """,
     6: """
         api.cli api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
         workers.chain_care workers.ladder workers.placing workers.requeue workers.runtime
-        workers.standing_orders workers.starter.evaluate workers.starter.moondream
+        workers.standing_orders workers.starter.evaluate workers.starter.lessons
     """,
     7: """
         api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers api.job_answers
         workers.doctor workers.endings workers.engines.moondream workers.feeder workers.giving_way
-        workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery workers.starter.train
-        workers.webhooks
+        workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery
+        workers.starter.moondream workers.webhooks
     """,
     8: """
         api.batch_answers api.blueprints.jobs api.blueprints.orders api.chat_job api.submission workers.assembly
-        workers.keeper workers.runner workers.slot_process
+        workers.keeper workers.runner workers.slot_process workers.starter.train
     """,
     9: """
         api.blueprints.generate api.blueprints.retry api.chat_answers api.engine_choice workers.launcher

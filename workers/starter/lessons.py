@@ -13,11 +13,13 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from workers.analysis.talk import TAGS_QUESTION
 from workers.moondream.config import TokenConfig
 from workers.moondream.prompts import Coord, Feed, Size, Token, caption_prompt, object_prompt
 from workers.moondream.tokenizer import small_tokenizer
 from workers.moondream.training import TrainBatch
 from workers.starter import truth
+from workers.starter.phrasing import rephrased_questions
 from workers.starter.world import COLOURS, KINDS, Scene, Thing, scene_from_seed
 
 #: Turns of each sort for one picture; captions are the longest, so there is one.
@@ -27,6 +29,8 @@ SCENES_READ = 1500
 VOCABULARY = 800
 #: How often a question comes as people type it: in lower case, without the mark.
 CARELESS = 0.2
+#: How often a picture's tags are asked for. The question is 20 words, so it stands in for two others.
+TAGGED = 0.15
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,24 @@ def starter_tokenizer() -> Tokenizer:
         scene = scene_from_seed(seed)
         for length in truth.LENGTHS:
             texts.append(truth.caption(scene, length, draw))
-        for asked in truth.questions(scene, draw):
+        for asked in _questions(scene, draw):
             texts += [asked.question, asked.question.lower(), asked.answer]
+        texts += [TAGS_QUESTION, tags_answer(scene)]
         texts += [f" {name}" for name in _names(scene, draw)]
     return small_tokenizer(texts, VOCABULARY)
 
 
 def turns_of(scene: Scene, draw: random.Random, tokens: TokenConfig, tokenizer: Tokenizer) -> list[Turn]:
-    """One caption, some questions, one thing to detect and one to point at."""
+    """One caption, some questions or the tags, one thing to detect and one to point at."""
     length = draw.choice(truth.LENGTHS)
     words = tokenizer.encode(truth.caption(scene, length, draw)).ids
     turns = [Turn(tuple(caption_prompt(length, tokens)), _ended(words, tokens))]
-    for asked in draw.sample(truth.questions(scene, draw), QUESTIONS):
-        turns.append(_question_turn(asked, draw, tokens, tokenizer))
+    asked = draw.sample(_questions(scene, draw), QUESTIONS)
+    if draw.random() < TAGGED:
+        turns.append(_query_turn(TAGS_QUESTION, tags_answer(scene), tokens, tokenizer))
+        del asked[2:]
+    for each in asked:
+        turns.append(_query_turn(_typed(each.question, draw), each.answer, tokens, tokenizer))
     for opening, boxes in ((tokens.detect, True), (tokens.point, False)):
         name = draw.choice(_names(scene, draw))
         prompt = tuple(object_prompt(opening, name, tokens, tokenizer))
@@ -117,13 +126,23 @@ def _names(scene: Scene, draw: random.Random) -> list[str]:
     return names
 
 
-def _question_turn(asked: truth.Question, draw: random.Random, tokens: TokenConfig, tokenizer: Tokenizer) -> Turn:
+def tags_answer(scene: Scene) -> str:
+    """What is said when tags are asked for."""
+    return ", ".join(truth.tags(scene))
+
+
+def _questions(scene: Scene, draw: random.Random) -> list[truth.Question]:
+    return truth.questions(scene, draw) + rephrased_questions(scene, draw)
+
+
+def _typed(question: str, draw: random.Random) -> str:
+    return question.lower().rstrip("?") if draw.random() < CARELESS else question
+
+
+def _query_turn(question: str, answer: str, tokens: TokenConfig, tokenizer: Tokenizer) -> Turn:
     """The answer token stands twice, as in `prompts.query_prompt`."""
-    question = asked.question
-    if draw.random() < CARELESS:
-        question = question.lower().rstrip("?")
     ids = (*tokens.query, *tokenizer.encode(question).ids, tokens.answer, tokens.answer)
-    return Turn(tuple(Token(id_) for id_ in ids), _ended(tokenizer.encode(asked.answer).ids, tokens))
+    return Turn(tuple(Token(id_) for id_ in ids), _ended(tokenizer.encode(answer).ids, tokens))
 
 
 def _ended(ids: Sequence[int], tokens: TokenConfig) -> tuple[Feed, ...]:

@@ -2,7 +2,8 @@
 
 Four stages: `vae`, `latents` (the training pictures encoded once), `sdxl` and `moondream`. Each keeps its checkpoint,
 log and sample grids in a folder of the run and leaves its model in `<run-dir>/<stage>/model`; started again it goes on
-where it stopped, and a stage that is done is skipped. Ctrl-C writes the checkpoint first. `export` writes both models
+where it stopped. `all` skips the stages that left a model; one that is named goes on, if its budget is larger than what
+it has spent. Ctrl-C writes the checkpoint first. `export` writes both models
 from their checkpoints, finished or not.
 """
 
@@ -121,7 +122,7 @@ def main() -> None:
     if "sdxl" in stages and "latents" not in stages:
         stages.insert(stages.index("sdxl"), "latents")
     for stage in stages:
-        if (given.run_dir / stage / "model").exists():
+        if stage != given.stage and (given.run_dir / stage / "model").exists():
             log.info("stage.skipped", stage=stage)
             continue
         _train(stage, given)

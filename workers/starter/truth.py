@@ -63,12 +63,12 @@ def caption(scene: Scene, length: Length, draw: random.Random) -> str:
     """One caption: short names things and ground, normal adds sizes, places and sky, long the style and the weather."""
     ground = GROUND_PHRASES[scene.ground][0]
     if length == "short":
-        return f"{_capital(_short_things(scene))} {ground}."
+        return f"{capital(_short_things(scene))} {ground}."
     sky = SKY_PHRASES[scene.sky][0]
-    things = _joined([f"{_named(thing, True)} {PLACE_PHRASES[thing.place]}" for thing in scene.things])
+    things = joined([f"{_named(thing, True)} {PLACE_PHRASES[thing.place]}" for thing in scene.things])
     if length == "normal":
-        return f"{_capital(things)}, {ground} {sky}."
-    style = _capital(with_article(STYLE_NAMES[scene.style][0]))
+        return f"{capital(things)}, {ground} {sky}."
+    style = capital(with_article(STYLE_NAMES[scene.style][0]))
     verb = draw.choice(("of", "with"))
     return f"{style} {verb} {things}, {ground} {sky}. {SKY_SENTENCES[scene.sky]}"
 
@@ -92,7 +92,7 @@ def prompt(scene: Scene, draw: random.Random) -> str:
     where = [part for part in (ground, sky) if part]
     if draw.random() < 0.2:
         where.reverse()
-    text = " ".join([_joined(names) + (comma if where else ""), *where])
+    text = " ".join([joined(names) + (comma if where else ""), *where])
     text = f"{with_article(style)} of {text}" if style else text
     return text.replace("grey", "gray") if draw.random() < 0.2 else text
 
@@ -117,38 +117,38 @@ def questions(scene: Scene, draw: random.Random) -> list[Question]:
 
 def _what(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("What is in the picture?", "What is this?", "What do you see?"))
-    answer = _joined([with_article(thing.kind) for thing in scene.things]) if scene.things else "nothing"
-    return Question("what", ask, f"{_capital(answer)}.")
+    answer = joined([with_article(thing.kind) for thing in scene.things]) if scene.things else "nothing"
+    return Question("what", ask, f"{capital(answer)}.")
 
 
 def _count_all(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("How many things are there?", "How many things are in the picture?"))
-    return Question("count", ask, f"{_capital(NUMBERS[len(scene.things)] if scene.things else 'none')}.")
+    return Question("count", ask, f"{capital(NUMBERS[len(scene.things)] if scene.things else 'none')}.")
 
 
 def _count_kind(kind: str, many: int) -> Question:
-    return Question("count", f"How many {PLURALS[kind]} are there?", f"{_capital(NUMBERS[many] if many else 'none')}.")
+    return Question("count", f"How many {PLURALS[kind]} are there?", f"{capital(NUMBERS[many] if many else 'none')}.")
 
 
 def _colour(thing: Thing, draw: random.Random) -> Question:
     spelled = draw.choice(("colour", "color"))
     ask = draw.choice((f"What {spelled} is the {thing.kind}?", f"Which {spelled} does the {thing.kind} have?"))
-    return Question("colour", ask, f"{_capital(thing.colour)}.")
+    return Question("colour", ask, f"{capital(thing.colour)}.")
 
 
 def _where(thing: Thing, draw: random.Random) -> Question:
     ask = draw.choice((f"Where is the {thing.kind}?", f"On which side is the {thing.kind}?"))
-    return Question("where", ask, f"{_capital(PLACE_PHRASES[thing.place])}.")
+    return Question("where", ask, f"{capital(PLACE_PHRASES[thing.place])}.")
 
 
 def _sky(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("What is the weather like?", "What time of day is it?", "What is the sky like?"))
-    return Question("scenery", ask, f"{_capital(scene.sky)}.")
+    return Question("scenery", ask, f"{capital(scene.sky)}.")
 
 
 def _ground(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("What is the ground?", "What is on the ground?"))
-    return Question("scenery", ask, f"{_capital(scene.ground)}.")
+    return Question("scenery", ask, f"{capital(scene.ground)}.")
 
 
 def _yes_no(scene: Scene, draw: random.Random) -> list[Question]:
@@ -183,14 +183,14 @@ def _short_things(scene: Scene) -> str:
     if len(scene.things) > 1 and len(kinds) == 1:
         thing = scene.things[0]
         return f"{NUMBERS[len(scene.things)]} {thing.colour} {PLURALS[thing.kind]}"
-    return _joined([_named(thing, False) for thing in scene.things])
+    return joined([_named(thing, False) for thing in scene.things])
 
 
-def _joined(parts: list[str]) -> str:
+def joined(parts: list[str]) -> str:
     if not parts:
         return "nothing"
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
     return text[0].upper() + text[1:]

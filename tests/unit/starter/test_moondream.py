@@ -5,8 +5,11 @@ import random
 import pytest
 import torch
 
+from workers.analysis.talk import TAGS_QUESTION
+from workers.moondream.config import SMALL_VOCAB_TOKENS
+from workers.moondream.prompts import Token
 from workers.moondream.training import losses
-from workers.starter.lessons import pack, things_named, turns_of
+from workers.starter.lessons import pack, starter_tokenizer, tags_answer, things_named, turns_of
 from workers.starter.moondream import MoondreamTrainee, packed_losses
 from workers.starter.pictures import scenes_of_step
 from workers.starter.world import scene_from_seed
@@ -52,3 +55,19 @@ def test_a_name_means_the_things_of_that_kind_or_of_that_colour_and_kind():
     assert thing in things_named(scene, thing.kind)
     assert thing in things_named(scene, f"{thing.colour} {thing.kind}")
     assert things_named(scene, "zebra") == []
+
+
+def test_the_question_for_tags_is_taught_with_the_words_that_the_service_asks():
+    tokenizer = starter_tokenizer()
+    scene = scene_from_seed(2, count=1)
+    rows = [turns_of(scene, random.Random(seed), SMALL_VOCAB_TOKENS, tokenizer) for seed in range(60)]
+    texts = [
+        tokenizer.decode([feed.id for feed in turn.prompt + turn.answer if isinstance(feed, Token)])
+        for row in rows
+        for turn in row
+    ]
+
+    asked = [text for text in texts if text.startswith(TAGS_QUESTION)]
+    assert asked
+    assert all(tags_answer(scene) in text for text in asked)
+    assert len(asked) < len(rows) / 3

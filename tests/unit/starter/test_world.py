@@ -1,18 +1,22 @@
 """The postcard world: the same seed is the same card, and what is told about it is what is painted."""
 
 import random
+import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from workers.starter import truth
 from workers.starter.paint import paint, thing_mask
+from workers.starter.phrasing import rephrased_questions
 from workers.starter.world import (
     COLOURS,
     EXTENT,
     GROUNDS,
     KINDS,
     SIDE_PX,
+    Scene,
     is_held_out,
     one_thing_scene,
     scene_from_seed,
@@ -69,15 +73,27 @@ def test_no_thing_is_under_a_fifth_of_the_picture_and_none_leaves_it():
     assert all(t.box[0] >= 0 and t.box[2] <= 1 and t.box[1] >= 0 and t.box[3] <= 1 for t in things)
 
 
-def test_the_answers_agree_with_the_scene():
+@pytest.mark.parametrize("ask", [truth.questions, rephrased_questions])
+def test_the_answers_agree_with_the_scene(ask: Callable[[Scene, random.Random], list[truth.Question]]):
     for seed in range(200):
         scene = scene_from_seed(seed)
-        for asked in truth.questions(scene, random.Random(seed)):
+        for asked in ask(scene, random.Random(seed)):
+            named = [t for t in scene.things if re.search(rf"\b({t.kind}|{truth.PLURALS[t.kind]})\b", asked.question)]
             if asked.kind == "colour":
-                kind = next(word for word in KINDS if word in asked.question)
-                assert asked.answer == f"{next(t.colour for t in scene.things if t.kind == kind).capitalize()}."
-            if asked.question.startswith("How many things"):
+                assert asked.answer == f"{named[0].colour.capitalize()}."
+            elif asked.kind == "where":
+                assert named[0].place in asked.answer.lower()
+            elif asked.question.startswith(("How many things", "How many objects")):
                 assert asked.answer == ("None.", "One.", "Two.", "Three.")[len(scene.things)]
+            elif asked.kind == "count":
+                assert asked.answer == ("None.", "One.", "Two.", "Three.")[len(named)]
+            elif re.match(r"(Is there an?|Do you see an?|Can you see an?) \w+\?", asked.question):
+                assert asked.answer == ("Yes." if named else "No.")
+            elif match := re.match(r"Is the \w+ (\w+)\?", asked.question):
+                assert asked.answer == ("Yes." if named[0].colour == match[1] else "No.")
+            elif match := re.match(r"What is (?:on the|in the) (left|middle|right)\?", asked.question):
+                kinds = [t.kind for t in scene.things if t.place == match[1]]
+                assert (kinds[0] in asked.answer) if kinds else (asked.answer == "Nothing.")
 
 
 def test_the_lengths_of_a_caption_grow():
