@@ -70,5 +70,5 @@ def save_cache(cache: LatentCache, path: Path) -> None:
 
 
 def load_cache(path: Path) -> LatentCache:
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location=torch.get_default_device(), weights_only=True)
     return LatentCache(state["mean"], state["deviation"])

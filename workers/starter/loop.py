@@ -157,7 +157,7 @@ class Run:
         path = self._folder / "checkpoint.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=torch.get_default_device(), weights_only=True)
         self._trainee.modules.load_state_dict(state["modules"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._average, self.step, self.spent_s = state["average"], state["step"], state["spent_s"]

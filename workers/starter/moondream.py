@@ -78,7 +78,7 @@ class MoondreamTrainee:
         config = self.network.config
         crops = torch.stack([cut(paint(scene), config.vision).pixels[0] for scene in scenes])
         rows = [turns_of(scene, draw, config.tokens, self.tokenizer) for scene in scenes]
-        return pack(scale_pixels(crops, torch.float32), rows, config.tokens)
+        return pack(scale_pixels(crops.to(torch.get_default_device()), torch.float32), rows, config.tokens)
 
 
 def packed_losses(network: Network, lessons: Lessons, picture: Tensor) -> Losses:

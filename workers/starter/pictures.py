@@ -22,8 +22,8 @@ def scenes_of_step(step: int, many: int, split: Split = "train") -> list[Scene]:
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
-    """(3, H, W), −1 to 1."""
-    return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).float() / 127.5 - 1
+    """(3, H, W), −1 to 1, on the default device, where training runs."""
+    return torch.tensor(np.asarray(picture)).permute(2, 0, 1).float() / 127.5 - 1
 
 
 def to_picture(tensor: Tensor) -> Image.Image:

@@ -43,14 +43,15 @@ LOOK_STEPS, LOOK_GUIDANCE = 16, 3.0
 
 def new_scheduler() -> EulerDiscreteScheduler:
     """SDXL's noise schedule; v-prediction has to stay in its config, or samplers read the output as noise."""
-    return EulerDiscreteScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        steps_offset=1,
-        timestep_spacing="trailing",
-        prediction_type="v_prediction",
-    )
+    with torch.device("cpu"):  # where schedulers expect their own tables
+        return EulerDiscreteScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            steps_offset=1,
+            timestep_spacing="trailing",
+            prediction_type="v_prediction",
+        )
 
 
 def new_unet() -> UNet2DConditionModel:
@@ -95,7 +96,7 @@ class SdxlTrainee:
         self._cache, self._vae = cache, vae
         self._alone = [seed for seed in range(HELD_OUT, len(cache.mean)) if len(scene_from_seed(seed).things) == 1]
         self._tokenizers = clip_tokenizers()
-        self._signal = new_scheduler().alphas_cumprod
+        self._signal = new_scheduler().alphas_cumprod.to(torch.get_default_device())
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         draw = random.Random(step)
@@ -174,7 +175,8 @@ class SdxlTrainee:
         return modules["unet"](noisy, times, hidden, added_cond_kwargs=added).sample
 
     def _tokens(self, tokenizer: CLIPTokenizer, words: list[str]) -> Tensor:
-        return tokenizer(words, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+        found = tokenizer(words, padding="max_length", max_length=77, truncation=True, return_tensors="pt")
+        return found.input_ids.to(torch.get_default_device())
 
 
 def thing_weights(scenes: Sequence[Scene], side: int = 16) -> Tensor:

@@ -50,7 +50,7 @@ def train_vae(run_dir: Path, budget: Budget) -> None:
 
 def encode_latents(run_dir: Path, pictures: int = PICTURES) -> None:
     """The folded VAE in `latents/model` and the pictures' latents in `latents/cache.pt`."""
-    vae = AutoencoderKL.from_pretrained(run_dir / "vae" / "model").eval()
+    vae = _load_vae(run_dir / "vae" / "model")
     fold_scale(vae, encode_scenes(vae, range(min(MEASURED, pictures))))
     cache = scaled(encode_scenes(vae, range(pictures)))
     folder = run_dir / "latents"
@@ -80,7 +80,7 @@ def train_moondream(run_dir: Path, budget: Budget) -> None:
 
 
 def sdxl_run(run_dir: Path, budget: Budget) -> tuple[Run, SdxlTrainee]:
-    vae = AutoencoderKL.from_pretrained(run_dir / "latents" / "model").eval()
+    vae = _load_vae(run_dir / "latents" / "model")
     trainee = SdxlTrainee(load_cache(run_dir / "latents" / "cache.pt"), vae)
     return Run(trainee, run_dir / "sdxl", budget), trainee
 
@@ -88,6 +88,10 @@ def sdxl_run(run_dir: Path, budget: Budget) -> tuple[Run, SdxlTrainee]:
 def moondream_run(run_dir: Path, budget: Budget) -> tuple[Run, MoondreamTrainee]:
     trainee = MoondreamTrainee()
     return Run(trainee, run_dir / "moondream", budget), trainee
+
+
+def _load_vae(folder: Path) -> AutoencoderKL:
+    return cast(AutoencoderKL, AutoencoderKL.from_pretrained(folder)).to(torch.get_default_device()).eval()
 
 
 def export_sdxl(run: Run, trainee: SdxlTrainee, folder: Path) -> None:
@@ -115,6 +119,7 @@ def main() -> None:
     given = _parser().parse_args()
     torch.set_num_threads(given.threads)
     torch.set_flush_denormal(True)
+    torch.set_default_device(given.device)
     if given.stage == "export":
         export(given.run_dir, given.into)
         return
@@ -145,7 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, help="train so many steps instead")
     parser.add_argument("--pictures", type=int, default=PICTURES, help="pictures encoded for the sdxl stage")
     parser.add_argument("--into", type=Path, default=WEIGHTS, help="where export puts the models; the shipped ones")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of the CPU")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=device, help=f"where to train: cpu, cuda, cuda:1 … (here {device})")
     return parser
 
 
