@@ -1,35 +1,54 @@
-"""What `make demo` shows: the whole stack on this machine, a prompt that becomes a picture, and the picture remixed.
+"""What `make demo` shows: the whole stack on this machine, a prompt that becomes a picture, the picture remixed and looked
+at, and a contact sheet.
 
-It starts everything in a fresh data folder on a free port, works only through HTTP as any client would, and leaves two
-PNGs behind.
+It starts everything in a fresh data folder on a free port, works only through HTTP as any client would, and leaves its
+pictures behind.
 """
 
+import io
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from api.client import Darkroom, Job
+from api.contact_sheet import Frame, contact_sheet
+from api.job_display import follow, follow_all, record
 from api.stack import Stack
 from shared.contracts.jobs import State
 from shared.embedded_redis import free_port
-from shared.errors import DarkroomError, NotReady
+from shared.errors import DarkroomError, EngineFailed, NotReady
 from shared.settings import Settings, from_environment
 
 #: Longest until a worker reports: its imports take seconds, more on a slow disk.
 READY_LIMIT_S = 120.0
-JOB_LIMIT_S = 300.0
 #: How much of the parts' log is shown when something goes wrong.
 LOG_TAIL_CHARS = 4000
 PROMPT = "a big red house in the middle, on the snow at dusk"
+SUBJECT = "house"
 REMIX = "a big orange star in the middle, on the snow at night"
 STRENGTH = 0.6
 SEED = 7
+#: The rest of the contact sheet.
+PROMPTS = (
+    "a small blue boat on the left and a big yellow star on the right, on the sea at night",
+    "a big green tree in the middle, in the meadow by day",
+    "a big pink heart in the middle, on the sand at dusk",
+    "a small black cat on the left in the snow at night",
+    "a big orange fish in the middle, in the sea by day",
+    "a big turquoise balloon on the right, in the meadow at dusk",
+    "a small purple flower on the left and a small red ball on the right, in the meadow by day",
+    "a watercolour of a big yellow car in the middle, on the beach in the rain",
+    "a big brown box on the left, on the sand by day",
+    "an outlined drawing of a big white boat in the middle, on the sea in the rain",
+)
+CAPTION = {"task": "caption", "temperature": 0.0}
+#: What is asked about the first picture. Its tags come from the vision model: the default tagger knows photographs.
+QUESTIONS = (CAPTION, {"task": "tags", "engine": "moondream"}, {"task": "detect", "object": SUBJECT})
 
 
 def run_demo(out: Path, console: Console) -> int:
@@ -70,20 +89,27 @@ def _settings(data: Path) -> Settings:
 
 def _show(darkroom: Darkroom, stack: Stack, out: Path, console: Console) -> int:
     _wait_for_worker(darkroom, stack, console)
-    model = next(m for m in darkroom.models() if m["is_default"])
-    console.print(f"model   [bold]{model['id']}[/bold]: {model['summary']}\n", highlight=False, soft_wrap=True)
-    first = _follow(darkroom, darkroom.generate(PROMPT, seed=SEED), "txt2img", console)
-    source = first.image_ids()[0] if first.state == State.SUCCEEDED else None
-    jobs = [first]
-    if source:
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    model = next(m for m in darkroom.models() if m["kind"] == "generate" and m["is_default"])
+    say(f"model   [bold]{model['id']}[/bold]: {model['summary']}\n")
+    first = follow(darkroom, darkroom.generate(PROMPT, seed=SEED), "txt2img", console)
+    jobs = {"txt2img": first}
+    if first.state == State.SUCCEEDED:
+        source = _image_id(first)
         remix = darkroom.generate(REMIX, image=source, strength=STRENGTH, seed=SEED)
-        jobs.append(_follow(darkroom, remix, "img2img", console))
-    for name, job in zip(("txt2img", "img2img"), jobs, strict=False):
-        console.print(_record(name, job))
-    files = [_save(darkroom, job, out / f"{name}.png") for name, job in zip(("txt2img", "img2img"), jobs, strict=False)]
-    for file in filter(None, files):
-        console.print(f"wrote   [bold]{file}[/bold]", highlight=False, soft_wrap=True)
-    return 0 if len(jobs) == 2 and all(job.state == State.SUCCEEDED for job in jobs) else 1
+        jobs["img2img"] = follow(darkroom, remix, "img2img", console)
+        jobs["analyze"] = follow(darkroom, darkroom.analyze(source, QUESTIONS), "analyze", console)
+    for name, job in jobs.items():
+        console.print(record(name, job))
+    if any(job.state != State.SUCCEEDED for job in jobs.values()):
+        return 1
+    sheet = _sheet(darkroom, jobs, console)
+    for name in ("txt2img", "img2img"):
+        (out / f"{name}.png").write_bytes(darkroom.image(_image_id(jobs[name])))
+    sheet.save(out / "contact-sheet.png")
+    for name in ("txt2img", "img2img", "contact-sheet"):
+        say(f"wrote   [bold]{out / name}.png[/bold]")
+    return 0
 
 
 def _wait_for_worker(darkroom: Darkroom, stack: Stack, console: Console) -> None:
@@ -97,46 +123,54 @@ def _wait_for_worker(darkroom: Darkroom, stack: Stack, console: Console) -> None
     console.print(f"worker  {workers}", style="dim", highlight=False, soft_wrap=True)
 
 
-def _follow(darkroom: Darkroom, job: Job, name: str, console: Console) -> Job:
-    """Show a job's progress until it has ended."""
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        TextColumn("{task.fields[steps]:>12}"),
-        TextColumn("{task.fields[state]:10}"),
-        TimeElapsedColumn(),
+def _sheet(darkroom: Darkroom, jobs: dict[str, Job], console: Console) -> Image.Image:
+    """The first picture with what was found on it, the remix, and more; all of them captioned."""
+    asked = [darkroom.generate(prompt, seed=SEED + number) for number, prompt in enumerate(PROMPTS)]
+    drawn = [jobs["img2img"], *follow_all(darkroom, asked, "more", console)]
+    looks = [darkroom.analyze(_image_id(job), [CAPTION]) for job in drawn]
+    seen = follow_all(darkroom, looks, "captions", console)
+    first = Frame(
+        _picture(darkroom, jobs["txt2img"]), PROMPT, _caption(jobs["analyze"]), _boxes(jobs["analyze"]), SUBJECT
     )
-    with Progress(*columns, console=console) as bar:
-        row = bar.add_task(name, total=100, steps="", state=job.state.value)
-
-        def show(now: Job) -> None:
-            progress = now.progress
-            steps = f"{progress.step}/{progress.steps} steps" if progress and progress.steps else ""
-            phase = progress.phase if progress and now.state == State.RUNNING else now.state.value
-            bar.update(row, completed=progress.percent if progress else 0, steps=steps, state=phase)
-
-        return darkroom.wait(job.id, show, limit_s=JOB_LIMIT_S)
+    rest = [
+        Frame(_picture(darkroom, job), prompt, _caption(look))
+        for prompt, job, look in zip([f"remix of 1: {REMIX}", *PROMPTS], drawn, seen, strict=True)
+    ]
+    note = f"white: the prompt for {drawn[0].model}   ·   amber: what {looks[0].model} saw"
+    return contact_sheet([first, *rest], "Darkroom", note)
 
 
-def _record(name: str, job: Job) -> Table:
-    """A job's record, readable."""
-    table = Table(title=f"{name}: job {job.id}", title_justify="left", show_header=False)
-    rows: dict[str, Any] = {"state": job.state.value, "model": job.model, **job.params}
-    rows["worker"] = f"{job.worker} ({job.gpu})"
-    rows |= {f"{phase.removesuffix('_ms')} ms": took for phase, took in job.timings.model_dump().items()}
-    if job.degradations:
-        rows["gave up to fit"] = ", ".join(job.degradations)
-    if job.error is not None:
-        rows["error"] = f"{job.error.code}: {job.error.message}"
-    for field, value in rows.items():
-        if value not in (None, ""):
-            table.add_row(field, str(value))
-    return table
+def _caption(job: Job) -> str:
+    return str(_answer(job, 0)["text"])
 
 
-def _save(darkroom: Darkroom, job: Job, file: Path) -> Path | None:
+def _boxes(job: Job) -> tuple[tuple[float, float, float, float], ...]:
+    found = _answer(job, len(QUESTIONS) - 1)["objects"]
+    return tuple((box["x_min"], box["y_min"], box["x_max"], box["y_max"]) for box in found)
+
+
+def _answer(job: Job, index: int) -> dict[str, Any]:
+    """One answer of an analysis job.
+
+    Raises:
+        EngineFailed: there is none.
+    """
+    rows = (job.result or {}).get("answers", [])
+    if index >= len(rows) or "answer" not in rows[index]:
+        raise EngineFailed(f"job {job.id} has no answer {index}: {job.error or rows}")
+    return dict(rows[index]["answer"])
+
+
+def _picture(darkroom: Darkroom, job: Job) -> Image.Image:
+    return Image.open(io.BytesIO(darkroom.image(_image_id(job))))
+
+
+def _image_id(job: Job) -> str:
+    """The job's picture.
+
+    Raises:
+        EngineFailed: it made none.
+    """
     if not job.image_ids():
-        return None
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(darkroom.image(job.image_ids()[0]))
-    return file
+        raise EngineFailed(f"job {job.id} made no picture: {job.error}")
+    return job.image_ids()[0]

@@ -1,6 +1,7 @@
 """`make demo`: what a newcomer sees first works on any machine and leaves nothing running."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 
 
 @pytest.mark.timeout(300)
-def test_the_demo_makes_two_pictures_shows_their_records_and_stops_everything(tmp_path: Path):
+def test_the_demo_makes_pictures_looks_at_them_shows_the_records_and_stops_everything(tmp_path: Path):
     environment = os.environ | {"DARKROOM_GPUS": "none", "DARKROOM_DATA_DIR": str(tmp_path / "home"), "COLUMNS": "120"}
     mark = {"DARKROOM_DEMO_TEST": tmp_path.name}
 
@@ -29,8 +30,13 @@ def test_the_demo_makes_two_pictures_shows_their_records_and_stops_everything(tm
     first, remix = (Image.open(tmp_path / "out" / f"{name}.png") for name in ("txt2img", "img2img"))
     assert first.size == remix.size
     assert first.tobytes() != remix.tobytes()
-    for shown in ("model", "txt2img: job job_", "img2img: job job_", "seed", "wrote"):
+    sheet = Image.open(tmp_path / "out" / "contact-sheet.png")
+    assert sheet.width > 8 * first.width
+    assert sheet.height > 8 * first.height
+    for shown in ("model", "txt2img: job job_", "img2img: job job_", "analyze: job job_", "seed", "wrote"):
         assert shown in done.stdout
+    for answer in ("caption", "tags", "detect"):
+        assert re.search(rf"│ {answer} +│ \w", done.stdout)
     assert not processes_with(mark), "the demo left processes behind"
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: a new module says here where it stands, and one that must move up is a change of design.
 FLOORS = {
     0: """
-        api.blueprints.docs api.departures api.documents api.field_paths api.status_table
+        api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
         shared.contracts.generation shared.errors shared.eta shared.keys shared.log shared.parentage
         shared.signatures workers.cuda_device workers.host_copy workers.load_plan workers.memory_return
         workers.moondream.config workers.moondream.requests workers.ready_pipe workers.sdxl.previews
@@ -47,21 +47,21 @@ FLOORS = {
         workers.moondream.training workers.moondream.weights workers.starter.latents workers.vram
     """,
     5: """
-        api.batch_command api.demo api.outlook shared.batch_members shared.batch_store shared.chains
+        api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains
         shared.dispatch shared.token_stream workers.analysis.talk workers.diagnosis workers.engines.efficientnet
         workers.engines.hf_classifier workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping
         workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader
         workers.residency workers.starter.sdxl workers.watching
     """,
     6: """
-        api.cli api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
+        api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
         workers.chain_care workers.ladder workers.placing workers.requeue workers.runtime
         workers.standing_orders workers.starter.evaluate workers.starter.lessons
     """,
     7: """
-        api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers api.job_answers
-        workers.doctor workers.endings workers.engines.moondream workers.feeder workers.giving_way
-        workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery
+        api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers api.cli
+        api.job_answers workers.doctor workers.endings workers.engines.moondream workers.feeder
+        workers.giving_way workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery
         workers.starter.moondream workers.webhooks
     """,
     8: """

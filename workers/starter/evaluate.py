@@ -17,12 +17,15 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
+from workers.analysis.talk import TAGS_QUESTION
 from workers.moondream.model import Moondream
 from workers.moondream.requests import CaptionRequest, ObjectsAnswer, Point, Prefix, QueryRequest, Sampling, TextAnswer
 from workers.starter import truth
 from workers.starter.judge import sightings
+from workers.starter.lessons import tags_answer
 from workers.starter.marks import facts_of, facts_told, is_hit, mean_overlap, things_of, things_told
 from workers.starter.paint import paint
+from workers.starter.phrasing import rephrased_questions
 from workers.starter.pictures import save_grid
 from workers.starter.world import SIDE_PX, Scene, scene_from_seed
 
@@ -114,11 +117,13 @@ def _mark_caption(marks: dict[str, list[float]], scene: Scene, reader: Moondream
 
 
 def _mark_questions(marks: dict[str, list[float]], scene: Scene, reader: Moondream, prefix: Prefix) -> None:
-    asked = truth.questions(scene, random.Random(scene.seed))
-    answers = reader.answer([QueryRequest(prefix, question.question, sampling=GREEDY) for question in asked])
-    for question, answer in zip(asked, answers, strict=True):
-        said = answer.text.strip() if isinstance(answer, TextAnswer) else ""
-        marks[f"question: {question.kind}"].append(said == question.answer)
+    draw = random.Random(scene.seed)
+    asked = [(f"question: {each.kind}", each.question, each.answer) for each in truth.questions(scene, draw)]
+    asked += [("question: in other words", each.question, each.answer) for each in rephrased_questions(scene, draw)]
+    asked.append(("tags flawless", TAGS_QUESTION, tags_answer(scene)))
+    answers = reader.answer([QueryRequest(prefix, question, sampling=GREEDY) for _, question, _ in asked])
+    for (name, _, right), answer in zip(asked, answers, strict=True):
+        marks[name].append(isinstance(answer, TextAnswer) and answer.text.strip() == right)
 
 
 def _mark_places(marks: dict[str, list[float]], scene: Scene, reader: Moondream, prefix: Prefix) -> None:
