@@ -75,14 +75,7 @@ def caption(scene: Scene, length: Length, draw: random.Random) -> str:
 
 def prompt(scene: Scene, draw: random.Random) -> str:
     """A prompt for this scene in lower case; any of size, place, ground, sky and style may be left out."""
-    with_size, with_place = draw.random() < 0.65, draw.random() < 0.65
-    names = []
-    things = list(scene.things)
-    if with_place and draw.random() < 0.3:
-        draw.shuffle(things)
-    for thing in things:
-        name = _named(thing, with_size)
-        names.append(f"{name} {PLACE_PHRASES[thing.place]}" if with_place else name)
+    names = _asked_for(scene, draw)
     ground = draw.choice(GROUND_PHRASES[scene.ground]) if draw.random() < 0.9 else ""
     sky = draw.choice(SKY_PHRASES[scene.sky]) if draw.random() < 0.65 else ""
     style = draw.choice(STYLE_NAMES[scene.style]) if draw.random() < 0.35 else ""
@@ -94,7 +87,23 @@ def prompt(scene: Scene, draw: random.Random) -> str:
         where.reverse()
     text = " ".join([joined(names) + (comma if where else ""), *where])
     text = f"{with_article(style)} of {text}" if style else text
+    text += "." if draw.random() < 0.05 else ""
     return text.replace("grey", "gray") if draw.random() < 0.2 else text
+
+
+def _asked_for(scene: Scene, draw: random.Random) -> list[str]:
+    """The things of a prompt, each with an article or none, or those of one sort together: 'two red hearts'."""
+    with_size, with_place = draw.random() < 0.65, draw.random() < 0.65
+    things = list(scene.things)
+    sorts = {(thing.size if with_size else "", thing.colour, PLURALS[thing.kind]) for thing in things}
+    if not with_place and len(things) > 1 and len(sorts) == 1 and draw.random() < 0.7:
+        return [" ".join(filter(None, (NUMBERS[len(things)], *sorts.pop())))]
+    if with_place and draw.random() < 0.3:
+        draw.shuffle(things)
+    names = [_named(thing, with_size) for thing in things]
+    if draw.random() < 0.12:
+        names = [name.split(" ", 1)[1] for name in names]
+    return [f"{n} {PLACE_PHRASES[t.place]}" for n, t in zip(names, things, strict=True)] if with_place else names
 
 
 def tags(scene: Scene) -> tuple[str, ...]:
