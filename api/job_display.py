@@ -1,0 +1,87 @@
+"""How the command line shows jobs: a bar while one runs, its record, and what was said about a picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from api.client import Darkroom, Job
+from shared.contracts.jobs import State
+
+#: Longest that a demo waits for one job.
+JOB_LIMIT_S = 300.0
+
+
+def follow(darkroom: Darkroom, job: Job, name: str, console: Console) -> Job:
+    """Show a job's progress until it has ended."""
+    with _bar(console) as bar:
+        row = bar.add_task(name, total=100, steps="", state=job.state.value)
+
+        def show(now: Job) -> None:
+            progress = now.progress
+            steps = f"{progress.step}/{progress.steps} steps" if progress and progress.steps else ""
+            phase = progress.phase if progress and now.state == State.RUNNING else now.state.value
+            bar.update(row, completed=progress.percent if progress else 0, steps=steps, state=phase)
+
+        return darkroom.wait(job.id, show, limit_s=JOB_LIMIT_S)
+
+
+def follow_all(darkroom: Darkroom, jobs: Sequence[Job], name: str, console: Console) -> list[Job]:
+    """The same for several at once, in one bar."""
+    ended = []
+    with _bar(console) as bar:
+        row = bar.add_task(name, total=len(jobs), steps=f"0/{len(jobs)} jobs", state="")
+        for job in jobs:
+            ended.append(darkroom.wait(job.id, limit_s=JOB_LIMIT_S))
+            bar.update(row, completed=len(ended), steps=f"{len(ended)}/{len(jobs)} jobs", state=ended[-1].state.value)
+    return ended
+
+
+def _bar(console: Console) -> Progress:
+    columns = (
+        TextColumn("{task.description:8}"),
+        BarColumn(),
+        TextColumn("{task.fields[steps]:>12}"),
+        TextColumn("{task.fields[state]:10}"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console)
+
+
+def record(name: str, job: Job) -> Table:
+    """A job's record, readable; of an analysis job, what was said."""
+    table = Table(title=f"{name}: job {job.id}", title_justify="left", show_header=False)
+    rows: dict[str, Any] = {"state": job.state.value, "model": job.model}
+    rows |= _answers(job) if job.kind == "analyze" else job.params
+    rows["worker"] = f"{job.worker} ({job.gpu})"
+    rows |= {f"{phase.removesuffix('_ms')} ms": took for phase, took in job.timings.model_dump().items()}
+    if job.degradations:
+        rows["gave up to fit"] = ", ".join(job.degradations)
+    if job.error is not None:
+        rows["error"] = f"{job.error.code}: {job.error.message}"
+    for field, value in rows.items():
+        if value not in (None, ""):
+            table.add_row(field, str(value))
+    return table
+
+
+def _answers(job: Job) -> dict[str, str]:
+    """Each task of an analysis and its answer in a line."""
+    told = zip(job.params.get("tasks", []), (job.result or {}).get("answers", []), strict=False)
+    return {asked["task"]: _in_a_line(asked, row) for asked, row in told}
+
+
+def _in_a_line(asked: dict[str, Any], row: dict[str, Any]) -> str:
+    answer = row.get("answer")
+    if answer is None:
+        return str(row["error"]["message"])
+    match asked["task"]:
+        case "tags":
+            return ", ".join(tag["name"] for tag in answer["tags"])
+        case "detect":
+            corners = ("x_min", "y_min", "x_max", "y_max")
+            boxes = [" ".join(f"{box[corner]:.2f}" for corner in corners) for box in answer["objects"]]
+            return f"{asked['object']} at {'; '.join(boxes)}" if boxes else f"no {asked['object']}"
+    return str(answer.get("text", answer))
