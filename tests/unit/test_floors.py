@@ -48,21 +48,21 @@ FLOORS = {
     """,
     5: """
         api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains
-        shared.dispatch shared.token_stream workers.analysis.talk workers.diagnosis workers.engines.efficientnet
-        workers.engines.hf_classifier workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping
+        shared.dispatch shared.token_stream workers.analysis.talk workers.analysis.torch_classifier
+        workers.diagnosis workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping
         workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader
         workers.residency workers.starter.sdxl workers.watching
     """,
     6: """
         api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
-        workers.chain_care workers.ladder workers.placing workers.requeue workers.runtime
-        workers.standing_orders workers.starter.evaluate workers.starter.lessons
+        workers.chain_care workers.engines.efficientnet workers.engines.hf_classifier workers.ladder
+        workers.placing workers.requeue workers.runtime workers.standing_orders workers.starter.lessons
     """,
     7: """
         api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers api.cli
         api.job_answers workers.doctor workers.endings workers.engines.moondream workers.feeder
         workers.giving_way workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery
-        workers.starter.moondream workers.webhooks
+        workers.starter.evaluate workers.starter.moondream workers.webhooks
     """,
     8: """
         api.batch_answers api.blueprints.jobs api.blueprints.orders api.chat_job api.submission workers.assembly

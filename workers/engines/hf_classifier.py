@@ -2,26 +2,25 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from transformers import AutoModelForImageClassification
 
 from shared.catalogue import ModelCard
 from shared.errors import EngineFailed
-from workers.analysis.classifying import Seen, classify
-from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
+from workers.analysis.classifying import Seen
+from workers.analysis.torch_classifier import TorchClassifier
+from workers.engines.base import EngineKind
 from workers.load_plan import LoadPlan
-from workers.out_of_vram import free_cache, named_out_of_vram
+from workers.out_of_vram import named_out_of_vram
 from workers.precision import dtype_of
 
 PREPROCESSING = "preprocessor_config.json"
 #: Labels, in lower case, that mean not safe for work.
 NSFW_LABELS = frozenset({"nsfw", "porn", "hentai", "sexy", "explicit", "unsafe"})
-MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Preprocessing:
     resample: int = Image.Resampling.BILINEAR
 
 
-def load(card: ModelCard, path: Path, plan: LoadPlan) -> "HfClassifierEngine":
+def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
     """Put a classifier on the plan's device.
 
     Raises:
@@ -54,7 +53,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "HfClassifierEngine":
         raise EngineFailed(f"{card.id} rates nothing: its labels are {', '.join(labels)}")
     with named_out_of_vram(f"loading {card.id}"):
         network = network.eval().requires_grad_(False).to(plan.device)
-    return HfClassifierEngine(card, network, labels, preprocessing)
+    return TorchClassifier(card, network, partial(_pixels, preprocessing), partial(_rating, labels))
 
 
 def read_preprocessing(file: Path) -> Preprocessing:
@@ -75,40 +74,12 @@ def is_nsfw(label: str) -> bool:
     return label.lower() in NSFW_LABELS
 
 
-class HfClassifierEngine:
-    """The loaded classifier."""
-
-    def __init__(self, card: ModelCard, network: Any, labels: list[str], preprocessing: Preprocessing) -> None:
-        self.card = card
-        self._network = network
-        self._labels = labels
-        self._preprocessing = preprocessing
-
-    def held_mib(self) -> int:
-        return -(-sum(tensor.nbytes for tensor in self._network.state_dict().values()) // MIB)
-
-    def close(self) -> None:
-        del self._network
-        free_cache()
-
-    def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
-        """See `AnalyzeEngine.analyze`."""
-        return classify(self._look, works, watch, at_once)
-
-    @torch.inference_mode()
-    def _look(self, pictures: list[Image.Image]) -> list[Seen]:
-        with named_out_of_vram(f"rating {len(pictures)} pictures"):
-            pixels = torch.from_numpy(np.stack([_pixels(picture, self._preprocessing) for picture in pictures]))
-            batch = pixels.to(self._network.device, self._network.dtype)
-            scores = self._network(pixel_values=batch).logits.float().softmax(-1).cpu()
-        return [self._seen(row.tolist()) for row in scores]
-
-    def _seen(self, scores: list[float]) -> Seen:
-        classes = dict(zip(self._labels, scores, strict=True))
-        return Seen(nsfw=sum(score for label, score in classes.items() if is_nsfw(label)), classes=classes)
+def _rating(labels: list[str], scores: list[float]) -> Seen:
+    classes = dict(zip(labels, scores, strict=True))
+    return Seen(nsfw=sum(score for label, score in classes.items() if is_nsfw(label)), classes=classes)
 
 
-def _pixels(picture: Image.Image, how: Preprocessing) -> np.ndarray:
+def _pixels(how: Preprocessing, picture: Image.Image) -> np.ndarray:
     """(3, height, width) fp32."""
     small = picture.resize((how.width_px, how.height_px), Image.Resampling(how.resample))
     levels = np.asarray(small, dtype=np.float32) / 255.0
