@@ -83,6 +83,7 @@ def mark_pictures(scenes: Sequence[Scene], pictures: Sequence[Image.Image], read
         asked, many = things_of(scene.things), f"{len(scene.things)} thing"
         seen = _seen(picture)
         marks[f"{many}, rules"].append(asked <= seen)
+        marks[f"{many}, rules, and no other"].append(asked == seen)
         marks[f"{many}, vision model"].append(asked <= words)
         marks[f"{many}, rules, colour"].append({c for c, _ in asked} <= {c for c, _ in seen})
         marks[f"{many}, rules, kind"].append({k for _, k in asked} <= {k for _, k in seen})
