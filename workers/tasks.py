@@ -27,6 +27,8 @@ from shared.worker_registry import WorkerRegistry
 from workers import assembly, slot
 from workers.affinity import ReaderOrder, set_provider
 from workers.card_lock import CardLock
+from workers.child_watch import LOOK_EVERY_S as CHILD_LOOK_EVERY_S
+from workers.child_watch import ChildWatch
 from workers.continuation import carry_on
 from workers.engines.table import load_libraries
 from workers.feeder import Feeder
@@ -56,6 +58,9 @@ WEBHOOKS_EVERY_S = 1.0
 #: Pause between two looks for idle models.
 KEEP_ALIVE_EVERY_S = 2.0
 
+#: What the history of a job says that lost its child.
+CHILD_DIED = "the worker's child process died"
+
 #: What this process owns: the child its runner, the main process its keeper.
 _owned: dict[str, Any] = {}
 
@@ -84,7 +89,7 @@ def _start_child(**_: Any) -> None:
     residency = assembly.residency_of(SETTINGS, mine, catalogue, plans)
     runtime = build(SETTINGS, mine, app, catalogue, plans, residency, assembly.card_reader(mine))
     recovery = Recovery(runtime.store, runtime.dispatcher, runtime.artifacts, SETTINGS)
-    until_redis_answers(lambda: recovery.release_slot(mine.name, "the worker's child process died"))
+    until_redis_answers(lambda: recovery.release_slot(mine.name, CHILD_DIED))
     until_redis_answers(runtime.tell_residents)
     _owned["runner"] = Runner(runtime)
     warm_up(lambda: load_libraries({catalogue.get(model).engine for model in mine.models}))
@@ -120,6 +125,8 @@ def _start_main(sender: Any, **_: Any) -> None:
     def children() -> list[int]:
         return [process.pid for process in sender.pool._pool._pool]
 
+    recovery = Recovery(store, dispatcher, open_store(SETTINGS, client), SETTINGS)
+    child_watch = ChildWatch(children, lambda: recovery.release_slot(mine.name, CHILD_DIED))
     orders = StandingOrders(mine.name, store, dispatcher)
     manners = assembly.manners_of(SETTINGS, mine, children, orders, reader.limit)
     keeper = Keeper(
@@ -127,7 +134,7 @@ def _start_main(sender: Any, **_: Any) -> None:
         slot=mine,
         store=store,
         registry=registry,
-        recovery=Recovery(store, dispatcher, open_store(SETTINGS, client), SETTINGS),
+        recovery=recovery,
         card_lock=CardLock(client, mine),
         children=children,
         facts=facts_reader(lambda: assembly.facts(mine), assembly.facts(mine)),
@@ -136,6 +143,7 @@ def _start_main(sender: Any, **_: Any) -> None:
         version=version("darkroom"),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         more_duties=[
+            (CHILD_LOOK_EVERY_S, child_watch.look),
             (FEED_EVERY_S, feeder.feed),
             (WEBHOOKS_EVERY_S, webhooks.look),
             (KEEP_ALIVE_EVERY_S, KeepAlive(orders, SETTINGS.keep_alive_s).look),
