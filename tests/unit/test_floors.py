@@ -16,7 +16,7 @@ FLOORS = {
         shared.signatures workers.cuda_device workers.host_copy workers.load_plan workers.memory_return
         workers.moondream.config workers.moondream.requests workers.ready_pipe workers.sdxl.previews
         workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report workers.sdxl.toy
-        workers.sdxl.vae_decoding workers.starter.loop workers.starter.shapes workers.starter.world
+        workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world
         workers.turns workers.weights_hash workers.yielding
     """,
     1: """
@@ -25,8 +25,8 @@ FLOORS = {
         workers.analysis.onnx_session workers.child_watch workers.hub workers.moondream.prefix_cache
         workers.moondream.prompts workers.moondream.sampling workers.moondream.tokenizer
         workers.moondream.vision workers.nf4 workers.out_of_vram workers.patience workers.precision
-        workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.paint workers.starter.patches
-        workers.starter.truth
+        workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop workers.starter.paint
+        workers.starter.patches workers.starter.truth
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker

@@ -3,7 +3,7 @@
 A *trainee* owns the modules and says what the loss of step N is; the loop owns everything else: the optimizer, the
 moving average of the weights, the schedule, the log and the checkpoint. All chance comes from the step's number, so a
 run that was cut off and goes on is the run that was never cut off (bit for bit under a budget of steps; under a budget
-of seconds the schedule follows the clock).
+of seconds the schedule follows the clock). In a crew of several processes each takes a number of its own.
 """
 
 import math
@@ -20,6 +20,8 @@ from typing import Protocol
 import structlog
 import torch
 from torch import Tensor, nn
+
+from workers.starter.crew import Crew
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +69,7 @@ class Trainee(Protocol):
     weight_decay: float
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
-        """The loss of step `step`, a pure function of the weights and the step; and numbers for the log."""
+        """The loss of batch number `step`, a pure function of the weights and the number; and numbers for the log."""
 
     def look(self, averaged: nn.Module, folder: Path, step: int) -> dict[str, float]:
         """Write a sample grid into `folder`, return held-out numbers; called now and then with the averaged weights."""
@@ -85,11 +87,15 @@ class Pace:
 class Run:
     """One training run in a folder: `checkpoint.pt` there is all that a later process needs to go on."""
 
-    def __init__(self, trainee: Trainee, folder: Path, budget: Budget, pace: Pace = Pace()) -> None:
+    def __init__(
+        self, trainee: Trainee, folder: Path, budget: Budget, pace: Pace = Pace(), crew: Crew | None = None
+    ) -> None:
         self._trainee, self._folder, self._budget, self._pace = trainee, folder, budget, pace
+        self._crew = crew or Crew()
         decay, plain = _split_parameters(trainee.modules)
         groups = [{"params": decay, "weight_decay": trainee.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self._optimizer = torch.optim.AdamW(groups, lr=trainee.schedule.peak, betas=(0.9, 0.99), fused=True)
+        self._crew.align(trainee.modules)
         self._average = {k: v.detach().clone() for k, v in trainee.modules.state_dict().items()}
         self.step, self.spent_s, self._stop = 0, 0.0, False
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,10 +110,12 @@ class Run:
         recent: list[dict[str, float]] = []
         saved_s = looked_s = self.spent_s
         with self._stopping_on_signals():
-            while not self.is_done and not self._stop:
+            while not self._must_end():
                 began = time.perf_counter()
                 recent.append(self._one_step())
                 self.spent_s += time.perf_counter() - began
+                if not self._crew.leads:
+                    continue
                 if self.step % self._pace.log_steps == 0:
                     self._log(recent)
                     recent = []
@@ -117,8 +125,14 @@ class Run:
                 if self.spent_s - looked_s > self._pace.look_s:
                     looked_s = self.spent_s
                     self.look()
-        self.save()
+        if self._crew.leads:
+            self.save()
         log.info("training.stopped", step=self.step, spent_s=round(self.spent_s), is_done=self.is_done)
+
+    def _must_end(self) -> bool:
+        """Whether the leader has spent the budget or was told to stop; its clock counts for the whole crew."""
+        self.spent_s, ends = self._crew.heed((self.spent_s, float(self.is_done or self._stop)))
+        return bool(ends)
 
     def look(self) -> dict[str, float]:
         """Let the trainee judge and sample the averaged weights."""
@@ -167,9 +181,11 @@ class Run:
         progress = self._budget.progress(self.step, self.spent_s)
         for group in self._optimizer.param_groups:
             group["lr"] = self._trainee.schedule.rate(self.step, progress)
-        torch.manual_seed(self.step)
-        loss, numbers = self._trainee.loss(self.step, progress)
+        number = self.step * self._crew.size + self._crew.rank
+        torch.manual_seed(number)
+        loss, numbers = self._trainee.loss(number, progress)
         loss.backward()
+        self._crew.average_gradients(self._trainee.modules.parameters())
         nn.utils.clip_grad_norm_(self._trainee.modules.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)

@@ -3,8 +3,9 @@
 Four stages: `vae`, `latents` (the training pictures encoded once), `sdxl` and `moondream`. Each keeps its checkpoint,
 log and sample grids in a folder of the run and leaves its model in `<run-dir>/<stage>/model`; started again it goes on
 where it stopped. `all` skips the stages that left a model; one that is named goes on, if its budget is larger than what
-it has spent. Ctrl-C writes the checkpoint first. `export` writes both models
-from their checkpoints, finished or not.
+it has spent. Ctrl-C writes the checkpoint first. `export` writes both models from their checkpoints, finished or not.
+
+Several processes or GPUs train one stage together: `torchrun --nproc-per-node 2 -m workers.starter.train sdxl …`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from diffusers import AutoencoderKL
 from torch import nn
 
 from workers.moondream.toy import save_snapshot
+from workers.starter.crew import Crew, crew_from_environment
 from workers.starter.latents import encode_scenes, fold_scale, load_cache, save_cache, scaled
 from workers.starter.loop import Budget, Run
 from workers.starter.moondream import MoondreamTrainee
@@ -37,11 +39,11 @@ MEASURED = 1_024
 SECONDS = {"vae": 1_740.0, "sdxl": 4_200.0, "moondream": 4_500.0}
 
 
-def train_vae(run_dir: Path, budget: Budget) -> None:
+def train_vae(run_dir: Path, budget: Budget, crew: Crew) -> None:
     """The autoencoder, in its own scale."""
-    run = Run(VaeTrainee(), run_dir / "vae", budget)
+    run = Run(VaeTrainee(), run_dir / "vae", budget, crew=crew)
     run.train()
-    if not run.is_done:
+    if not run.is_done or not crew.leads:
         return
     run.look()
     with run.averaged() as vae:
@@ -61,33 +63,33 @@ def encode_latents(run_dir: Path, pictures: int = PICTURES) -> None:
     log.info("latents.encoded", pictures=pictures, spread=[round(value, 3) for value in spread])
 
 
-def train_sdxl(run_dir: Path, budget: Budget) -> None:
+def train_sdxl(run_dir: Path, budget: Budget, crew: Crew) -> None:
     """UNet and text encoders; leaves the whole pipeline in half precision."""
-    run, trainee = sdxl_run(run_dir, budget)
+    run, trainee = sdxl_run(run_dir, budget, crew)
     run.train()
-    if run.is_done:
+    if run.is_done and crew.leads:
         run.look()
         export_sdxl(run, trainee, run_dir / "sdxl" / "model")
 
 
-def train_moondream(run_dir: Path, budget: Budget) -> None:
+def train_moondream(run_dir: Path, budget: Budget, crew: Crew) -> None:
     """The vision model; leaves it in the native loader's own layout, in half precision."""
-    run, trainee = moondream_run(run_dir, budget)
+    run, trainee = moondream_run(run_dir, budget, crew)
     run.train()
-    if run.is_done:
+    if run.is_done and crew.leads:
         run.look()
         export_moondream(run, trainee, run_dir / "moondream" / "model")
 
 
-def sdxl_run(run_dir: Path, budget: Budget) -> tuple[Run, SdxlTrainee]:
+def sdxl_run(run_dir: Path, budget: Budget, crew: Crew | None = None) -> tuple[Run, SdxlTrainee]:
     vae = _load_vae(run_dir / "latents" / "model")
     trainee = SdxlTrainee(load_cache(run_dir / "latents" / "cache.pt"), vae)
-    return Run(trainee, run_dir / "sdxl", budget), trainee
+    return Run(trainee, run_dir / "sdxl", budget, crew=crew), trainee
 
 
-def moondream_run(run_dir: Path, budget: Budget) -> tuple[Run, MoondreamTrainee]:
+def moondream_run(run_dir: Path, budget: Budget, crew: Crew | None = None) -> tuple[Run, MoondreamTrainee]:
     trainee = MoondreamTrainee()
-    return Run(trainee, run_dir / "moondream", budget), trainee
+    return Run(trainee, run_dir / "moondream", budget, crew=crew), trainee
 
 
 def _load_vae(folder: Path) -> AutoencoderKL:
@@ -116,10 +118,19 @@ def export(run_dir: Path, into: Path) -> None:
 
 
 def main() -> None:
-    given = _parser().parse_args()
+    parser = _parser()
+    given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.set_flush_denormal(True)
-    torch.set_default_device(given.device)
+    with crew_from_environment(given.device) as crew:
+        if crew.size > 1 and given.stage not in SECONDS:
+            parser.error(f"torchrun trains one of {', '.join(SECONDS)}; run {given.stage} in one process")
+        if crew.size > 1 and given.stage == "sdxl" and not (given.run_dir / "latents" / "cache.pt").exists():
+            parser.error("the pictures are not encoded yet; run the stage latents first, in one process")
+        _run(given, crew)
+
+
+def _run(given: argparse.Namespace, crew: Crew) -> None:
     if given.stage == "export":
         export(given.run_dir, given.into)
         return
@@ -130,16 +141,16 @@ def main() -> None:
         if stage != given.stage and (given.run_dir / stage / "model").exists():
             log.info("stage.skipped", stage=stage)
             continue
-        _train(stage, given)
+        _train(stage, given, crew)
 
 
-def _train(stage: str, given: argparse.Namespace) -> None:
+def _train(stage: str, given: argparse.Namespace, crew: Crew) -> None:
     if stage == "latents":
         encode_latents(given.run_dir, given.pictures)
         return
     seconds = None if given.steps else given.seconds or SECONDS[stage]
     budget = Budget(given.steps, seconds)
-    {"vae": train_vae, "sdxl": train_sdxl, "moondream": train_moondream}[stage](given.run_dir, budget)
+    {"vae": train_vae, "sdxl": train_sdxl, "moondream": train_moondream}[stage](given.run_dir, budget, crew)
 
 
 def _parser() -> argparse.ArgumentParser:
