@@ -32,8 +32,9 @@ TIME_WIDTH = 32
 BATCH = 16
 #: Shares of captions replaced by zeros (for guidance) and by the empty prompt.
 ZEROED, EMPTIED = 0.08, 0.02
-#: Until this much of the budget most pictures show one thing: a colour must be bound to a kind before two can be.
-ALONE_UNTIL, ALONE_SHARE = 0.75, 0.7
+#: Until this much of the budget most pictures show one thing: a colour must be bound to a kind before two can be. Then
+#: more of them than the world has show several.
+ALONE_UNTIL, ALONE_SHARE, SEVERAL_SHARE = 0.75, 0.7, 0.4
 #: The loss where a thing is counts so many times; things cover a tenth of a card and are all that is hard about it.
 THING_WEIGHT = 4.0
 #: Scenes kept for the held-out loss.
@@ -94,7 +95,9 @@ class SdxlTrainee:
         self.schedule = Schedule(peak_rate, warmup_steps=100, flat_until=0.35)
         self.ema_decay, self.weight_decay = 0.998, 1e-2
         self._cache, self._vae = cache, vae
-        self._alone = [seed for seed in range(HELD_OUT, len(cache.mean)) if len(scene_from_seed(seed).things) == 1]
+        counts = {seed: len(scene_from_seed(seed).things) for seed in range(HELD_OUT, len(cache.mean))}
+        self._alone = [seed for seed, things in counts.items() if things == 1]
+        self._several = [seed for seed, things in counts.items() if things > 1]
         self._tokenizers = clip_tokenizers()
         self._signal = new_scheduler().alphas_cumprod.to(torch.get_default_device())
 
@@ -145,8 +148,9 @@ class SdxlTrainee:
         )
 
     def _seed(self, draw: random.Random, progress: float) -> int:
-        if self._alone and progress < ALONE_UNTIL and draw.random() < ALONE_SHARE:
-            return draw.choice(self._alone)
+        favoured, share = (self._alone, ALONE_SHARE) if progress < ALONE_UNTIL else (self._several, SEVERAL_SHARE)
+        if favoured and draw.random() < share:
+            return draw.choice(favoured)
         return draw.randrange(HELD_OUT, len(self._cache.mean))
 
     def _errors_of(
