@@ -30,7 +30,7 @@ from workers.starter.pictures import save_grid
 from workers.starter.world import SIDE_PX, Scene, scene_from_seed
 
 WEIGHTS = Path(__file__).parent / "weights"
-STEPS, GUIDANCE = 16, 3.0
+STEPS, GUIDANCE = 16, 2.5
 #: Three prompts in five ask for one thing, the others for two.
 ONE_THING = 0.6
 PICTURES_AT_ONCE = 8

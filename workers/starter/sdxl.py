@@ -34,12 +34,12 @@ BATCH = 16
 ZEROED, EMPTIED = 0.08, 0.02
 #: Until this much of the budget most pictures show one thing: a colour must be bound to a kind before two can be. Then
 #: more of them than the world has show several.
-ALONE_UNTIL, ALONE_SHARE, SEVERAL_SHARE = 0.75, 0.7, 0.4
+ALONE_UNTIL, ALONE_SHARE, SEVERAL_SHARE = 0.75, 0.7, 0.5
 #: The loss where a thing is counts so many times; things cover a tenth of a card and are all that is hard about it.
 THING_WEIGHT = 4.0
 #: Scenes kept for the held-out loss.
 HELD_OUT = 96
-LOOK_STEPS, LOOK_GUIDANCE = 16, 3.0
+LOOK_STEPS, LOOK_GUIDANCE = 16, 2.5
 
 
 def new_scheduler() -> EulerDiscreteScheduler:
