@@ -30,8 +30,8 @@ READY_LIMIT_S = 120.0
 LOG_TAIL_CHARS = 4000
 PROMPT = "a big red house in the middle, on the snow at dusk"
 SUBJECT = "house"
-REMIX = "a big orange star in the middle, on the snow at night"
-STRENGTH = 0.6
+REMIX = "a big orange house in the middle, on the snow at night"
+STRENGTH = 0.75
 SEED = 7
 #: The rest of the contact sheet.
 PROMPTS = (
