@@ -1,4 +1,4 @@
-"""The starter vision model: the native Moondream at 1.4 M parameters, and how it is trained.
+"""The starter vision model: the native Moondream at 1.7 M parameters, and how it is trained.
 
 A postcard is always one crop of 80 px in 8 px patches (`max_crops=1`): 100 image tokens, and patches small enough that
 the linear embedding loses nothing. Every step paints fresh postcards.

@@ -7,7 +7,16 @@ added there would give every word of that model another number.
 import random
 from collections import Counter
 
-from workers.starter.truth import NUMBERS, PLACE_PHRASES, PLURALS, Question, capital, joined, with_article
+from workers.starter.truth import (
+    PLACE_PHRASES,
+    PLURALS,
+    Question,
+    capital,
+    kinds_answer,
+    number_answer,
+    with_article,
+    yes_answer,
+)
 from workers.starter.world import COLOURS, KINDS, PLACES, SKIES, Scene, Thing
 
 SKY_QUESTIONS = {"day": "Is it day?", "dusk": "Is it dusk?", "night": "Is it night?", "rain": "Is it raining?"}
@@ -26,24 +35,23 @@ def rephrased_questions(scene: Scene, draw: random.Random) -> list[Question]:
 
 def _what(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("What is in this image?", "What can you see?", "What is in this picture?", "What is shown?"))
-    kinds = joined([with_article(thing.kind) for thing in scene.things])
-    return Question("what", ask, f"{capital(kinds)}.")
+    return Question("what", ask, kinds_answer(scene.things))
 
 
 def _what_is_at(scene: Scene, draw: random.Random) -> Question:
     place = draw.choice(PLACES)
-    there = joined([with_article(thing.kind) for thing in scene.things if thing.place == place])
-    return Question("what", f"What is {PLACE_PHRASES[place]}?", f"{capital(there)}.")
+    there = [thing for thing in scene.things if thing.place == place]
+    return Question("what", f"What is {PLACE_PHRASES[place]}?", kinds_answer(there))
 
 
 def _count_all(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("How many objects are there?", "How many things can you see?", "How many things do you see?"))
-    return Question("count", ask, _number(len(scene.things)))
+    return Question("count", ask, number_answer(len(scene.things)))
 
 
 def _count_kind(kind: str, many: int, draw: random.Random) -> Question:
     rest = draw.choice(("do you see", "can you see", "are in the picture", "are in this image"))
-    return Question("count", f"How many {PLURALS[kind]} {rest}?", _number(many))
+    return Question("count", f"How many {PLURALS[kind]} {rest}?", number_answer(many))
 
 
 def _colour(thing: Thing, draw: random.Random) -> Question:
@@ -60,26 +68,18 @@ def _where(thing: Thing, draw: random.Random) -> Question:
 
 def _is_of_colour(thing: Thing, draw: random.Random) -> Question:
     colour = thing.colour if draw.random() < 0.5 else draw.choice(tuple(COLOURS))
-    return Question("yes-no", f"Is the {thing.kind} {colour}?", _yes(colour == thing.colour))
+    return Question("yes-no", f"Is the {thing.kind} {colour}?", yes_answer(colour == thing.colour))
 
 
 def _scenery(scene: Scene, draw: random.Random) -> list[Question]:
-    kinds = {thing.kind for thing in scene.things}
-    kind = draw.choice(tuple(kinds) if kinds and draw.random() < 0.5 else KINDS)
+    kinds = [thing.kind for thing in scene.things]  # a list: the order of a set is another in every process
+    kind = draw.choice(kinds if kinds and draw.random() < 0.5 else KINDS)
     sky = scene.sky if draw.random() < 0.4 else draw.choice(SKIES)
     return [
-        Question("yes-no", f"{draw.choice(('Do', 'Can'))} you see {with_article(kind)}?", _yes(kind in kinds)),
-        Question("yes-no", SKY_QUESTIONS[sky], _yes(sky == scene.sky)),
+        Question("yes-no", f"{draw.choice(('Do', 'Can'))} you see {with_article(kind)}?", yes_answer(kind in kinds)),
+        Question("yes-no", SKY_QUESTIONS[sky], yes_answer(sky == scene.sky)),
         Question("scenery", draw.choice(("How is the weather?", "What kind of sky is it?")), f"{capital(scene.sky)}."),
         Question(
             "scenery", draw.choice(("What kind of ground is it?", "Which ground is it?")), f"{capital(scene.ground)}."
         ),
     ]
-
-
-def _number(many: int) -> str:
-    return f"{capital(NUMBERS[many])}." if many else "None."
-
-
-def _yes(claim: bool) -> str:
-    return "Yes." if claim else "No."

@@ -7,6 +7,7 @@ for a picture the way people type, with any part left out.
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -126,17 +127,16 @@ def questions(scene: Scene, draw: random.Random) -> list[Question]:
 
 def _what(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("What is in the picture?", "What is this?", "What do you see?"))
-    answer = joined([with_article(thing.kind) for thing in scene.things]) if scene.things else "nothing"
-    return Question("what", ask, f"{capital(answer)}.")
+    return Question("what", ask, kinds_answer(scene.things))
 
 
 def _count_all(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("How many things are there?", "How many things are in the picture?"))
-    return Question("count", ask, f"{capital(NUMBERS[len(scene.things)] if scene.things else 'none')}.")
+    return Question("count", ask, number_answer(len(scene.things)))
 
 
 def _count_kind(kind: str, many: int) -> Question:
-    return Question("count", f"How many {PLURALS[kind]} are there?", f"{capital(NUMBERS[many] if many else 'none')}.")
+    return Question("count", f"How many {PLURALS[kind]} are there?", number_answer(many))
 
 
 def _colour(thing: Thing, draw: random.Random) -> Question:
@@ -174,12 +174,23 @@ def _yes_no(scene: Scene, draw: random.Random) -> list[Question]:
             Question("yes-no", f"Is there {with_article(thing.kind)}?", "Yes."),
             Question("yes-no", f"Is there {with_article(f'{thing.colour} {thing.kind}')}?", "Yes."),
             Question("yes-no", f"Is there {with_article(f'{wrong} {thing.kind}')}?", "No."),
-            Question("yes-no", f"Is there {with_article(thing.kind)} {PLACE_PHRASES[side]}?", _yes(there)),
+            Question("yes-no", f"Is there {with_article(thing.kind)} {PLACE_PHRASES[side]}?", yes_answer(there)),
         ]
     return asked
 
 
-def _yes(claim: bool) -> str:
+def kinds_answer(things: Sequence[Thing]) -> str:
+    """'A house and a tree.', or 'Nothing.'"""
+    return f"{capital(joined([with_article(thing.kind) for thing in things]))}."
+
+
+def number_answer(many: int) -> str:
+    """'Two.', or 'None.'"""
+    return f"{capital(NUMBERS[many] if many else 'none')}."
+
+
+def yes_answer(claim: bool) -> str:
+    """'Yes.' or 'No.'"""
     return "Yes." if claim else "No."
 
 
@@ -196,10 +207,12 @@ def _short_things(scene: Scene) -> str:
 
 
 def joined(parts: list[str]) -> str:
+    """'a, b and c'; 'nothing' where there are none."""
     if not parts:
         return "nothing"
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def capital(text: str) -> str:
+    """The first letter large, the rest as it is."""
     return text[0].upper() + text[1:]

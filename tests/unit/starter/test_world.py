@@ -1,7 +1,10 @@
 """The postcard world: the same seed is the same card, and what is told about it is what is painted."""
 
+import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -94,6 +97,22 @@ def test_the_answers_agree_with_the_scene(ask: Callable[[Scene, random.Random], 
             elif match := re.match(r"What is (?:on the|in the) (left|middle|right)\?", asked.question):
                 kinds = [t.kind for t in scene.things if t.place == match[1]]
                 assert (kinds[0] in asked.answer) if kinds else (asked.answer == "Nothing.")
+
+
+def test_questions_are_the_same_in_every_process():
+    code = (
+        "import random; from workers.starter.phrasing import rephrased_questions as ask;"
+        "from workers.starter.world import scene_from_seed as scene;"
+        "print([ask(scene(seed), random.Random(seed)) for seed in range(60)])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": salt}, capture_output=True, check=True
+        ).stdout
+        for salt in ("1", "2", "3")
+    }
+
+    assert len(told) == 1
 
 
 def test_the_lengths_of_a_caption_grow():
