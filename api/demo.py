@@ -103,10 +103,10 @@ def _show(darkroom: Darkroom, stack: Stack, out: Path, console: Console) -> int:
         console.print(record(name, job))
     if any(job.state != State.SUCCEEDED for job in jobs.values()):
         return 1
-    sheet = _sheet(darkroom, jobs, console)
-    for name in ("txt2img", "img2img"):
-        (out / f"{name}.png").write_bytes(darkroom.image(_image_id(jobs[name])))
-    sheet.save(out / "contact-sheet.png")
+    pictures = {name: darkroom.image(_image_id(jobs[name])) for name in ("txt2img", "img2img")}
+    for name, picture in pictures.items():
+        (out / f"{name}.png").write_bytes(picture)
+    _sheet(darkroom, jobs, pictures, console).save(out / "contact-sheet.png")
     for name in ("txt2img", "img2img", "contact-sheet"):
         say(f"wrote   [bold]{out / name}.png[/bold]")
     return 0
@@ -123,20 +123,20 @@ def _wait_for_worker(darkroom: Darkroom, stack: Stack, console: Console) -> None
     console.print(f"worker  {workers}", style="dim", highlight=False, soft_wrap=True)
 
 
-def _sheet(darkroom: Darkroom, jobs: dict[str, Job], console: Console) -> Image.Image:
+def _sheet(darkroom: Darkroom, jobs: dict[str, Job], pictures: dict[str, bytes], console: Console) -> Image.Image:
     """The first picture with what was found on it, the remix, and more; all of them captioned."""
     asked = [darkroom.generate(prompt, seed=SEED + number) for number, prompt in enumerate(PROMPTS)]
-    drawn = [jobs["img2img"], *follow_all(darkroom, asked, "more", console)]
-    looks = [darkroom.analyze(_image_id(job), [CAPTION]) for job in drawn]
+    ids = [_image_id(job) for job in (jobs["img2img"], *follow_all(darkroom, asked, "more", console))]
+    looks = [darkroom.analyze(image_id, [CAPTION]) for image_id in ids]
     seen = follow_all(darkroom, looks, "captions", console)
-    first = Frame(
-        _picture(darkroom, jobs["txt2img"]), PROMPT, _caption(jobs["analyze"]), _boxes(jobs["analyze"]), SUBJECT
-    )
+    look = jobs["analyze"]
+    first = Frame(_opened(pictures["txt2img"]), PROMPT, _caption(look), _boxes(look), SUBJECT)
+    shown = [pictures["img2img"], *(darkroom.image(image_id) for image_id in ids[1:])]
     rest = [
-        Frame(_picture(darkroom, job), prompt, _caption(look))
-        for prompt, job, look in zip([f"remix of 1: {REMIX}", *PROMPTS], drawn, seen, strict=True)
+        Frame(_opened(picture), prompt, _caption(job))
+        for prompt, picture, job in zip([f"remix of 1: {REMIX}", *PROMPTS], shown, seen, strict=True)
     ]
-    note = f"white: the prompt for {drawn[0].model}   ·   amber: what {looks[0].model} saw"
+    note = f"white: the prompt for {jobs['txt2img'].model}   ·   amber: what {look.model} saw"
     return contact_sheet([first, *rest], "Darkroom", note)
 
 
@@ -161,8 +161,8 @@ def _answer(job: Job, index: int) -> dict[str, Any]:
     return dict(rows[index]["answer"])
 
 
-def _picture(darkroom: Darkroom, job: Job) -> Image.Image:
-    return Image.open(io.BytesIO(darkroom.image(_image_id(job))))
+def _opened(picture: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(picture))
 
 
 def _image_id(job: Job) -> str:

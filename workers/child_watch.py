@@ -16,6 +16,14 @@ LOOK_EVERY_S = 0.2
 LATEST_S = 1.0
 
 
+def is_running_child(pid: int) -> bool:
+    """Whether this child of ours has not ended; its status is left for the pool, which buries its dead itself."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
+
+
 class ChildWatch:
     """`children` tells the pids of the pool, dead ones too; `release` gives this worker's jobs back, returns how many."""
 
@@ -23,12 +31,12 @@ class ChildWatch:
         self,
         children: Callable[[], list[int]],
         release: Callable[[], int],
-        is_running: Callable[[int], bool] | None = None,
+        is_running: Callable[[int], bool] = is_running_child,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._children = children
         self._release = release
-        self._is_running = is_running or is_running_child
+        self._is_running = is_running
         self._clock_s = clock_s
         self._seen: set[int] = set()
         self._seen_at_s = float("-inf")
@@ -41,11 +49,3 @@ class ChildWatch:
         if gone and since_s <= LATEST_S:
             given_back = self._release()
             logger().info("child.gone", pids=sorted(gone), jobs_given_back=given_back)
-
-
-def is_running_child(pid: int) -> bool:
-    """Whether this child of ours has not ended; its status is left for the pool, which buries its dead itself."""
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:
-        return False
