@@ -10,6 +10,9 @@ bind = f"{_host}:{_settings.port}"
 worker_class = "gthread"
 workers = _settings.api_processes
 threads = _settings.api_threads
+# gunicorn keeps `worker_connections` − threads idle connections and closes every other one after its answer: at its
+# default of 1,000 a server of 1,024 threads would keep none.
+worker_connections = threads + 1000
 # A thousand ids in one poll are 29 kB of URL; gunicorn's own largest limit is 8 kB, 0 lifts it.
 limit_request_line = 0
 limit_request_fields = 100

@@ -1,4 +1,4 @@
-"""Job records as answers: how a job looks, its ETag, and how a request waits for it.
+"""Job records as answers: how a job looks, its ETag, and when a waiting request has what it waits for.
 
 The one place that turns records into views, so that a queue position or an ETA is the same in every answer.
 """
@@ -6,29 +6,24 @@ The one place that turns records into views, so that a queue position or an ETA 
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from math import inf
 
 from flask import Response, request
 
-from api.changes import PACE_S
 from api.services import Services
+from api.waiting import Waited, hold, say_refused
 from shared import lifecycle
 from shared.contracts.jobs import JOB_ID, JobRecord, JobView, QueuePlace, State, view
 from shared.errors import IllegalMove, NotFound
 
-#: What a waiter is told to do when all seats are taken.
-SEATS_TAKEN_RETRY_S = 1
 #: States in which nobody works on a job, so nobody else notices its deadline.
 IDLE_STATES = (State.WAITING, State.QUEUED)
+#: Pause between two looks at a deadline that has passed by our clock and not yet by Redis'.
+OVERDUE_LOOK_S = 0.2
 
 
-@dataclass(frozen=True)
-class Wait:
-    """What a waiting request got."""
-
-    record: JobRecord
-    #: Too many requests wait already, so this one did not.
-    was_refused: bool = False
+#: A job, and whether the request that asked for it found a seat to wait on.
+Wait = Waited[JobRecord]
 
 
 def fetch(services: Services, job_id: str) -> JobRecord:
@@ -55,19 +50,22 @@ def settle(services: Services, record: JobRecord) -> JobRecord:
 
 def wait_until(services: Services, record: JobRecord, is_done: Callable[[JobRecord], bool], wait_s: float) -> Wait:
     """Hold the request until its job is done in this sense, or the time is up."""
-    ends_at = time.monotonic() + min(wait_s, services.settings.max_wait_seconds)
-    if wait_s <= 0 or is_done(record):
-        return Wait(record)
-    with services.changes.watch(record.id) as bell:
-        if bell is None:
-            return Wait(record, was_refused=True)
-        while True:
-            bell.clear()
-            record = fetch(services, record.id)
-            left_s = ends_at - time.monotonic()
-            if is_done(record) or left_s <= 0:
-                return Wait(record)
-            bell.wait(min(left_s, PACE_S))
+    return hold(
+        services,
+        record.id,
+        record,
+        read=lambda: fetch(services, record.id),
+        is_done=is_done,
+        wait_s=wait_s,
+        look_after_s=_until_deadline_s,
+    )
+
+
+def _until_deadline_s(record: JobRecord) -> float:
+    """A deadline that passes in the queue rings no bell where no worker lives; our clock guesses, the rule decides."""
+    if record.state not in IDLE_STATES or not record.deadline_at_ms:
+        return inf
+    return max(OVERDUE_LOOK_S, record.deadline_at_ms / 1000 - time.time())
 
 
 def has_ended(record: JobRecord) -> bool:
@@ -90,14 +88,13 @@ def etag_of(shown: JobView, record: JobRecord) -> str:
 
 def answer(services: Services, waited: Wait, status: int = 200, **headers: str) -> Response:
     """One job; 304 where the caller knows it already."""
-    shown = views(services, [waited.record])[0]
+    shown = views(services, [waited.found])[0]
     response = Response(shown.model_dump_json(), status, mimetype="application/json")
-    response.set_etag(etag_of(shown, waited.record))
+    response.set_etag(etag_of(shown, waited.found))
     response.headers["Cache-Control"] = "no-cache"
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
-    if waited.was_refused:
-        response.headers["Retry-After"] = str(SEATS_TAKEN_RETRY_S)
+    say_refused(response, waited)
     if status == 200:
         response.make_conditional(request)
     return response

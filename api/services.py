@@ -7,6 +7,7 @@ from flask import current_app
 
 from api.access import Access, access_from
 from api.changes import Changes
+from api.departures import Departures
 from api.outlook import Outlook
 from shared.artifact_store import FolderStore, RedisStore, open_store
 from shared.batch_members import BatchMembers
@@ -38,6 +39,7 @@ class Services:
     batches: BatchStore
     members: BatchMembers
     changes: Changes
+    departures: Departures
     outlook: Outlook
     access: Access
 
@@ -61,6 +63,7 @@ def build_services(settings: Settings) -> Services:
         batches=BatchStore(client, settings),
         members=BatchMembers(store),
         changes=Changes(client, max_waiters=settings.api_threads * 3 // 4),
+        departures=Departures(),
         outlook=Outlook(store, registry, Learned(client)),
         access=access_from(settings),
     )

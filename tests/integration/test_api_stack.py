@@ -20,11 +20,11 @@ LIMIT_S = 60.0
 class Up:
     """One `darkroom up --api-only`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.port = free_port()
         self.log = folder / "up.log"
         command = [sys.executable, "-m", "api.cli", "up", "--api-only", "--port", str(self.port), "--data", str(folder)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")} | settings
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
@@ -53,8 +53,8 @@ def own_up(tmp_path: Path) -> Iterator[Up]:
     yield from running(tmp_path)
 
 
-def running(folder: Path) -> Iterator[Up]:
-    stack = Up(folder)
+def running(folder: Path, **settings: str) -> Iterator[Up]:
+    stack = Up(folder, **settings)
     until(lambda: stack.status_of("/v1/jobs") == 200)
     yield stack
     stack.process.terminate()
@@ -111,8 +111,8 @@ def test_a_port_that_is_taken_is_named(up, tmp_path):
     assert f"{up.port} is not free" in second.stderr
 
 
-def until(look: Callable[[], bool]) -> None:
+def until(look: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
     """Look again until it is so, with a limit."""
-    ends_at = time.monotonic() + LIMIT_S
+    ends_at = time.monotonic() + limit_s
     while not look():
         assert time.monotonic() < ends_at, "not within the limit"

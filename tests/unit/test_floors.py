@@ -16,17 +16,16 @@ FLOORS = {
         shared.signatures workers.cuda_device workers.host_copy workers.load_plan workers.memory_return
         workers.moondream.config workers.moondream.requests workers.ready_pipe workers.sdxl.previews
         workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report workers.sdxl.toy
-        workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world
-        workers.turns workers.weights_hash workers.yielding
+        workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world workers.turns
+        workers.weights_hash workers.yielding
     """,
     1: """
         api.changes api.errors api.reading shared.addresses shared.contracts.jobs shared.contracts.orders
         shared.contracts.vision shared.embedded_redis shared.pixels shared.redis_client shared.settings
         workers.analysis.onnx_session workers.child_watch workers.hub workers.moondream.prefix_cache
-        workers.moondream.prompts workers.moondream.sampling workers.moondream.tokenizer
-        workers.moondream.vision workers.nf4 workers.out_of_vram workers.patience workers.precision
-        workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop workers.starter.paint
-        workers.starter.patches workers.starter.truth
+        workers.moondream.prompts workers.moondream.sampling workers.moondream.tokenizer workers.moondream.vision
+        workers.nf4 workers.out_of_vram workers.patience workers.precision workers.sdxl.files workers.sdxl.img2img
+        workers.slot workers.starter.loop workers.starter.paint workers.starter.patches workers.starter.truth
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
@@ -51,41 +50,43 @@ FLOORS = {
         api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains
         shared.dispatch shared.token_stream workers.analysis.talk workers.analysis.torch_classifier
         workers.diagnosis workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping
-        workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader
-        workers.residency workers.starter.sdxl workers.watching
+        workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader workers.residency
+        workers.starter.sdxl workers.watching
     """,
     6: """
         api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
-        workers.chain_care workers.engines.efficientnet workers.engines.hf_classifier workers.ladder
-        workers.placing workers.requeue workers.runtime workers.standing_orders workers.starter.lessons
+        workers.chain_care workers.engines.efficientnet workers.engines.hf_classifier workers.ladder workers.placing
+        workers.requeue workers.runtime workers.standing_orders workers.starter.lessons
     """,
     7: """
-        api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers api.cli
-        api.job_answers workers.doctor workers.endings workers.engines.moondream workers.feeder
-        workers.giving_way workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery
-        workers.starter.evaluate workers.starter.moondream workers.webhooks
+        api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers api.cli api.waiting
+        workers.doctor workers.endings workers.engines.moondream workers.feeder workers.giving_way
+        workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery workers.starter.evaluate
+        workers.starter.moondream workers.webhooks
     """,
     8: """
-        api.batch_answers api.blueprints.jobs api.blueprints.orders api.chat_job api.submission workers.assembly
-        workers.keeper workers.runner workers.slot_process workers.starter.train
+        api.batch_answers api.job_answers workers.assembly workers.keeper workers.runner workers.slot_process
+        workers.starter.train
     """,
     9: """
-        api.blueprints.generate api.blueprints.retry api.chat_answers api.engine_choice workers.launcher
-        workers.tasks
+        api.blueprints.jobs api.blueprints.orders api.chat_job api.submission workers.launcher workers.tasks
     """,
     10: """
-        api.batch_acceptance api.blueprints.analyze api.blueprints.chat
+        api.blueprints.generate api.blueprints.retry api.chat_answers api.engine_choice
     """,
     11: """
-        api.blueprints.batches
+        api.batch_acceptance api.blueprints.analyze api.blueprints.chat
     """,
     12: """
-        api.blueprints.batch_exports
+        api.blueprints.batches
     """,
     13: """
-        api.app
+        api.blueprints.batch_exports
     """,
     14: """
+        api.app
+    """,
+    15: """
         api.wsgi
     """,
 }
