@@ -60,8 +60,11 @@ class ArtifactStore(Protocol):
         """Forget the bytes, if they are there."""
         ...
 
-    def expire(self) -> int:
-        """Drop what has not been used for `artifact_ttl_s`; returns how many."""
+    #: Parts of the store that are swept one at a time; 0 where nothing needs sweeping.
+    parts: int
+
+    def expire(self, part: int) -> int:
+        """Drop from this part what has not been used for `artifact_ttl_s`; returns how many."""
         ...
 
 
@@ -73,7 +76,9 @@ def open_store(settings: Settings, client: "redis.Redis") -> "FolderStore | Redi
 
 
 class FolderStore:
-    """A folder: `ab/img_abcdef…`, one file a picture."""
+    """A folder: `ab/img_abcdef…`, one file a picture, so 256 parts of about the same size."""
+
+    parts = 256
 
     def __init__(self, folder: Path, client: "redis.Redis", ttl_s: int) -> None:
         self.folder = folder
@@ -123,21 +128,26 @@ class FolderStore:
     def delete(self, artifact_id: str) -> None:
         self._path(artifact_id).unlink(missing_ok=True)
 
-    def expire(self) -> int:
+    def expire(self, part: int) -> int:
         # The store's clock, not this host's: a host that wakes up in the wrong year must not clear the folder.
         with redis_errors():
             limit = float(self._redis.time()[0]) - self._ttl_s
-        dropped = 0
-        for path in self._files():
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime >= limit:
-                    continue
-                if ID.match(path.name):
-                    with redis_errors():
-                        self._redis.set(keys.gone(path.name), "1", ex=keys.GONE_TTL_S)
-                path.unlink()
-                dropped += 1
-        return dropped
+        old = [name for name, used_at_s in self._uses_in(f"{part:02x}") if used_at_s < limit]
+        for name in old:
+            if ID.match(name):
+                with redis_errors():
+                    self._redis.set(keys.gone(name), "1", ex=keys.GONE_TTL_S)
+            (self.folder / f"{part:02x}" / name).unlink(missing_ok=True)
+        return len(old)
+
+    def _uses_in(self, folder: str) -> list[tuple[str, float]]:
+        """Files of one folder and when each was last used."""
+        found = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder / folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    found.append((entry.name, entry.stat().st_mtime))
+        return found
 
     def check_identity(self) -> None:
         """Make sure every process that shares this Redis also shares this folder.
@@ -175,7 +185,9 @@ class FolderStore:
 
 
 class RedisStore:
-    """Redis itself: no shared disk needed, RAM paid for every picture."""
+    """Redis itself: no shared disk needed, RAM paid for every picture. It expires them itself, by each key's TTL."""
+
+    parts = 0
 
     def __init__(self, client: "redis.Redis", ttl_s: int) -> None:
         self._redis: Any = client
@@ -210,8 +222,8 @@ class RedisStore:
         with redis_errors():
             self._redis.delete(keys.artifact(artifact_id), keys.gone(artifact_id))
 
-    def expire(self) -> int:
-        return 0  # Redis does it itself, by each key's TTL
+    def expire(self, part: int) -> int:
+        return 0
 
     def check_identity(self) -> None:
         """Whoever shares the Redis shares the store."""

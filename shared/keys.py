@@ -46,6 +46,7 @@
     darkroom:done                zset    DONE_TTL_S            ends of jobs, for the drain rate
     darkroom:sequence            string  LIVE_TTL_S            tie-breaker of the order of arrival
     darkroom:changes             channel —                     ids of jobs that moved
+    darkroom:feed                channel —                     ids of batches with members to feed
 
 Not ours: kombu's lists (one per queue, named like it), `unacked*` and `_kombu.binding.*`.
 """
@@ -71,6 +72,7 @@ WORKERS = PREFIX + "workers"
 DONE = PREFIX + "done"
 TAKEN = PREFIX + "taken"
 CHANGES = PREFIX + "changes"
+FEED = PREFIX + "feed"
 BATCHES = PREFIX + "batches"
 LIVE_BATCHES = PREFIX + "batches:live"
 WEBHOOKS = PREFIX + "webhooks"

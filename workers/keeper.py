@@ -1,7 +1,9 @@
 """What a worker's main process does beside Celery: renew leases, kill a hung child, report, recover, pause.
 
-It is a thread in the main process, which runs no native code of ours: a thread in the child starves whenever a kernel
-holds the GIL, and a timer in Celery's loop stands still while Celery reconnects. The main process never touches CUDA.
+Two threads in the main process, which runs no native code of ours: a thread in the child starves whenever a kernel holds
+the GIL, and a timer in Celery's loop stands still while Celery reconnects. The main process never touches CUDA. Leases
+have a thread of their own, because every running job hangs on them: no duty whose cost grows with the queues, the folder
+of pictures or a driver that does not answer may delay them.
 
 Hangs are judged by progress, not by wall clock: a job that gave no sign of life for longer than its phase allows loses
 its child, whatever it is doing there.
@@ -67,11 +69,12 @@ class Keeper(threading.Thread):
         self._is_orphan = False
         self._is_draining = False
         self._stopping = threading.Event()
+        self._hurry = threading.Event()
+        self._urgent: set[Callable[[], None]] = set()
         self._held: list[HeldJob] = []
         self._paused = False
         self._outage_until = 0.0
         self._duties: list[tuple[float, Callable[[], None]]] = [
-            (settings.lease_s / 3, self._renew),
             (REPORT_EVERY_S, self._report),
             (REPORT_EVERY_S, self._look_for_orders),
             (settings.recovery_interval_s, recovery.sweep),
@@ -80,17 +83,32 @@ class Keeper(threading.Thread):
         ]
 
     def run(self) -> None:
+        threading.Thread(target=self._keep_leases, name="leases", daemon=True).start()
         due = [0.0] * len(self._duties)
+        while not self._stopping.is_set():
+            for index, (every_s, duty) in enumerate(self._duties):
+                if time.monotonic() >= due[index] or duty in self._urgent:
+                    self._urgent.discard(duty)
+                    self._do(duty)
+                    due[index] = time.monotonic() + every_s
+            self._hurry.wait(TICK_S)
+            self._hurry.clear()
+
+    def hurry(self, duty: Callable[[], None]) -> None:
+        """Do this duty now instead of at its next turn."""
+        self._urgent.add(duty)
+        self._hurry.set()
+
+    def _keep_leases(self) -> None:
         awake_at = time.monotonic()
-        while not self._stopping.wait(TICK_S):
+        while True:
             if time.monotonic() - awake_at > self._settings.lease_s:
                 # We were stopped, and perhaps our child with us: its silence proves nothing yet.
                 self._outage_until = time.monotonic() + self._settings.lease_s
             awake_at = time.monotonic()
-            for index, (every_s, duty) in enumerate(self._duties):
-                if time.monotonic() >= due[index]:
-                    self._do(duty)
-                    due[index] = time.monotonic() + every_s
+            self._do(self._renew)
+            if self._stopping.wait(self._settings.lease_s / 3):
+                return
 
     def drain(self) -> None:
         """The worker takes no more jobs and ends after the one it runs."""
@@ -99,6 +117,7 @@ class Keeper(threading.Thread):
     def stop(self) -> None:
         """The worker ends cleanly: it says so, instead of falling silent."""
         self._stopping.set()
+        self._hurry.set()
         with contextlib.suppress(RedisUnavailable):
             self._registry.leave(self._slot.name)
             if self._is_orphan:

@@ -44,7 +44,7 @@ class Launcher:
         artifacts = open_store(config, client)
         until_redis_answers(artifacts.check_identity)
         app = make_app(config, for_worker=False)
-        recovery = Recovery(store, Dispatcher(store, app), artifacts, config)
+        recovery = Recovery(store, Dispatcher(store, app), config)
         self._drain_s = config.drain_s
         self._processes = [SlotProcess(slot, client, recovery) for slot in slots]
         self._stop = threading.Event()

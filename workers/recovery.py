@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable
 
 from shared import keys, lifecycle
-from shared.artifact_store import FolderStore, RedisStore
 from shared.contracts.jobs import JobRecord, State
 from shared.dispatch import Dispatcher
 from shared.errors import Gone, IllegalMove, NotFound
@@ -23,7 +22,6 @@ from shared.job_store import JobStore
 from shared.log import logger
 from shared.redis_client import redis_errors
 from shared.settings import Settings
-from workers.housekeeping import Housekeeping
 from workers.requeue import Requeue
 
 #: How long one sweep may hold the lock.
@@ -37,7 +35,6 @@ class Recovery:
         self,
         store: JobStore,
         dispatcher: Dispatcher,
-        artifacts: FolderStore | RedisStore,
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -45,7 +42,6 @@ class Recovery:
         self._settings = settings
         self._clock = clock
         self._requeue = Requeue(store, dispatcher, settings, clock)
-        self._housekeeping = Housekeeping(store, artifacts, clock)
         self._token = uuid.uuid4().hex
         self._contact: float | None = None
         self._orphans_after = 0.0
@@ -65,7 +61,6 @@ class Recovery:
         self.end_overdue()
         self.start_due()
         self._requeue.send_stale()
-        self._housekeeping.run_if_due()
 
     def _note_contact(self) -> None:
         """After a silence of Redis (or of this process) everybody's lease may have run out: wait for one more."""

@@ -31,8 +31,10 @@ from workers.child_watch import LOOK_EVERY_S as CHILD_LOOK_EVERY_S
 from workers.child_watch import ChildWatch
 from workers.continuation import carry_on
 from workers.engines.table import load_libraries
+from workers.feed_bell import FeedBell
 from workers.feeder import Feeder
 from workers.giving_way import LOOK_EVERY_S
+from workers.housekeeping import Housekeeping
 from workers.keeper import Keeper, facts_reader
 from workers.measured import MeasuredPeaks
 from workers.patience import until_redis_answers
@@ -42,6 +44,7 @@ from workers.recovery import Recovery
 from workers.runner import NotOurs, Runner
 from workers.runtime import build, warm_up
 from workers.standing_orders import KeepAlive, StandingOrders
+from workers.tickets import STRATEGY, set_stale, stale_by
 from workers.webhooks import Webhooks
 
 # Celery warns root because of pickle, which this app does not accept (JSON only).
@@ -65,7 +68,7 @@ CHILD_DIED = "the worker's child process died"
 _owned: dict[str, Any] = {}
 
 
-@app.task(name=RUN_JOB, bind=True)
+@app.task(name=RUN_JOB, bind=True, Strategy=STRATEGY)
 def run_job(self: Any, job_id: str) -> None:
     """Run the job with this id, if it is still to be run; then Celery sends the next ticket of its chain."""
     runner: Runner = _owned["runner"]
@@ -88,7 +91,7 @@ def _start_child(**_: Any) -> None:
     plans = assembly.plans_of(SETTINGS, mine, catalogue, measured)
     residency = assembly.residency_of(SETTINGS, mine, catalogue, plans)
     runtime = build(SETTINGS, mine, app, catalogue, plans, residency, assembly.card_reader(mine))
-    recovery = Recovery(runtime.store, runtime.dispatcher, runtime.artifacts, SETTINGS)
+    recovery = Recovery(runtime.store, runtime.dispatcher, SETTINGS)
     until_redis_answers(lambda: recovery.release_slot(mine.name, CHILD_DIED))
     until_redis_answers(runtime.tell_residents)
     _owned["runner"] = Runner(runtime)
@@ -118,6 +121,7 @@ def _start_main(sender: Any, **_: Any) -> None:
     registry = WorkerRegistry(client)
     reader = Reader(mine.name, store, registry, Learned(client), max_wait_s=SETTINGS.max_wait_s, clock_s=time.monotonic)
     set_provider(reader)
+    set_stale(stale_by(store))
     dispatcher = Dispatcher(store, app)
     feeder = Feeder(store, dispatcher, registry, SETTINGS)
     webhooks = Webhooks(BatchStore(client, SETTINGS), SETTINGS)
@@ -125,7 +129,7 @@ def _start_main(sender: Any, **_: Any) -> None:
     def children() -> list[int]:
         return [process.pid for process in sender.pool._pool._pool]
 
-    recovery = Recovery(store, dispatcher, open_store(SETTINGS, client), SETTINGS)
+    recovery = Recovery(store, dispatcher, SETTINGS)
     child_watch = ChildWatch(children, lambda: recovery.release_slot(mine.name, CHILD_DIED))
     orders = StandingOrders(mine.name, store, dispatcher)
     manners = assembly.manners_of(SETTINGS, mine, children, orders, reader.limit)
@@ -152,6 +156,8 @@ def _start_main(sender: Any, **_: Any) -> None:
     )
     _owned["keeper"] = keeper
     keeper.start()
+    FeedBell(client, lambda: keeper.hurry(feeder.feed)).start()
+    Housekeeping(store, open_store(SETTINGS, client), SETTINGS.artifact_ttl_s).start()
     tell_ready()
     log.logger().info("worker.ready", worker=mine.name, gpu=mine.gpu, models=len(mine.models))
 

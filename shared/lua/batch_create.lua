@@ -37,4 +37,5 @@ redis.call('SET', 'darkroom:gone:' .. id, '1', 'EX', ARGV[8])
 if KEYS[2] ~= '' then redis.call('SET', KEYS[2], ARGV[6], 'EX', ARGV[7]) end
 end_batch_if_done(id, now, ended_ttl, live_ttl)
 batch_changed(id)
+redis.call('PUBLISH', 'darkroom:feed', id)
 return {'created'}

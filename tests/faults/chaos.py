@@ -96,7 +96,7 @@ def _settle(rig: FaultRig, ledger: dict[str, Entry]) -> None:
 def _clean(rig: FaultRig, artifacts: FolderStore) -> None:
     """Housekeeping, as it will have been done a little later."""
     clock = [0.0]
-    housekeeping = Housekeeping(rig.store, artifacts, clock=lambda: clock[0])
+    housekeeping = Housekeeping(rig.store, artifacts, 3600, clock=lambda: clock[0])
     housekeeping.drop_pending()
     clock[0] += PENDING_GRACE_S + 1
     housekeeping.drop_pending()

@@ -1,5 +1,8 @@
 """Recovery over a real Valkey and a real broker; only its clock is ours."""
 
+import os
+import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,10 +15,13 @@ from shared.dispatch import Dispatcher
 from shared.job_store import JobStore
 from shared.redis_client import connect
 from shared.settings import Settings
+from tests.batches_played import STEP, start
 from tests.integration.jobs import claim, end, made
 from tests.rig import wait_for
+from workers.feed_bell import FeedBell
 from workers.housekeeping import PENDING_GRACE_S, Housekeeping
 from workers.recovery import Recovery
+from workers.tickets import stale_by
 
 LEASE_S = 0.6
 
@@ -42,7 +48,7 @@ class House:
     def recovery(self) -> Recovery:
         """One more worker's."""
         dispatcher = Dispatcher(self.store, make_app(self.settings, for_worker=False))
-        return Recovery(self.store, dispatcher, self.artifacts, self.settings, self.clock)
+        return Recovery(self.store, dispatcher, self.settings, self.clock)
 
     def tickets(self) -> int:
         return int(self.store.redis.llen("m.normal"))
@@ -189,7 +195,7 @@ def test_pictures_of_a_job_that_ended_otherwise_are_dropped_and_named_ones_stay(
     house.store.move(loser.id, lifecycle.cancel)
     end(house.store, loser.id, token="pen")
     house.store.redis.hset(keys.job(winner.id), "result", f'{{"images": [{{"id": "{kept}"}}]}}')
-    housekeeping = Housekeeping(house.store, house.artifacts, house.clock)
+    housekeeping = Housekeeping(house.store, house.artifacts, 3600, house.clock)
 
     too_early = housekeeping.drop_pending()
     house.clock.now += PENDING_GRACE_S
@@ -205,7 +211,62 @@ def test_ids_of_expired_records_leave_the_lists_even_behind_a_living_crowd(house
     expired = made(house.store)
     house.store.redis.delete(keys.job(expired.id))
 
-    assert Housekeeping(house.store, house.artifacts, house.clock).forget_expired() == 1
+    assert Housekeeping(house.store, house.artifacts, 3600, house.clock).forget_expired() == 1
 
     assert expired.id not in house.store.ids_in(State.QUEUED)
     assert house.store.counts()["queued"] == len(crowd)
+
+
+def old_pictures(house, number: int) -> list[str]:
+    ids = [house.artifacts.put(f"picture {i}".encode()) for i in range(number)]
+    for artifact_id in ids:
+        os.utime(house.artifacts._path(artifact_id), (1, 1))
+    return ids
+
+
+def test_pictures_past_their_time_go_part_by_part_and_fresh_ones_stay(house):
+    old_pictures(house, 20)
+    fresh = house.artifacts.put(b"fresh")
+    housekeeping = Housekeeping(house.store, house.artifacts, 3600, house.clock)
+
+    left = [len(list(house.artifacts.ids()))]
+    for _ in range(house.artifacts.parts):
+        housekeeping.look()
+        left.append(len(list(house.artifacts.ids())))
+        house.clock.now += 1
+
+    assert max(before - after for before, after in pairwise(left)) < 20
+    assert list(house.artifacts.ids()) == [fresh]
+
+
+def test_only_one_worker_at_a_time_keeps_house(house):
+    first, second = (Housekeeping(house.store, house.artifacts, 3600, house.clock) for _ in range(2))
+    first.look()
+    old_pictures(house, 5)
+    for _ in range(house.artifacts.parts):
+        second.look()
+        house.clock.now += 1
+
+    assert len(list(house.artifacts.ids())) == 5
+
+
+def test_a_ticket_is_stale_when_its_job_is_taken_or_gone_and_not_while_it_is_queued(house):
+    waiting, taken = made(house.store).id, claim(house.store, made(house.store).id).id
+
+    assert [stale_by(house.store)(job_id) for job_id in (waiting, taken, "job_unknown")] == [False, True, True]
+
+
+def test_with_redis_away_no_ticket_counts_as_stale(settings):
+    away = JobStore(connect("redis://127.0.0.1:1/0", 0.2), settings)
+
+    assert not stale_by(away)("job_any")
+
+
+def test_a_new_batch_rings_the_feeders_bell(services, web):
+    rung = threading.Event()
+    FeedBell(services.store.redis, rung.set).start()
+    wait_for(lambda: services.store.redis.pubsub_numsub(keys.FEED)[0][1], 10, "a listener")
+
+    start(web, prompts=["a"], steps=[STEP])
+
+    assert rung.wait(10)

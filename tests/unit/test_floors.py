@@ -22,10 +22,11 @@ FLOORS = {
     1: """
         api.changes api.errors api.reading shared.addresses shared.contracts.jobs shared.contracts.orders
         shared.contracts.vision shared.embedded_redis shared.pixels shared.redis_client shared.settings
-        workers.analysis.onnx_session workers.child_watch workers.hub workers.moondream.prefix_cache
-        workers.moondream.prompts workers.moondream.sampling workers.moondream.tokenizer workers.moondream.vision
-        workers.nf4 workers.out_of_vram workers.patience workers.precision workers.sdxl.files workers.sdxl.img2img
-        workers.slot workers.starter.loop workers.starter.paint workers.starter.patches workers.starter.truth
+        workers.analysis.onnx_session workers.child_watch workers.feed_bell workers.hub
+        workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
+        workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.out_of_vram workers.patience
+        workers.precision workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop
+        workers.starter.paint workers.starter.patches workers.starter.truth
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
@@ -51,7 +52,7 @@ FLOORS = {
         shared.dispatch shared.token_stream workers.analysis.talk workers.analysis.torch_classifier
         workers.diagnosis workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping
         workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader workers.residency
-        workers.starter.sdxl workers.watching
+        workers.starter.sdxl workers.tickets workers.watching
     """,
     6: """
         api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
