@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).with_name("results")
-CPU_BENCHES = ("bench_stack", "bench_batches", "bench_moondream", "bench_rack")
+CPU_BENCHES = ("bench_stack", "bench_batches", "bench_moondream", "bench_png", "bench_rack")
 GPU_BENCHES = ("bench_gpu",)
 
 
