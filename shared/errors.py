@@ -31,7 +31,8 @@
     └── Signal                  never shown: stops the work in a worker
         ├── CancelRequested     the caller asked for it
         ├── Fenced              another worker owns the job now
-        └── Busy                another worker holds the claim
+        ├── Busy                another worker holds the claim
+        └── DeviceLost          the card answers this process no more: the job goes back, the process ends
 
 The 5xx of an error below `WorkerLost` is the status a job's failure would have as an answer; requests about such a job
 answer 200 with the error inside its record.
@@ -185,6 +186,10 @@ class Fenced(Signal):
 
 class Busy(Signal):
     code = "busy"
+
+
+class DeviceLost(Signal):
+    code = "device_lost"
 
 
 def class_of(code: str) -> type[DarkroomError] | None:

@@ -15,6 +15,7 @@ from shared.errors import (
     CancelRequested,
     DarkroomError,
     DeadlineExceeded,
+    DeviceLost,
     DoesNotFit,
     Fenced,
     Gone,
@@ -87,6 +88,22 @@ class Endings:
                     error=lifecycle.failure_of(error),
                     degradations=watch.degradations_of(member),
                 )
+
+    def lose(self, watch: BatchWatch, why: DeviceLost) -> None:
+        """The card is lost under the batch. A job that was alone on it counts it as a lost worker; of several nobody can
+        tell which one broke it, if any did, so each runs again by itself and none is to blame yet."""
+        alive = watch.alive
+        for member in alive:
+            if len(alive) > 1:
+                self._run_alone(member, why)
+            else:
+                self._lost(member, why)
+
+    def _lost(self, member: Member, why: DeviceLost) -> None:
+        reason = f"the worker lost its card: {why.message}"
+        moved = self._write(member, lambda job, now_ms: lifecycle.lose(job, now_ms, token=member.token, reason=reason))
+        if moved is not None and moved.state == State.QUEUED:
+            self._send(moved)
 
     def _retry_later(self, member: Member, error: DarkroomError) -> None:
         pause_ms = round(self._runtime.settings.retry_backoff_s * 1000 * 2 ** _retries(member.record))

@@ -2,6 +2,9 @@
 
 Torch raises its own type for most allocations, but cuDNN and cuBLAS workspaces fail as plain `RuntimeError`s, and on a
 CPU the allocator does. All of them become `OutOfVram`, so that one ladder can act on them.
+
+A card that is lost may say "no memory" too. So before a refusal is believed the card is asked whether it still answers;
+else the failure is `DeviceLost`, for which no rung of a ladder helps.
 """
 
 import gc
@@ -11,14 +14,18 @@ from contextlib import contextmanager
 
 import torch
 
-from shared.errors import OutOfVram
+from shared.errors import DeviceLost, OutOfVram
+from workers import device_lost
 
 #: Lower-case parts of messages that mean "no memory" whatever the type (torch/c10, cuDNN's and cuBLAS' status names).
+#: A handle that could not be made, on a card that answers, lacked the memory for it.
 TELLTALES = (
     "out of memory",
     "cudnn_status_alloc_failed",
     "cudnn_status_internal_error_device_allocation_failed",
+    "cudnn_status_not_initialized",
     "cublas_status_alloc_failed",
+    "cublas_status_not_initialized",
     "cusolver_status_alloc_failed",
     "cufft_alloc_failed",
     "can't allocate memory",
@@ -41,17 +48,23 @@ def free_cache() -> None:
 
 @contextmanager
 def named_out_of_vram(doing: str) -> Iterator[None]:
-    """Turns any out-of-memory failure inside into `OutOfVram`, saying what was being done.
+    """Turns any out-of-memory failure inside into `OutOfVram`, saying what was being done; a lost card into `DeviceLost`.
 
     The original is not kept as the cause: its frames would keep the tensors that should be freed.
     """
     try:
         yield
+    except OutOfVram:
+        raise
     except Exception as exc:
-        if isinstance(exc, OutOfVram) or not is_out_of_vram(exc):
+        is_lost = device_lost.is_device_lost(exc)
+        if not is_lost and not is_out_of_vram(exc):
             raise
         forget_frames(exc)
-        raise OutOfVram(f"{doing}: {first_line(exc)}") from None
+        said = first_line(exc)
+        if is_lost or not device_lost.card_answers():
+            raise DeviceLost(f"{doing}: {said}") from None
+        raise OutOfVram(f"{doing}: {said}") from None
 
 
 def forget_frames(exc: BaseException) -> None:

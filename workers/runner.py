@@ -5,6 +5,9 @@ message is done either way. What it raises is `NotOurs`, for a message that stan
 
 The order it promises: the record says `running` before anything is loaded; pictures are stored before the record says
 `succeeded`; whoever lost the pen meanwhile changes nothing.
+
+A card that this process has lost (see `device_lost`) is nobody's failure: the jobs go back, and `has_lost_device` says
+that the process can do no more.
 """
 
 import uuid
@@ -16,6 +19,7 @@ from shared.contracts.jobs import JobRecord, State
 from shared.errors import (
     Busy,
     DarkroomError,
+    DeviceLost,
     EngineFailed,
     Gone,
     IllegalMove,
@@ -25,6 +29,7 @@ from shared.errors import (
 )
 from shared.learned import Learned
 from shared.log import bound, logger
+from workers import device_lost
 from workers.endings import Endings
 from workers.kinds import analyze, generate, orders
 from workers.kinds.outcome import Outcome
@@ -54,6 +59,7 @@ class Runner:
         self._runtime = runtime
         self._learned = Learned(runtime.store.redis)
         self._chains = Chains(runtime.store, runtime.settings)
+        self._has_lost_device = False
 
     def run(self, job_id: str) -> JobRecord | None:
         """Claim the job (and peers for its batch), run it, record how it ended.
@@ -138,22 +144,53 @@ class Runner:
         was_loaded = self._is_loaded(records[0].model)
         try:
             outcomes = KINDS[records[0].kind](records, self._runtime, watch, stopwatch)
-        except Signal as signal:
-            logger().info("job.stopped", reason=signal.code)
-        except DarkroomError as error:
-            endings.fail(watch, error)
         except Exception as exc:
-            logger().error("engine.failed", exc_info=exc)
-            failed = EngineFailed(f"the engine failed: {type(exc).__name__}: {str(exc)[:300]}")
-            endings.fail(watch, failed)
+            self._stopped(watch, endings, exc)
         else:
             endings.succeed(watch, dict(zip((r.id for r in records), outcomes, strict=True)))
             if len(watch.alive) == len(records):
                 loaded = not was_loaded and self._is_loaded(records[0].model)
                 teach(self._learned, self._runtime.slot.name, records, stopwatch.timings(), has_loaded=loaded)
-        self._runtime.residency.expire_idle()
-        self._runtime.tell_residents()
+        if not self._has_lost_device:
+            self._tidy()
         return endings.following
+
+    def _stopped(self, watch: BatchWatch, endings: Endings, why: Exception) -> None:
+        """The batch did not come to its end: whose fault that is decides what becomes of its jobs."""
+        if device_lost.is_device_lost(why):
+            self._lose_device(watch, endings, why)
+        elif isinstance(why, Signal):
+            logger().info("job.stopped", reason=why.code)
+        elif isinstance(why, DarkroomError):
+            endings.fail(watch, why)
+        else:
+            logger().error("engine.failed", exc_info=why)
+            failed = EngineFailed(f"the engine failed: {type(why).__name__}: {str(why)[:300]}")
+            endings.fail(watch, failed)
+
+    def _lose_device(self, watch: BatchWatch, endings: Endings, why: Exception) -> None:
+        """From here on nothing of this process may touch the card: no unload, no look at its memory."""
+        self._has_lost_device = True
+        said = device_lost.what_was_said(why)
+        logger().error("device.lost", gpu=self._runtime.slot.gpu, reason=said)
+        endings.lose(watch, DeviceLost(said))
+
+    def _tidy(self) -> None:
+        """Between jobs; what fails here fails no job, for they have ended."""
+        try:
+            self._runtime.residency.expire_idle()
+        except Exception as exc:
+            if not device_lost.is_device_lost(exc):
+                raise
+            self._has_lost_device = True
+            logger().error("device.lost", gpu=self._runtime.slot.gpu, reason=device_lost.what_was_said(exc))
+            return
+        self._runtime.tell_residents()
+
+    @property
+    def has_lost_device(self) -> bool:
+        """Whether this process can use the card no more; only a new one can."""
+        return self._has_lost_device
 
     @property
     def has_leaked(self) -> bool:

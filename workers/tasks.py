@@ -4,6 +4,7 @@ The Celery app is made at import, the one exception to our rule: Celery's comman
 (`celery -A workers.tasks worker`), in the main process and again in each spawned child.
 """
 
+import os
 import time
 import warnings
 from datetime import UTC, datetime
@@ -61,6 +62,9 @@ WEBHOOKS_EVERY_S = 1.0
 #: Pause between two looks for idle models.
 KEEP_ALIVE_EVERY_S = 2.0
 
+#: How a child ends that lost its card (sysexits.h: EX_IOERR).
+LOST_DEVICE_STATUS = 74
+
 #: What the history of a job says that lost its child.
 CHILD_DIED = "the worker's child process died"
 
@@ -100,11 +104,15 @@ def _start_child(**_: Any) -> None:
 
 @signals.task_postrun.connect
 def _recycle_child(**_: Any) -> None:
-    """A child that cannot get its memory back ends after the job, and the pool starts another.
+    """A child that lost its card, or cannot get its memory back, ends after the job, and the pool starts another.
 
     Its job is on record by now and the next of its chain sent. Celery takes the message for one whose worker was lost and
     sends it once more; that duplicate finds the job done.
     """
+    if "runner" in _owned and _owned["runner"].has_lost_device:
+        log.logger().error("child.ended", reason="it lost its card")
+        # At once: what a library wants to tidy up on its way out would wait for a card that does not answer.
+        os._exit(LOST_DEVICE_STATUS)
     if "runner" in _owned and _owned["runner"].has_leaked:
         log.logger().warning("child.recycled", reason="unloaded models left memory behind")
         raise SystemExit

@@ -6,11 +6,13 @@ its own process in step 2.
     hang=N     never comes back from step N
     raise=N    an exception nobody expected in step N
     oom=N      out of VRAM in step N
+    poison=N   an illegal access in step N: every later call would fail
     leak=N     step N loses memory that no unload brings back
     under=MIB  only on workers whose budget is smaller
     once=N     break only the first time: a file named after N remembers
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -87,6 +89,9 @@ def _obey(order: dict[str, int], step: int) -> None:
     if order.get("leak") == step:
         tasks: Any = sys.modules["workers.tasks"]
         tasks._owned["runner"]._runtime.residency.leaked_mib += 1
+    if order.get("poison") == step:
+        torch: Any = importlib.import_module("torch")
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered (as ordered)")
     if order.get("oom") == step:
         raise OutOfVram("as ordered: 1 MiB missing")
 

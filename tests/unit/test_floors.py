@@ -22,37 +22,37 @@ FLOORS = {
     1: """
         api.changes api.errors api.reading shared.addresses shared.contracts.jobs shared.contracts.orders
         shared.contracts.vision shared.embedded_redis shared.pixels shared.redis_client shared.settings
-        workers.analysis.onnx_session workers.child_watch workers.feed_bell workers.hub
+        workers.analysis.onnx_session workers.child_watch workers.device_lost workers.feed_bell workers.hub
         workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
-        workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.out_of_vram workers.patience
-        workers.precision workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop
-        workers.starter.paint workers.starter.patches workers.starter.truth
+        workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience workers.precision
+        workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop workers.starter.paint
+        workers.starter.patches workers.starter.truth
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
         shared.catalogue shared.contracts.batch_records shared.contracts.batches shared.job_codec shared.learned
         shared.lifecycle shared.routing shared.worker_registry workers.card_lock workers.continuation
         workers.kinds.outcome workers.moondream.region workers.moondream.scripts workers.moondream.text
-        workers.sdxl.placement workers.starter.judge workers.starter.marks workers.starter.phrasing
+        workers.out_of_vram workers.starter.judge workers.starter.marks workers.starter.phrasing
         workers.starter.pictures workers.starter.tokens workers.stopwatch
     """,
     3: """
         api.batch_client api.model_choice api.stack shared.batch_codec shared.chain_rules shared.effective
         shared.job_index workers.affinity workers.engines.base workers.gpu workers.larger_card workers.measured
-        workers.moondream.network workers.needs workers.pull workers.sdxl.sharing workers.starter.vae
+        workers.moondream.network workers.needs workers.pull workers.sdxl.placement workers.starter.vae
         workers.teaching
     """,
     4: """
         api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.energy
-        workers.engines.sdxl workers.engines.table workers.host_cache workers.moondream.generate
-        workers.moondream.training workers.moondream.weights workers.starter.latents workers.vram
+        workers.engines.table workers.host_cache workers.moondream.generate workers.moondream.training
+        workers.moondream.weights workers.sdxl.sharing workers.starter.latents workers.vram
     """,
     5: """
         api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains
         shared.dispatch shared.token_stream workers.analysis.talk workers.analysis.torch_classifier
-        workers.diagnosis workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping
-        workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader workers.residency
-        workers.starter.sdxl workers.tickets workers.watching
+        workers.diagnosis workers.engines.opennsfw workers.engines.sdxl workers.engines.wd_tagger
+        workers.housekeeping workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader
+        workers.residency workers.starter.sdxl workers.tickets workers.watching
     """,
     6: """
         api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying

@@ -26,6 +26,7 @@ from shared.lifecycle import failure_of
 from shared.log import logger
 from shared.pixels import PictureLimits, decode
 from workers.analysis.saying import Sayings
+from workers.device_lost import raise_if_lost
 from workers.engines.base import AnalyzeEngine, AnalyzeWork, Previews, TaskOutcome, WorkOutcome
 from workers.kinds.outcome import Outcome
 from workers.ladder import with_room
@@ -117,8 +118,10 @@ def _ask_engine(model: str, asked: Sequence[Asked], turn: Turn) -> None:
     except (Signal, *PASSING):
         raise
     except DarkroomError as exc:
+        raise_if_lost(exc)
         results = [_all_failed(mine[each.record.id], exc) for each in askers]
     except Exception as exc:
+        raise_if_lost(exc)
         logger().error("engine.failed", model=model, exc_info=exc)
         error = EngineFailed(f"{model} failed: {type(exc).__name__}: {str(exc)[:300]}")
         results = [_all_failed(mine[each.record.id], error) for each in askers]
