@@ -1,7 +1,11 @@
 """What the driver says about the cards, as frozen snapshots; without a driver, what the host says about its RAM.
 
 NVML only: no CUDA context is made, so a main process and a launcher may call it. What a driver does not tell is None,
-never a guess (a container often hides the processes, a notebook card its energy). MIG slices are not told apart.
+never a guess (a container often hides the processes, a notebook card its energy).
+
+A card that is cut into MIG slices is listed as its slices, each a card with a UUID and memory of its own: a process can be
+given one of them and no more, so the whole card's memory is nobody's. What is known of the whole only (temperature, power)
+is not told of a slice.
 """
 
 import platform
@@ -23,6 +27,8 @@ BF16_SINCE = (8, 0)
 #: Where cgroup v2 and v1 write a container's memory limit.
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 CPU_UUID = "cpu"
+#: How UUIDs of MIG slices begin.
+SLICE_UUID = "MIG-"
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,13 @@ class Snapshot:
     driver: str | None = None
     #: Major and minor; None for the CPU.
     compute_capability: tuple[int, int] | None = None
+    #: Which MIG slice of the card `index` it is; None: a whole card.
+    slice: int | None = None
+
+    @property
+    def label(self) -> str:
+        """How it is named where cards are chosen: "0", or "0:1" for the second slice of it."""
+        return str(self.index) if self.slice is None else f"{self.index}:{self.slice}"
 
     @property
     def is_cpu(self) -> bool:
@@ -92,26 +105,59 @@ class Driver:
 
     def __init__(self, api: Any = pynvml) -> None:
         self._nvml = api
+        self._errors = errors_of(api)
         api.nvmlInit()
 
     def close(self) -> None:
-        with suppress(self._nvml.NVMLError):
+        with suppress(*self._errors):
             self._nvml.nvmlShutdown()
 
     def list_gpus(self) -> list[Snapshot]:
-        """All cards in the driver's order; one that does not answer any more is left out."""
+        """All cards in the driver's order, cut ones as their slices; one that does not answer any more is left out."""
         found = []
         for index in range(self._nvml.nvmlDeviceGetCount()):
-            with suppress(self._nvml.NVMLError):
-                found.append(self._read(self._nvml.nvmlDeviceGetHandleByIndex(index)))
+            with suppress(*self._errors):
+                handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
+                found += self._slices(handle) if self._is_cut(handle) else [self._read(handle)]
         return found
 
     def snapshot(self, uuid: str) -> Snapshot | None:
-        """One card now; None: it is gone (it fell off the bus, or the uuid never was)."""
+        """One card or slice now; None: it is gone (it fell off the bus, or the uuid never was)."""
         try:
+            if uuid.startswith(SLICE_UUID):
+                return next((one for one in self.list_gpus() if one.uuid == uuid), None)
             return self._read(self._nvml.nvmlDeviceGetHandleByUUID(uuid))
-        except self._nvml.NVMLError:
+        except self._errors:
             return None
+
+    def _is_cut(self, handle: Any) -> bool:
+        """Whether MIG is on (mode 1, NVML_DEVICE_MIG_ENABLE); most cards do not know the question."""
+        mode = self._ask(self._nvml.nvmlDeviceGetMigMode, handle)
+        return bool(mode) and mode[0] == 1
+
+    def _slices(self, handle: Any) -> list[Snapshot]:
+        nvml = self._nvml
+        index, found = nvml.nvmlDeviceGetIndex(handle), []
+        capability = self._ask(nvml.nvmlDeviceGetCudaComputeCapability, handle)
+        for number in range(self._ask(nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
+            part = self._ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, number)
+            if part is None:
+                continue  # places between slices are empty
+            memory = nvml.nvmlDeviceGetMemoryInfo(part)
+            found.append(
+                Snapshot(
+                    uuid=_text(nvml.nvmlDeviceGetUUID(part)),
+                    name=_text(self._ask(nvml.nvmlDeviceGetName, part)) or _text(nvml.nvmlDeviceGetName(handle)),
+                    index=index,
+                    total_mib=memory.total // MIB,
+                    used_mib=(memory.total - memory.free) // MIB,
+                    processes=self._processes(part),
+                    driver=_text(self._ask(nvml.nvmlSystemGetDriverVersion)),
+                    compute_capability=capability,
+                    slice=number,
+                )
+            )
+        return found
 
     def _read(self, handle: Any) -> Snapshot:
         nvml = self._nvml
@@ -147,16 +193,22 @@ class Driver:
         """One question; None where the driver or the card has no answer."""
         try:
             answer = function(*args)
-        except self._nvml.NVMLError:
+        except self._errors:
             return None
         return tuple(answer) if isinstance(answer, list) and answer and isinstance(answer[0], int) else answer
+
+
+def errors_of(api: Any) -> tuple[type[Exception], ...]:
+    """What NVML's binding raises: its own error, and another, no kin of it, where binding and driver are of different
+    versions."""
+    return (api.NVMLError, getattr(api, "NVMLLibraryMismatchError", api.NVMLError))
 
 
 def open_driver(api: Any = pynvml) -> Driver | None:
     """NVML, or None on a machine without an NVIDIA driver."""
     try:
         return Driver(api)
-    except api.NVMLError:
+    except errors_of(api):
         return None
 
 
@@ -205,7 +257,8 @@ def cpu_device(index: int = 0, shares: int = 1) -> Snapshot:
 
 
 def choose(cards: Sequence[Snapshot], wanted: str) -> list[Snapshot]:
-    """The cards of `DARKROOM_GPUS`: all, none, or indexes, UUIDs or their beginnings, comma-separated.
+    """The cards of `DARKROOM_GPUS`: all, none, or indexes ("0", a MIG slice "0:1"), UUIDs or their beginnings,
+    comma-separated.
 
     Raises:
         InvalidRequest: a card that is not here, or a beginning that fits several.
@@ -219,9 +272,10 @@ def choose(cards: Sequence[Snapshot], wanted: str) -> list[Snapshot]:
 
 
 def _one(cards: Sequence[Snapshot], name: str) -> Snapshot:
-    found = [card for card in cards if (str(card.index) == name if name.isdigit() else card.uuid.startswith(name))]
+    is_label = name.replace(":", "").isdigit()
+    found = [card for card in cards if (card.label == name if is_label else card.uuid.startswith(name))]
     if len(found) != 1:
-        here = ", ".join(f"{card.index} = {card.uuid} ({card.name})" for card in cards) or "none"
+        here = ", ".join(f"{card.label} = {card.uuid} ({card.name})" for card in cards) or "none"
         raise InvalidRequest(f"no single GPU is {name!r}; here: {here}", field="DARKROOM_GPUS")
     return found[0]
 

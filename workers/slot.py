@@ -35,6 +35,8 @@ class Slot(BaseModel):
     models: tuple[str, ...] = ()
     #: Models that are here and need more than the budget, with the MiB they need.
     too_large: dict[str, int] = {}
+    #: What its owner should know of it, e.g. why it has no card.
+    note: str = ""
 
     def as_environment(self) -> dict[str, str]:
         return {VARIABLE: self.model_dump_json()}
@@ -52,7 +54,7 @@ def from_environment() -> Slot:
     return Slot.model_validate_json(text)
 
 
-def slot_name(kind: str, number: int) -> str:
-    """A worker's name: host, kind of device and number, e.g. `attic-gpu0`."""
+def slot_name(kind: str, number: int | str) -> str:
+    """A worker's name: host, kind of device and number, e.g. `attic-gpu0`, or `attic-gpu0-1` for a slice of a card."""
     host = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().lower()).strip("-") or "host"
     return f"{host}-{kind}{number}"

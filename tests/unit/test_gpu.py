@@ -17,6 +17,10 @@ class NVMLError(Exception):
     """Like pynvml's."""
 
 
+class NVMLLibraryMismatchError(Exception):
+    """Like pynvml's, which is no kin of the other."""
+
+
 @dataclass
 class FakeCard:
     uuid: str
@@ -26,6 +30,9 @@ class FakeCard:
     is_talkative: bool = True
     is_lost: bool = False
     processes: list[tuple[int, int | None]] = field(default_factory=list)
+    #: MIG slices by place; None: an empty place. None for all: MIG is off.
+    slices: "list[FakeCard | None] | None" = None
+    is_mismatched: bool = False
 
 
 @dataclass
@@ -36,6 +43,7 @@ class FakeNvml:
     has_driver: bool = True
     opened: int = 0
     NVMLError = NVMLError
+    NVMLLibraryMismatchError = NVMLLibraryMismatchError
 
     def nvmlInit(self):
         if not self.has_driver:
@@ -58,6 +66,19 @@ class FakeNvml:
         if not found:
             raise NVMLError("Not Found")
         return found[0]
+
+    def nvmlDeviceGetMigMode(self, card):
+        if card.slices is None:
+            raise NVMLError("Not Supported")
+        return [1, 1]
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, card):
+        return len(card.slices)
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, card, number):
+        if card.slices[number] is None:
+            raise NVMLError("Not Found")
+        return card.slices[number]
 
     def nvmlDeviceGetIndex(self, card):
         return self.cards.index(card)
@@ -90,6 +111,8 @@ class FakeNvml:
         return self._answer(card, SimpleNamespace(gpu=87, memory=40))
 
     def nvmlDeviceGetComputeRunningProcesses(self, card):
+        if card.is_mismatched:
+            raise NVMLLibraryMismatchError("Unversioned function called")
         listed = [SimpleNamespace(pid=p, usedGpuMemory=u and u * MIB) for p, u in card.processes]
         return self._answer(card, listed)
 
@@ -140,6 +163,39 @@ def test_a_card_that_fell_off_the_bus_is_left_out_and_the_others_stay(nvml):
 
     assert [card.uuid for card in list_gpus(nvml)] == ["GPU-bbbb-2"]
     assert snapshot("GPU-aaaa-1", nvml) is None
+
+
+def test_a_card_that_is_cut_is_listed_as_its_slices_with_their_own_memory(nvml):
+    first = FakeCard("MIG-1", "A100 MIG 2g.10gb", total_mib=9984, free_mib=9900, processes=[(7, 50)])
+    third = FakeCard("MIG-3", "A100 MIG 1g.5gb", total_mib=4864, free_mib=4800)
+    nvml.cards[0].slices = [first, None, third]
+
+    found = list_gpus(nvml)
+
+    assert [(card.uuid, card.label, card.total_mib) for card in found] == [
+        ("MIG-1", "0:0", 9984),
+        ("MIG-3", "0:2", 4864),
+        ("GPU-bbbb-2", "1", 8192),
+    ]
+    assert found[0].processes == (CardProcess(7, 50),)
+    assert found[0].has_bf16
+    assert snapshot("MIG-3", nvml) == found[1]
+    assert [card.uuid for card in choose(found, "0:2,1")] == ["MIG-3", "GPU-bbbb-2"]
+
+
+def test_a_whole_card_that_is_cut_cannot_be_chosen(nvml):
+    nvml.cards[0].slices = [FakeCard("MIG-1", total_mib=9984)]
+
+    with pytest.raises(InvalidRequest, match="0:0 = MIG-1"):
+        choose(list_gpus(nvml), "0")
+
+
+def test_a_binding_of_another_version_than_the_driver_costs_only_what_it_cannot_tell(nvml):
+    nvml.cards[0].is_mismatched = True
+
+    card = list_gpus(nvml)[0]
+
+    assert (card.uuid, card.used_mib, card.processes) == ("GPU-aaaa-1", 1288, ())
 
 
 def test_without_a_driver_there_are_no_cards(nvml):
