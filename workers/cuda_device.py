@@ -20,6 +20,10 @@ class CudaDevice:
         cached = self._cuda.memory_reserved() - self._cuda.memory_allocated()
         return int(driver_free + cached) // MIB
 
+    def own_mib(self) -> int:
+        """What our allocator has given out."""
+        return int(self._cuda.memory_allocated()) // MIB
+
     def start_peak(self) -> None:
         """Count the highest use from here on."""
         self._cuda.reset_peak_memory_stats()

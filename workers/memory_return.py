@@ -2,6 +2,9 @@
 
 A framework may keep blocks, a library may keep references, a driver takes its time. So after each unload we look until
 most of it is back; what is not is a leak, and only a new process cures that.
+
+What the driver has free is everybody's: another program that takes memory in the same second would make a leak of ours
+out of it, and one that lets go would hide one. So where our own allocator counts what we hold, that count decides.
 """
 
 import time
@@ -23,6 +26,10 @@ class Device(Protocol):
         """What the driver could still give, blocks cached by our own allocator included; None: it does not say."""
         ...
 
+    def own_mib(self) -> int | None:
+        """What this process has allocated itself, whatever others do meanwhile; None: it is not counted."""
+        ...
+
     def free_cache(self) -> None:
         """Hand unused blocks back to the driver."""
         ...
@@ -40,6 +47,9 @@ class SilentDevice:
     """A device that says nothing: a CPU, or a card whose driver does not answer. The ledger alone counts."""
 
     def free_mib(self) -> int | None:
+        return None
+
+    def own_mib(self) -> int | None:
         return None
 
     def free_cache(self) -> None:
@@ -68,14 +78,20 @@ def missing_after(
     Returns:
         What `unload` returned, and the MiB that did not come back (0 where it did, or where the driver is silent).
     """
-    before = device.free_mib()
+    before = _room_mib(device)
     is_unloaded = unload()
     device.free_cache()
     if not is_unloaded or before is None or (released := released_mib()) < CHECKED_FROM_MIB:
         return is_unloaded, 0
     deadline_s = clock_s() + LOOK_FOR_S
-    while (free := device.free_mib()) is not None and free - before < BACK_SHARE * released:
+    while (room := _room_mib(device)) is not None and room - before < BACK_SHARE * released:
         if clock_s() >= deadline_s:
-            return True, released - max(0, free - before)
+            return True, released - max(0, room - before)
         wait_s(LOOK_EVERY_S)
     return True, 0
+
+
+def _room_mib(device: Device) -> int | None:
+    """A number that grows by what comes back; only its differences mean something."""
+    own = device.own_mib()
+    return device.free_mib() if own is None else -own

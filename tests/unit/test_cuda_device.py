@@ -46,7 +46,7 @@ def allocator(monkeypatch):
 def test_the_process_is_capped_and_cached_blocks_count_as_free(allocator):
     device = CudaDevice(0.75)
 
-    assert (allocator.fraction, device.free_mib()) == (0.75, 4200)
+    assert (allocator.fraction, device.free_mib(), device.own_mib()) == (0.75, 4200, 500)
 
 
 def test_a_peak_is_counted_from_its_start(allocator):

@@ -173,6 +173,9 @@ class Counting:
     def free_mib(self):
         return None
 
+    def own_mib(self):
+        return None
+
     def free_cache(self):
         return None
 

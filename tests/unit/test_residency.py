@@ -34,9 +34,15 @@ class Card:
     used_mib: int = 0
     keeps_mib: int = 0
     silent: bool = False
+    #: Whether our own share is counted, and what others hold.
+    counts: bool = False
+    foreign_mib: int = 0
 
     def free_mib(self) -> int | None:
         return None if self.silent else self.total_mib - self.used_mib
+
+    def own_mib(self) -> int | None:
+        return self.used_mib - self.foreign_mib if self.counts else None
 
     def free_cache(self) -> None:
         return None
@@ -279,6 +285,38 @@ def test_memory_may_come_back_late():
     rig.residency.unload("large")
 
     assert rig.residency.leaked_mib == 0
+
+
+def test_memory_that_another_program_takes_meanwhile_is_no_leak_of_ours():
+    rig = Rig(device=Card(counts=True))
+    engine = rig.use(LARGE)
+    close = engine.close
+
+    def close_while_a_game_starts() -> None:
+        close()
+        rig.device.foreign_mib += 8000
+        rig.device.used_mib += 8000
+
+    engine.close = close_while_a_game_starts
+    rig.residency.unload("large")
+
+    assert rig.residency.leaked_mib == 0
+
+
+def test_memory_that_another_program_lets_go_meanwhile_hides_no_leak_of_ours():
+    rig = Rig(device=Card(counts=True, keeps_mib=7000, used_mib=4000, foreign_mib=4000))
+    engine = rig.use(LARGE)
+    close = engine.close
+
+    def close_while_a_game_ends() -> None:
+        close()
+        rig.device.foreign_mib = 0
+        rig.device.used_mib -= 4000
+
+    engine.close = close_while_a_game_ends
+    rig.residency.unload("large")
+
+    assert rig.residency.leaked_mib == 7000
 
 
 def test_a_silent_driver_proves_no_leak():

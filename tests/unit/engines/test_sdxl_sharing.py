@@ -147,6 +147,9 @@ class Counts:
     def free_mib(self) -> None:
         return None
 
+    def own_mib(self) -> None:
+        return None
+
     def free_cache(self) -> None:
         return None
 
