@@ -2,8 +2,9 @@
 
 It watches through NVML from the main process. On a shortage that lasts, the worker finishes its job, unloads (pinned
 models stay: somebody wants them there) and takes nothing; when the room has been back for a while, it takes jobs again.
-What it holds itself it must be able to tell from what others hold: where the driver does not list our child with its
-memory (in many containers), nothing is known to be missing and the worker stays.
+What it holds itself it must be able to tell from what others hold. The child always holds something (a CUDA context),
+so where the driver does not list it with its memory, what is ours is unknown, nothing is known to be missing, and the
+worker stays: in a container the driver often hides the processes, or lists the host's pids, under which nobody here is.
 """
 
 import time
@@ -77,9 +78,6 @@ class GivingWay:
 
 
 def ours_mib(card: Snapshot, pids: Collection[int]) -> int | None:
-    """What these processes hold of the card; None: the driver lists processes without their memory, or none at all
-    although memory is in use."""
-    if not card.processes and card.used_mib:
-        return None
+    """What these processes hold of the card; None: the driver lists none of them, or without their memory."""
     mine = [process.used_mib for process in card.processes if process.pid in pids]
-    return None if None in mine else sum(mib for mib in mine if mib is not None)
+    return None if not mine or None in mine else sum(mib for mib in mine if mib is not None)

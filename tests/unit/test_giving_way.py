@@ -103,15 +103,25 @@ def test_it_comes_back_when_the_room_has_been_there_for_a_while(crowded):
     assert crowded.reads[-1] is Reads.ALL
 
 
+def test_in_a_container_a_worker_does_not_give_way_to_itself():
+    worker = Worker()
+    # The driver lists our own child under its pid on the host.
+    worker.card.free_mib, worker.card.processes = 2000, [(48_213, 10_000)]
+
+    worker.watch(PATIENCE_S + CALM_S)
+
+    assert (worker.manners.has_yielded, worker.orders.sent, worker.reads) == (False, 0, [])
+
+
 @pytest.mark.parametrize(
     ("processes", "expected"),
     [
         ((CardProcess(OURS, 700), CardProcess(THEIRS, 9)), 700),
-        ((CardProcess(THEIRS, 9),), 0),
+        ((CardProcess(THEIRS, 9),), None),
         ((CardProcess(OURS, None),), None),
         ((), None),
     ],
-    ids=["listed", "not on the card", "without its memory", "hidden"],
+    ids=["listed", "only pids that are not ours", "without its memory", "hidden"],
 )
 def test_what_is_ours_is_only_what_the_driver_lists(processes, expected):
     assert ours_mib(Snapshot("GPU-a", "card", 0, 12_288, used_mib=800, processes=processes), [OURS]) == expected
