@@ -117,10 +117,18 @@ def _wait_for_worker(darkroom: Darkroom, stack: Stack, console: Console) -> None
     with console.status("waiting for a worker"):
         while not darkroom.is_ready():
             if stack.stopping.is_set() or time.monotonic() > ends_at or not all(p.is_running for p in stack.parts):
-                raise NotReady("no worker came up; the end of its log stands above")
+                told = " ".join(_notes(darkroom))
+                raise NotReady(f"no worker came up; the end of its log stands above. {told}".strip())
             stack.stopping.wait(0.1)
     workers = ", ".join(f"{w['name']} on {w['gpu']['name']}" for w in darkroom.status()["workers"])
     console.print(f"worker  {workers}", style="dim", highlight=False, soft_wrap=True)
+    for note in _notes(darkroom):
+        console.print(f"note    {note}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def _notes(darkroom: Darkroom) -> list[str]:
+    """What workers say about themselves: why there is none, or why it has no card."""
+    return list(dict.fromkeys(f"{w['name']}: {w['note']}" for w in darkroom.status()["workers"] if w["note"]))
 
 
 def _sheet(darkroom: Darkroom, jobs: dict[str, Job], pictures: dict[str, bytes], console: Console) -> Image.Image:

@@ -7,8 +7,9 @@ from rich.table import Table
 
 
 def status_tables(status: dict[str, Any]) -> Group:
-    """Workers, queues and jobs."""
-    return Group(_workers(status["workers"]), _queues(status["queues"]), _jobs(status["jobs"]))
+    """Workers, what their owner should know, queues and jobs."""
+    notes = [f"{worker['name']}: {worker['note']}" for worker in status["workers"] if worker["note"]]
+    return Group(_workers(status["workers"]), *notes, _queues(status["queues"]), _jobs(status["jobs"]))
 
 
 def _workers(workers: list[dict[str, Any]]) -> Table:

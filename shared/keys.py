@@ -38,6 +38,7 @@
     darkroom:worker:{name}       string  3 × its report's pace what a worker last said of itself; silence is death
     darkroom:workers             zset    LIVE_TTL_S            worker names by last report
     darkroom:resident:{worker}   string  LIVE_TTL_S            the child: which models it holds (JSON)
+    darkroom:trouble:{worker}    string  LIVE_TTL_S            why it cannot work; gone once it can
     darkroom:paused:{worker}     string  LIVE_TTL_S            `darkroom drain`: this worker takes no jobs
     darkroom:lock:{what}         string  seconds               one holder at a time (a GPU, recovery)
     darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
@@ -148,6 +149,10 @@ def worker(name: str) -> str:
 
 def resident(worker_name: str) -> str:
     return f"{PREFIX}resident:{worker_name}"
+
+
+def trouble(worker_name: str) -> str:
+    return f"{PREFIX}trouble:{worker_name}"
 
 
 def paused(worker_name: str) -> str:

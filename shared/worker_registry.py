@@ -55,6 +55,7 @@ class WorkerReport(BaseModel):
     state: str = Field(
         "ready", description="starting, ready, busy, draining, yielding (to a foreign program) or unhealthy"
     )
+    note: str = Field("", description="What its owner should know: why it is unhealthy, or why it has no card")
     gpu: GpuFacts
     budget_mib: int
     held_mib: int = 0
@@ -65,6 +66,10 @@ class WorkerReport(BaseModel):
     started_at: str = ""
     version: str = ""
     reported_at_s: float = 0.0
+
+
+#: States in which a worker lives and cannot run anything.
+CANNOT_WORK = frozenset({"starting", "unhealthy"})
 
 
 class WorkerRegistry:
@@ -101,6 +106,20 @@ class WorkerRegistry:
     def is_paused(self, name: str) -> bool:
         with redis_errors():
             return bool(self._redis.exists(keys.paused(name)))
+
+    def tell_trouble(self, name: str, reason: str) -> None:
+        """Why this worker cannot work, in a sentence."""
+        with redis_errors():
+            self._redis.set(keys.trouble(name), reason, ex=keys.LIVE_TTL_S)
+
+    def trouble(self, name: str) -> str:
+        """What it last said about that; "" where it can work."""
+        with redis_errors():
+            return (self._redis.get(keys.trouble(name)) or b"").decode()
+
+    def forget_trouble(self, name: str) -> None:
+        with redis_errors():
+            self._redis.delete(keys.trouble(name))
 
     def living(self) -> list[WorkerReport]:
         """Everyone whose report still counts, by name. Names that fell silent are forgotten on the way."""

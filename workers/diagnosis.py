@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.worker_registry import WorkerReport
+from workers.cuda_probe import advice as torch_advice
 from workers.gpu import CardProcess, Snapshot
 from workers.vram import Budget
 
@@ -65,8 +67,25 @@ def of_libraries(libraries: Libraries, has_gpu: bool) -> list[Finding]:
     built_for, served = int(libraries.torch_cuda.split(".")[0]), libraries.driver_cuda
     text = f"{libraries.torch} for CUDA {libraries.torch_cuda}, the driver serves up to {served[0]}.{served[1]}"
     if built_for > served[0]:
-        return [Finding("problem", "torch", text, "update the NVIDIA driver, or install torch for an older CUDA")]
+        return [Finding("problem", "torch", text, torch_advice(libraries.torch_cuda).removeprefix("; "))]
     return [Finding("ok", "torch", text)]
+
+
+def of_use(card: Snapshot, refusal: str | None) -> Finding:
+    """Whether torch can compute on a card, which was tried."""
+    subject = f"GPU {card.label} ({card.name})"
+    if refusal is None:
+        return Finding("ok", subject, "torch computes on it")
+    return Finding("problem", subject, refusal, "until then the CPU works, or the other cards")
+
+
+def of_workers(reports: Sequence[WorkerReport]) -> list[Finding]:
+    """What workers of this rack say about themselves, those that cannot work foremost."""
+    unwell = [one for one in reports if one.state == "unhealthy"]
+    noted = [one for one in reports if one.note and one not in unwell]
+    return [
+        Finding("problem", one.name, f"unhealthy: {one.note}", "see the log of `darkroom worker`") for one in unwell
+    ] + [Finding("note", one.name, one.note) for one in noted]
 
 
 def of_card(card: Snapshot, budget: Budget, ours: frozenset[int]) -> list[Finding]:
@@ -78,14 +97,20 @@ def of_card(card: Snapshot, budget: Budget, ours: frozenset[int]) -> list[Findin
     if card.is_cpu:
         text = f"{card.total_mib:,} MiB of RAM as the worker's memory, {budget.usable_mib:,} usable"
         return [Finding("ok", "CPU", text)]
-    name = f"GPU {card.index} ({card.name})"
+    name = f"GPU {card.label} ({card.name})"
     free, used = card.free_mib, card.used_mib or 0
     text = f"{card.total_mib:,} MiB, {'?' if free is None else f'{free:,}'} free, budget {budget.usable_mib:,}"
     others = tuple(process for process in card.processes if process.pid not in ours)
+    # Workers run here and the driver lists none of them: the pids are those of another namespace (a container's host).
+    are_foreign_pids = bool(ours) and bool(card.processes) and len(others) == len(card.processes)
     short = free is not None and free < budget.usable_mib and len(others) == len(card.processes)
     advice = "lower DARKROOM_VRAM_BUDGET_MIB, raise DARKROOM_RESERVE_MIB, or close what uses it"
-    found = [Finding("problem", name, text, advice) if short and used else Finding("ok", name, text)]
-    found += [_of_others(name, others)] if others else []
+    found = [Finding("problem", name, text, advice) if short and used and not ours else Finding("ok", name, text)]
+    if are_foreign_pids:
+        unknown = "whose memory is in use cannot be told: the driver lists pids of another namespace (a container?)"
+        found.append(Finding("note", name, unknown))
+    elif others:
+        found.append(_of_others(name, others))
     if card.unaccounted_mib is not None and card.unaccounted_mib > SHARED_FROM_MIB:
         text = f"{card.unaccounted_mib:,} MiB belong to no process that the driver lists"
         found.append(Finding("problem", name, text, "left behind by a dead process: reboot, or reset the card"))

@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,9 +32,11 @@ from shared.errors import DarkroomError, RedisUnavailable
 from shared.job_store import JobStore
 from shared.redis_client import connect, redis_errors
 from shared.settings import Settings, from_environment
+from shared.worker_registry import WorkerRegistry, WorkerReport
 from workers import diagnosis
+from workers.cuda_probe import refusal_of
 from workers.diagnosis import DiskSpeed, Finding, Libraries
-from workers.gpu import Snapshot, cpu_device, list_gpus, open_driver
+from workers.gpu import Snapshot, cpu_device, errors_of, list_gpus, open_driver
 from workers.requeue import Requeue
 from workers.vram import Budget, RackPlan, budget_for, plan_rack
 
@@ -44,11 +46,20 @@ TEST_FILE_MIB = 128
 COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
 
 
-def examine(settings: Settings, cards: list[Snapshot]) -> Iterator[Finding]:
-    """All findings on this host; `cards` are its GPUs."""
+def examine(
+    settings: Settings, cards: list[Snapshot], refusal_of: Callable[[str], str | None] = refusal_of
+) -> Iterator[Finding]:
+    """All findings on this host.
+
+    Args:
+        cards: its GPUs.
+        refusal_of: why torch cannot use one of them; tries it, which takes seconds.
+    """
     catalogue = load_catalogue(settings)
     yield from _driver(cards)
     yield from diagnosis.of_libraries(libraries(), bool(cards))
+    for card in cards:
+        yield diagnosis.of_use(card, refusal_of(card.uuid))
     devices = cards or [cpu_device(shares=settings.cpu_workers)]
     for card in devices:
         yield from diagnosis.of_card(card, _budget(card, settings), our_processes())
@@ -58,6 +69,7 @@ def examine(settings: Settings, cards: list[Snapshot]) -> Iterator[Finding]:
     here = {name: size_on_disk_mib(catalogue, name) for name in catalogue.cards}
     yield from diagnosis.of_models(here, _fits_nowhere([_rack(card, settings, catalogue) for card in devices]))
     yield _redis(settings)
+    yield from diagnosis.of_workers(_reports(settings))
 
 
 def libraries() -> Libraries:
@@ -79,7 +91,7 @@ def driver_cuda(api: Any = pynvml) -> tuple[int, int] | None:
         return None
     try:
         number = api.nvmlSystemGetCudaDriverVersion()
-    except api.NVMLError:
+    except errors_of(api):
         return None
     finally:
         driver.close()
@@ -183,6 +195,15 @@ def _redis(settings: Settings) -> Finding:
     if not aof or info.get("maxmemory_policy") != "noeviction":
         return Finding("problem", "redis", text, "jobs survive a restart only with appendonly yes and noeviction")
     return Finding("ok", "redis", text)
+
+
+def _reports(settings: Settings) -> list[WorkerReport]:
+    """What workers say of themselves; nothing where Redis is not ours to ask or does not answer (see `_redis`)."""
+    if settings.redis_url is None:
+        return []
+    with contextlib.suppress(RedisUnavailable):
+        return WorkerRegistry(connect(settings.redis_url, settings.redis_timeout_s)).living()
+    return []
 
 
 def show(findings: list[Finding], console: Console) -> None:

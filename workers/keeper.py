@@ -33,7 +33,7 @@ TICK_S = 0.2
 
 class Keeper(threading.Thread):
     """The main process' second duty. `children` tells the pids of the pool; `facts` reads the card; `has_yielded` says
-    whether it was left to a foreign program."""
+    whether it was left to a foreign program, `can_work` whether the child is up."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Keeper(threading.Thread):
         facts: Callable[[], GpuFacts],
         on_pause: Callable[[bool], None],
         has_yielded: Callable[[], bool] = lambda: False,
+        can_work: Callable[[], bool] = lambda: True,
         version: str,
         started_at: str,
         more_duties: Sequence[tuple[float, Callable[[], None]]] = (),
@@ -63,6 +64,7 @@ class Keeper(threading.Thread):
         self._facts = facts
         self._on_pause = on_pause
         self._has_yielded = has_yielded
+        self._can_work = can_work
         self._version = version
         self._started_at = started_at
         self._launcher_pid = os.getppid()
@@ -162,13 +164,15 @@ class Keeper(threading.Thread):
     def _report(self) -> None:
         with redis_errors():
             resident = self._store.redis.get(keys.resident(self._slot.name))
+        state = self._state()
         models = tuple(Resident.model_validate(row) for row in json.loads(resident or "[]"))
         self._registry.report(
             WorkerReport(
                 name=self._slot.name,
                 host=os.uname().nodename,
                 pid=os.getpid(),
-                state=self._state(),
+                state=state,
+                note=self._note(state),
                 gpu=self._facts(),
                 budget_mib=self._slot.budget_mib,
                 held_mib=sum(model.held_mib for model in models),
@@ -183,11 +187,17 @@ class Keeper(threading.Thread):
         )
 
     def _state(self) -> str:
+        if not self._can_work():
+            return "starting"
         if self._paused or self._is_draining:
             return "draining"
         if self._has_yielded():
             return "yielding"
         return "busy" if self._held else "ready"
+
+    def _note(self, state: str) -> str:
+        trouble = self._registry.trouble(self._slot.name) if state == "starting" else ""
+        return trouble or self._slot.note
 
     # -- orders ------------------------------------------------------------------------------------------------------
 
@@ -203,12 +213,17 @@ class Keeper(threading.Thread):
         if os.getppid() != self._launcher_pid and not self._is_orphan:
             logger().warning("launcher.lost")
             self._is_orphan = True
-            os.kill(os.getpid(), signal.SIGTERM)
-            end = threading.Timer(self._settings.drain_s, os.killpg, (os.getpgrp(), signal.SIGKILL))
-            end.daemon = True
-            end.start()
+            end_this_worker(self._settings.drain_s)
         if self._is_orphan:
             self._card_lock.prolong(os.getpid())
+
+
+def end_this_worker(limit_s: float) -> None:
+    """Ask this main process to drain; what is left of it and its children after the limit is killed."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    end = threading.Timer(limit_s, os.killpg, (os.getpgrp(), signal.SIGKILL))
+    end.daemon = True
+    end.start()
 
 
 def facts_reader(read: Callable[[], GpuFacts], last_known: GpuFacts) -> Callable[[], GpuFacts]:

@@ -25,6 +25,7 @@ from shared.job_store import JobStore
 from shared.learned import Learned
 from shared.redis_client import connect
 from shared.settings import Settings
+from workers.cuda_probe import refusal_of
 from workers.measured import MeasuredPeaks
 from workers.patience import until_redis_answers
 from workers.placing import place
@@ -96,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = settings.from_environment()
         log.configure(json_lines=config.log_json)
-        slots = place(config, peaks=MeasuredPeaks(Learned(_redis(config))).of)
+        slots = place(config, peaks=MeasuredPeaks(Learned(_redis(config))).of, refusal_of=refusal_of)
         if not slots:
             raise InvalidRequest(f"no GPU matches {config.gpus!r}: see `darkroom doctor`", field="DARKROOM_GPUS")
         return Launcher(config, slots).run()

@@ -1,10 +1,13 @@
 """Which workers this host gets: one per chosen GPU, or CPU workers where there is none; and what each can serve.
 
 A worker reads only queues of models whose weights are on this host and whose smallest form fits its budget, so no job
-ever goes to a card it does not fit on.
+ever goes to a card it does not fit on. A card that torch cannot use gets no worker: where that leaves none, the CPU
+works, and its workers say why.
 """
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from shared.catalogue import Catalogue, load_catalogue
 from shared.errors import InvalidRequest
@@ -18,24 +21,32 @@ from workers.vram import Budget, budget_for, plan_rack
 CPU = "cpu"
 
 
-def place(settings: Settings, cards: list[Snapshot] | None = None, peaks: Peaks = lambda model: {}) -> list[Slot]:
+def place(
+    settings: Settings,
+    cards: list[Snapshot] | None = None,
+    peaks: Peaks = lambda model: {},
+    refusal_of: Callable[[str], str | None] = lambda uuid: None,
+) -> list[Slot]:
     """The slots of this host.
 
     Args:
         cards: the GPUs that are here; None asks the driver.
         peaks: model → measured peaks in MiB by `needs.key_of`.
+        refusal_of: why torch cannot use a card (see `cuda_probe`); None where it can.
 
     Raises:
-        InvalidRequest: the settings name cards that are not here, or budgets that do not match the workers.
+        InvalidRequest: the settings name cards that are not here or cannot be used, or budgets that do not match the
+            workers.
     """
     found = list_gpus() if cards is None else cards
     chosen = choose(found, settings.gpus) if found or settings.gpus not in ("all", "none") else []
+    usable, note = _usable(chosen, settings, refusal_of)
     catalogue = load_catalogue(settings)
-    if chosen:
-        bare = [_gpu_slot(card, settings) for card in chosen]
+    if usable:
+        bare = [_gpu_slot(card, settings) for card in usable]
     else:
         bare = [_cpu_slot(number, mib, settings) for number, mib in enumerate(_cpu_budgets(settings))]
-    return [_with_models(slot, settings, catalogue, peaks) for slot in bare]
+    return [_with_models(slot.model_copy(update={"note": note}), settings, catalogue, peaks) for slot in bare]
 
 
 def budget_of(slot: Slot, mode: str) -> Budget:
@@ -50,6 +61,25 @@ def budget_of(slot: Slot, mode: str) -> Budget:
     )
 
 
+def _usable(
+    chosen: list[Snapshot], settings: Settings, refusal_of: Callable[[str], str | None]
+) -> tuple[list[Snapshot], str]:
+    """The cards that torch can use, and a sentence about the others."""
+    with ThreadPoolExecutor(max_workers=max(1, len(chosen))) as pool:
+        refusals = list(pool.map(refusal_of, [card.uuid for card in chosen]))
+    usable = [card for card, refusal in zip(chosen, refusals, strict=True) if refusal is None]
+    if len(usable) == len(chosen):
+        return usable, ""
+    told = "; ".join(
+        f"GPU {card.label} ({card.name}): {why}" for card, why in zip(chosen, refusals, strict=True) if why
+    )
+    if settings.gpus != "all":
+        raise InvalidRequest(f"cannot use what was asked for: {told}", field="DARKROOM_GPUS")
+    note = f"not used: {told}" if usable else f"works on the CPU, because of {told}"
+    logger().warning("cards.not_used", left=len(usable), reason=note)
+    return usable, note
+
+
 def _gpu_slot(card: Snapshot, settings: Settings) -> Slot:
     budget = budget_for(
         card.total_mib,
@@ -59,7 +89,7 @@ def _gpu_slot(card: Snapshot, settings: Settings) -> Slot:
         has_bf16=card.has_bf16,
     )
     return Slot(
-        name=slot_name("gpu", card.index),
+        name=slot_name("gpu", card.label.replace(":", "-")),
         gpu=card.uuid,
         device="cuda:0",  # the only one it sees
         budget_mib=budget.limit_mib,

@@ -53,10 +53,12 @@ class Reader:
         *,
         max_wait_s: float,
         clock_s: Callable[[], float],
+        can_work: Callable[[], bool] = lambda: True,
     ) -> None:
         """
         Args:
             name: of this worker, as its reports and its own queue have it.
+            can_work: whether there is a child to run a job: without one, nothing is taken.
             clock_s: a monotonic clock, for the pace of looking only.
         """
         self._name = name
@@ -65,6 +67,7 @@ class Reader:
         self._registry = registry
         self._learned = learned
         self._clock_s = clock_s
+        self._can_work = can_work
         self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={})
         self._looked_at_s = self._learned_at_s = float("-inf")
         self._told_at_s: dict[str, float] = {}
@@ -81,7 +84,7 @@ class Reader:
 
     def order(self, queues: Sequence[str]) -> list[str]:
         """See `affinity.Provider`."""
-        if self._is_paused or self._reads is Reads.NOTHING:
+        if self._is_paused or self._reads is Reads.NOTHING or not self._can_work():
             return []
         if self._reads is Reads.ORDERS:
             return [queue for queue in queues if split(queue)[0] == f"@{self._name}"]

@@ -1,8 +1,9 @@
 """The process of one slot: lock the card, start, notice death, restart with back-off, stop.
 
 A worker tells through a pipe when it is ready. One that dies before is broken, and starting it again and again may not
-help: the pauses grow, and after GIVE_UP_AFTER such deaths in a row it is left dead. One that was ready was killed by
-something outside, however young it was: it starts again at once.
+help: the pauses grow, and after GIVE_UP_AFTER such deaths in a row it is left dead. Meanwhile its slot is reported
+unhealthy, with the reason that its child left. One that was ready was killed by something outside, however young it was:
+it starts again at once.
 
 The worker runs in its own process group, so that it and its child end together. What the caller set on the command line
 travels as environment variables: parent, main process and spawned child read the same settings.
@@ -23,6 +24,8 @@ from shared.errors import RedisUnavailable
 from shared.log import logger
 from shared.parentage import dies_with_parent
 from shared.routing import queues_of
+from shared.worker_registry import REPORT_EVERY_S, GpuFacts, WorkerRegistry, WorkerReport
+from workers import gpu
 from workers.card_lock import CardLock
 from workers.ready_pipe import ReadyPipe
 from workers.recovery import Recovery
@@ -42,11 +45,13 @@ class SlotProcess:
         self.slot = slot
         self._lock = CardLock(client, slot)
         self._recovery = recovery
+        self._registry = WorkerRegistry(client)
         self._process: subprocess.Popen[bytes] | None = None
         self._ready: ReadyPipe | None = None
         self._started_at = 0.0
         self._start_after = 0.0
         self._renew_after = 0.0
+        self._report_after = 0.0
         self._deaths = 0
         self._locked = False
 
@@ -59,7 +64,9 @@ class SlotProcess:
         return self._process.pid if self._process else None
 
     def tend(self) -> None:
-        """Do what is due: renew the lock, start, notice a death."""
+        """Do what is due: renew the lock, start, notice a death, speak for a worker that cannot."""
+        if self._process is None and self._deaths and time.monotonic() >= self._report_after:
+            self._report_trouble()
         if self.gave_up:
             return
         if self._process is not None and self._process.poll() is not None:
@@ -78,7 +85,32 @@ class SlotProcess:
                 self._kill()
         self._hand_back("drained")
         with contextlib.suppress(RedisUnavailable):
+            self._registry.leave(self.slot.name)
             self._lock.release()
+
+    def _report_trouble(self) -> None:
+        """A worker that is not there cannot say why. It serves no model now, so no request counts on it."""
+        self._report_after = time.monotonic() + REPORT_EVERY_S
+        then = "given up, see its log" if self.gave_up else f"start {self._deaths + 1} of {GIVE_UP_AFTER} follows"
+        card = gpu.snapshot(self.slot.gpu)
+        unknown = GpuFacts(name="the driver does not answer", uuid=self.slot.gpu, total_mib=self.slot.total_mib)
+        try:
+            reason = self._registry.trouble(self.slot.name) or "it ends before it is ready"
+            self._registry.report(
+                WorkerReport(
+                    name=self.slot.name,
+                    host=os.uname().nodename,
+                    pid=os.getpid(),
+                    state="unhealthy",
+                    note=f"{reason} ({then})",
+                    gpu=card.facts() if card else unknown,
+                    budget_mib=self.slot.budget_mib,
+                    too_large=self.slot.too_large,
+                    reported_at_s=time.time(),
+                )
+            )
+        except RedisUnavailable as exc:
+            logger().warning("slot.not_reported", worker=self.slot.name, reason=exc.message)
 
     def _renew_lock(self) -> None:
         self._renew_after = time.monotonic() + RENEW_EVERY_S

@@ -5,6 +5,7 @@ The Celery app is made at import, the one exception to our rule: Celery's comman
 """
 
 import os
+import threading
 import time
 import warnings
 from datetime import UTC, datetime
@@ -18,32 +19,27 @@ from celery.platforms import SecurityWarning
 from shared import log, settings
 from shared.artifact_store import open_store
 from shared.batch_store import BatchStore
-from shared.broker import RUN_JOB, make_app
-from shared.catalogue import load_catalogue
+from shared.broker import RUN_JOB, STOP_MARGIN_S, make_app
 from shared.dispatch import Dispatcher
 from shared.job_store import JobStore
 from shared.learned import Learned
 from shared.redis_client import connect
 from shared.worker_registry import WorkerRegistry
-from workers import assembly, slot
+from workers import assembly, child_start, slot
 from workers.affinity import ReaderOrder, set_provider
 from workers.card_lock import CardLock
+from workers.child_watch import FAILED_STARTS, ChildWatch, children_of
 from workers.child_watch import LOOK_EVERY_S as CHILD_LOOK_EVERY_S
-from workers.child_watch import ChildWatch
 from workers.continuation import carry_on
-from workers.engines.table import load_libraries
 from workers.feed_bell import FeedBell
 from workers.feeder import Feeder
 from workers.giving_way import LOOK_EVERY_S
 from workers.housekeeping import Housekeeping
-from workers.keeper import Keeper, facts_reader
-from workers.measured import MeasuredPeaks
-from workers.patience import until_redis_answers
+from workers.keeper import Keeper, end_this_worker, facts_reader
 from workers.reader import Reader
 from workers.ready_pipe import tell_ready
 from workers.recovery import Recovery
 from workers.runner import NotOurs, Runner
-from workers.runtime import build, warm_up
 from workers.standing_orders import KeepAlive, StandingOrders
 from workers.tickets import STRATEGY, set_stale, stale_by
 from workers.webhooks import Webhooks
@@ -87,19 +83,13 @@ def run_job(self: Any, job_id: str) -> None:
 
 @signals.worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    """A new child: whatever its predecessor held is free again at once."""
+    """A new child. It counts as up once this returns; what is raised here Celery would catch and go on."""
     log.configure(json_lines=SETTINGS.log_json)
     mine = slot.from_environment()
-    catalogue = load_catalogue(SETTINGS)
-    measured = MeasuredPeaks(Learned(connect(SETTINGS.required_redis_url(), SETTINGS.worker_redis_timeout_s)))
-    plans = assembly.plans_of(SETTINGS, mine, catalogue, measured)
-    residency = assembly.residency_of(SETTINGS, mine, catalogue, plans)
-    runtime = build(SETTINGS, mine, app, catalogue, plans, residency, assembly.card_reader(mine))
-    recovery = Recovery(runtime.store, runtime.dispatcher, SETTINGS)
-    until_redis_answers(lambda: recovery.release_slot(mine.name, CHILD_DIED))
-    until_redis_answers(runtime.tell_residents)
-    _owned["runner"] = Runner(runtime)
-    warm_up(lambda: load_libraries({catalogue.get(model).engine for model in mine.models}))
+    try:
+        _owned["runner"] = child_start.start(SETTINGS, mine, app, CHILD_DIED)
+    except Exception as exc:
+        child_start.refuse(SETTINGS, mine, exc)
 
 
 @signals.task_postrun.connect
@@ -120,25 +110,61 @@ def _recycle_child(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _start_main(sender: Any, **_: Any) -> None:
-    """The main process: leases, reports, recovery, and the order in which queues are read."""
+    """The main process. Celery would catch what is raised here and go on, without leases and without recovery."""
     log.configure(json_lines=SETTINGS.log_json)
+    try:
+        threads = _threads(sender)
+    except Exception as exc:
+        log.logger().error("worker.cannot_work", exc_info=exc)
+        raise SystemExit(1) from exc
+    for thread in threads:
+        thread.start()
+
+
+def _threads(sender: Any) -> list[threading.Thread]:
+    """All duties of the main process: leases, reports, recovery, housekeeping, and the order in which queues are read."""
     mine = slot.from_environment()
     # Leases are renewed three times a lease: one answer that never comes must not eat all three.
     client = connect(SETTINGS.required_redis_url(), min(SETTINGS.worker_redis_timeout_s, SETTINGS.lease_s / 3))
     store = JobStore(client, SETTINGS)
     registry = WorkerRegistry(client)
-    reader = Reader(mine.name, store, registry, Learned(client), max_wait_s=SETTINGS.max_wait_s, clock_s=time.monotonic)
-    set_provider(reader)
-    set_stale(stale_by(store))
     dispatcher = Dispatcher(store, app)
     feeder = Feeder(store, dispatcher, registry, SETTINGS)
     webhooks = Webhooks(BatchStore(client, SETTINGS), SETTINGS)
 
     def children() -> list[int]:
-        return [process.pid for process in sender.pool._pool._pool]
+        return [child.pid for child in children_of(sender.pool._pool)]
+
+    def on_up() -> None:
+        tell_ready()
+        log.logger().info("worker.ready", worker=mine.name, gpu=mine.gpu, models=len(mine.models))
+        registry.forget_trouble(mine.name)
+
+    def on_failed_start(in_a_row: int) -> None:
+        reason = registry.trouble(mine.name)
+        if (reason or in_a_row >= FAILED_STARTS) and not _owned.get("is_leaving"):
+            _owned["is_leaving"] = True
+            log.logger().error("worker.cannot_work", worker=mine.name, reason=reason or "its child dies while starting")
+            end_this_worker(STOP_MARGIN_S)
 
     recovery = Recovery(store, dispatcher, SETTINGS)
-    child_watch = ChildWatch(children, lambda: recovery.release_slot(mine.name, CHILD_DIED))
+    child_watch = ChildWatch(
+        lambda: children_of(sender.pool._pool),
+        lambda: recovery.release_slot(mine.name, CHILD_DIED),
+        on_up=on_up,
+        on_failed_start=on_failed_start,
+    )
+    reader = Reader(
+        mine.name,
+        store,
+        registry,
+        Learned(client),
+        max_wait_s=SETTINGS.max_wait_s,
+        clock_s=time.monotonic,
+        can_work=lambda: child_watch.is_up,
+    )
+    set_provider(reader)
+    set_stale(stale_by(store))
     orders = StandingOrders(mine.name, store, dispatcher)
     manners = assembly.manners_of(SETTINGS, mine, children, orders, reader.limit)
     keeper = Keeper(
@@ -152,6 +178,7 @@ def _start_main(sender: Any, **_: Any) -> None:
         facts=facts_reader(lambda: assembly.facts(mine), assembly.facts(mine)),
         on_pause=reader.pause,
         has_yielded=lambda: manners is not None and manners.has_yielded,
+        can_work=lambda: child_watch.is_up,
         version=version("darkroom"),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         more_duties=[
@@ -163,11 +190,11 @@ def _start_main(sender: Any, **_: Any) -> None:
         ],
     )
     _owned["keeper"] = keeper
-    keeper.start()
-    FeedBell(client, lambda: keeper.hurry(feeder.feed)).start()
-    Housekeeping(store, open_store(SETTINGS, client), SETTINGS.artifact_ttl_s).start()
-    tell_ready()
-    log.logger().info("worker.ready", worker=mine.name, gpu=mine.gpu, models=len(mine.models))
+    return [
+        keeper,
+        FeedBell(client, lambda: keeper.hurry(feeder.feed)),
+        Housekeeping(store, open_store(SETTINGS, client), SETTINGS.artifact_ttl_s),
+    ]
 
 
 @signals.worker_shutting_down.connect

@@ -13,7 +13,7 @@ from api.services import Services, services
 from shared.contracts.jobs import iso
 from shared.errors import NotReady
 from shared.redis_client import redis_errors
-from shared.worker_registry import WorkerReport
+from shared.worker_registry import CANNOT_WORK, WorkerReport
 
 blueprint = APIBlueprint("status", __name__, abp_tags=[Tag(name="status", description="How the system is")])
 
@@ -94,7 +94,7 @@ def readyz() -> Response:
 
 def unserved_kinds(ours: Services, workers: list[WorkerReport]) -> list[str]:
     """Kinds of models that this rack has and nobody serves now."""
-    served = {model for worker in workers for model in worker.models}
+    served = {model for worker in workers if worker.state not in CANNOT_WORK for model in worker.models}
     cards = ours.catalogue.cards.values()
     enabled = {card.kind for card in cards if card.id in served or ours.catalogue.locate(card) is not None}
     return sorted(enabled - {card.kind for card in cards if card.id in served})

@@ -216,3 +216,21 @@ def test_a_worker_that_gives_way_reads_only_its_own_queues_then_none(reader):
 
     assert read[Reads.ORDERS] == {queue for queue in QUEUES if queue.startswith("@me.")}
     assert (read[Reads.NOTHING], read[Reads.ALL]) == (set(), set(QUEUES))
+
+
+def test_without_a_child_that_can_work_nothing_is_read(client):
+    can_work = [False]
+    reader = Reader(
+        "me",
+        JobStore(client, Settings()),
+        WorkerRegistry(client),
+        Learned(client),
+        max_wait_s=30.0,
+        clock_s=lambda: 0.0,
+        can_work=lambda: can_work[0],
+    )
+    queues = ["a.normal", "@me.high"]
+
+    assert reader.order(queues) == []
+    can_work[0] = True
+    assert set(reader.order(queues)) == set(queues)

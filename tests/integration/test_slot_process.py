@@ -13,6 +13,7 @@ import pytest
 from shared import keys
 from shared.redis_client import connect
 from shared.settings import Settings
+from shared.worker_registry import WorkerRegistry
 from tests.rig import wait_for
 from workers import slot_process
 from workers.card_lock import CardLock
@@ -80,6 +81,21 @@ def test_a_worker_that_never_gets_ready_is_left_dead_after_a_while(client, monke
 
     assert one.pid is None
     assert len(one._recovery.reasons) == GIVE_UP_AFTER
+
+
+def test_while_it_is_down_its_launcher_says_so_with_the_reason_its_child_left(client, monkeypatch):
+    one = process(client, monkeypatch, BROKEN)
+    registry = WorkerRegistry(client)
+    registry.tell_trouble(SLOT.name, "torch is a CPU build")
+
+    wait_for(lambda: one.tend() or one.gave_up, 60, "giving up")
+    one._report_after = 0.0
+    one.tend()
+
+    [told] = registry.living()
+    assert (told.state, told.models) == ("unhealthy", ())
+    assert "torch is a CPU build" in told.note
+    assert "given up" in told.note
 
 
 def test_a_card_has_one_launcher(client):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.workers_played import report
 from workers import diagnosis
 from workers.diagnosis import DiskSpeed, Finding, Libraries
 from workers.gpu import CardProcess, Snapshot
@@ -44,6 +45,38 @@ def test_foreign_processes_are_named_with_what_they_hold():
     shared = card(processes=(CardProcess(7, 200), CardProcess(8, None)))
 
     assert any("7 (200 MiB), 8 (? MiB)" in finding.text for finding in about(shared))
+
+
+def test_in_a_container_nobody_is_blamed_for_the_memory_that_our_own_workers_use():
+    busy = card(used_mib=9000, processes=(CardProcess(48_213, 8900),))
+
+    found = about(busy, frozenset({7}))
+
+    assert problems(found) == []
+    assert any("cannot be told" in finding.text for finding in found)
+
+
+def test_a_card_that_torch_cannot_use_is_a_problem_with_the_reason():
+    well, refused = diagnosis.of_use(card(), None), diagnosis.of_use(card(), "torch 2.13.0+cpu is a CPU build")
+
+    assert (well.level, refused.level) == ("ok", "problem")
+    assert "CPU build" in refused.text
+
+
+def test_workers_that_cannot_work_are_problems_and_those_without_their_card_notes():
+    sick = report("a").model_copy(update={"state": "unhealthy", "note": "no driver"})
+    on_cpu = report("b").model_copy(update={"note": "works on the CPU"})
+
+    found = diagnosis.of_workers([on_cpu, report("c"), sick])
+
+    assert [(one.level, one.subject) for one in found] == [("problem", "a"), ("note", "b")]
+    assert "no driver" in found[0].text
+
+
+def test_an_old_driver_is_told_which_one_is_needed():
+    [found] = diagnosis.of_libraries(Libraries("2.13.0", "13.0", (12, 8)), True)
+
+    assert "CUDA 13 needs 580 or newer" in found.advice
 
 
 def test_memory_of_a_dead_process_is_a_problem():

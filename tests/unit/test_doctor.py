@@ -29,8 +29,9 @@ def test_it_examines_each_card(settings):
         Snapshot("GPU-b", "GTX 1070", 1, 8192, processes=(CardProcess(1, 50),), compute_capability=(6, 1)),
     ]
 
-    found = list(examine(settings, cards))
+    found = list(examine(settings, cards, refusal_of={"GPU-b": "no kernel image"}.get))
 
+    assert [one.subject for one in found if one.text == "no kernel image"] == ["GPU 1 (GTX 1070)"]
     assert any("580.65, 2 GPU(s)" in finding.text for finding in found)
     assert {finding.subject for finding in found} >= {"GPU 0 (RTX 3090)", "GPU 1 (GTX 1070)"}
 

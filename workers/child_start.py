@@ -1,0 +1,65 @@
+"""What a worker's child does before it may take jobs, and what it does when it cannot.
+
+Celery catches every exception of a signal handler and goes on: a child that failed to start would take tickets and fail
+them one after the other. So whatever goes wrong here ends the process, before it has said that it is up, and leaves a
+sentence where the main process, the launcher and everybody who asks for the status find it.
+"""
+
+import contextlib
+from typing import NoReturn
+
+from celery import Celery
+
+from shared.catalogue import load_catalogue
+from shared.errors import DarkroomError, NotReady, RedisUnavailable
+from shared.learned import Learned
+from shared.log import logger
+from shared.redis_client import connect
+from shared.settings import Settings
+from shared.worker_registry import WorkerRegistry
+from workers import assembly, cuda_probe
+from workers.engines.table import load_libraries
+from workers.measured import MeasuredPeaks
+from workers.patience import until_redis_answers
+from workers.placing import CPU
+from workers.recovery import Recovery
+from workers.runner import Runner
+from workers.runtime import build, warm_up
+from workers.slot import Slot
+
+#: How a child ends that cannot work (sysexits.h: EX_UNAVAILABLE).
+CANNOT_WORK_STATUS = 69
+
+
+def start(settings: Settings, slot: Slot, app: Celery, why_free: str) -> Runner:
+    """Everything a child needs for its jobs. Whatever its predecessor held is free again at once.
+
+    Args:
+        why_free: what the history of those jobs says.
+
+    Raises:
+        NotReady: torch cannot use the card. DarkroomError: the settings or the store do not allow any work.
+    """
+    if slot.gpu != CPU and (refusal := cuda_probe.refusal()) is not None:
+        raise NotReady(refusal)
+    catalogue = load_catalogue(settings)
+    client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)
+    plans = assembly.plans_of(settings, slot, catalogue, MeasuredPeaks(Learned(client)))
+    residency = assembly.residency_of(settings, slot, catalogue, plans)
+    runtime = build(settings, slot, app, catalogue, plans, residency, assembly.card_reader(slot))
+    recovery = Recovery(runtime.store, runtime.dispatcher, settings)
+    until_redis_answers(lambda: recovery.release_slot(slot.name, why_free))
+    until_redis_answers(runtime.tell_residents)
+    warm_up(lambda: load_libraries({catalogue.get(model).engine for model in slot.models}))
+    return Runner(runtime)
+
+
+def refuse(settings: Settings, slot: Slot, why: Exception) -> NoReturn:
+    """End this process with a sentence. Without Redis nobody reads it but the log."""
+    reason = why.message if isinstance(why, DarkroomError) else f"{type(why).__name__}: {str(why)[:300]}"
+    known = isinstance(why, DarkroomError)
+    logger().error("child.cannot_work", worker=slot.name, gpu=slot.gpu, reason=reason, exc_info=None if known else why)
+    with contextlib.suppress(RedisUnavailable):
+        client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)
+        WorkerRegistry(client).tell_trouble(slot.name, reason)
+    raise SystemExit(CANNOT_WORK_STATUS)
