@@ -34,6 +34,7 @@ from workers.endings import Endings
 from workers.kinds import analyze, generate, orders
 from workers.kinds.outcome import Outcome
 from workers.patience import until_redis_answers
+from workers.preview_thread import PreviewThread
 from workers.runtime import Runtime
 from workers.stopwatch import Stopwatch
 from workers.teaching import teach
@@ -59,6 +60,7 @@ class Runner:
         self._runtime = runtime
         self._learned = Learned(runtime.store.redis)
         self._chains = Chains(runtime.store, runtime.settings)
+        self._preview_thread = PreviewThread()
         self._has_lost_device = False
 
     def run(self, job_id: str) -> JobRecord | None:
@@ -138,6 +140,7 @@ class Runner:
             self._runtime.store,
             members,
             preview_every=self._runtime.settings.preview_every_steps,
+            preview_thread=self._preview_thread,
             on_stop=endings.stop,
         )
         records = [member.record for member in members]

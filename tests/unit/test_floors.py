@@ -25,8 +25,8 @@ FLOORS = {
         workers.analysis.onnx_session workers.child_watch workers.device_lost workers.feed_bell workers.hub
         workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
         workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience workers.precision
-        workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop workers.starter.paint
-        workers.starter.patches workers.starter.truth
+        workers.preview_thread workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop
+        workers.starter.paint workers.starter.patches workers.starter.truth
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker

@@ -18,8 +18,9 @@ from shared.contracts.vision import Answer, AnyTask, Usage
 from shared.errors import DarkroomError
 from workers.load_plan import LoadPlan
 
-#: Makes the previews of a batch, one small RGB picture per job, only when the watch wants them.
-Previews = Callable[[], list[Image]]
+#: Begins the previews of a batch, only when the watch wants them, and does not wait for the device. What it returns does,
+#: on any thread, and gives one small RGB picture per job.
+Previews = Callable[[], Callable[[], list[Image]]]
 
 
 class Watch(Protocol):

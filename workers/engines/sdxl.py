@@ -159,7 +159,7 @@ class SdxlEngine:
         """All pictures of all jobs in order."""
         shots = self._shots(works)
         runs = _runs(shots)
-        batch = Batch(works[0].params, watch, StepReport(watch, len(works), len(runs), previews.preview))
+        batch = Batch(works[0].params, watch, StepReport(watch, len(works), len(runs), previews.begin))
         latents = {shot.place: made for run in runs for shot, made in self._denoise(run, batch)}
         return self._decode(torch.cat([latents[shot.place] for shot in shots]), batch)
 

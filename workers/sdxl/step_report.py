@@ -14,13 +14,16 @@ from PIL import Image
 #: What a job looks like before its first step.
 BLANK = (128, 128, 128)
 
-Preview = Callable[[torch.Tensor], Image.Image]
+#: Begins a picture of latents; what it returns waits for it (see `previews.begin`).
+Preview = Callable[[torch.Tensor], Callable[[], Image.Image]]
 
 
 class Steps(Protocol):
     """The part of a watch that is needed here."""
 
-    def step(self, step: int, steps: int, previews: Callable[[], list[Image.Image]] | None = None) -> None: ...
+    def step(
+        self, step: int, steps: int, previews: Callable[[], Callable[[], list[Image.Image]]] | None = None
+    ) -> None: ...
 
 
 class StepReport:
@@ -57,7 +60,12 @@ class StepReport:
         self._watch.step(done, self._runs * per_run, self._previews)
         return {}
 
-    def _previews(self) -> list[Image.Image]:
+    def _previews(self) -> Callable[[], list[Image.Image]]:
         height, width = next(latents.shape[1:] for latents in self._latents if latents is not None)
-        blank = Image.new("RGB", (width, height), BLANK)
-        return [blank if latents is None else self._preview(latents) for latents in self._latents]
+        begun = [None if latents is None else self._preview(latents) for latents in self._latents]
+
+        def finish() -> list[Image.Image]:
+            blank = Image.new("RGB", (width, height), BLANK)
+            return [blank if picture is None else picture() for picture in begun]
+
+        return finish

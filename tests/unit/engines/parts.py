@@ -9,7 +9,7 @@ from PIL import Image
 from shared.catalogue import ModelCard, load_catalogue
 from shared.contracts.generation import GenerationParams
 from shared.settings import Settings
-from workers.engines.base import GenerateWork
+from workers.engines.base import GenerateWork, Previews
 from workers.load_plan import LoadPlan
 
 SIDE = 64
@@ -51,9 +51,9 @@ class Watch:
         self.previews: list[Image.Image] = []
         self._at_step = at_step
 
-    def step(self, step: int, steps: int, previews: Callable[[], list[Image.Image]] | None = None) -> None:
+    def step(self, step: int, steps: int, previews: Previews | None = None) -> None:
         self.steps.append((step, steps))
-        self.previews = previews() if previews else []
+        self.previews = previews()() if previews else []
         self._at_step(step)
 
     def degrade(self, what: str) -> None:
