@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.catalogue import ModelCard
-from shared.chain_rules import asked_hash
+from shared.chain_rules import asked_hash, size_of, with_picture
 from shared.contracts.batch_records import BatchRecord, Member, StepPlan, Variant
 from shared.contracts.batches import PREVIOUS, AnalyzeStep, BatchOptions, BatchRequest, GenerateStep, Grid, Step
 from shared.contracts.generation import GenerateRequest
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.sizes import Size
 from shared.contracts.vision import AnalysisParams, AnyTask
-from shared.effective import DRAWN_SEED_BITS, effective_params
+from shared.effective import DRAWN_SEED_BITS, effective_params, size_rule
 from shared.errors import DarkroomError, InvalidRequest
 from shared.routing import analysis_batch_key_of, batch_key_of, queue_of
 from shared.settings import Settings
@@ -104,6 +105,7 @@ def chain_of(
     first = len(done)
     ids = [job_id_of(batch.id, index, step, round_) for step in range(first, len(batch.steps))]
     before = done[-1].id if done else ""
+    size = size_of(done[-1]) if done else member.size
     return [
         _job(
             batch,
@@ -112,6 +114,7 @@ def chain_of(
             plan=plan,
             step=first + place,
             picture=(picture or member.image) if place == 0 else PREVIOUS,
+            size=size,
             id=ids[place],
             state=State.QUEUED if place == 0 else State.WAITING,
             previous_id=ids[place - 1] if place else before,
@@ -149,19 +152,26 @@ def _generating(step: GenerateStep, card: ModelCard) -> Variant:
     wishes = step.model_dump(exclude={"kind", "image", "prompt", "model"})
     request = GenerateRequest(prompt=step.prompt or "", **wishes)
     params = effective_params(request, card, image_id=PREVIOUS if step.image else None)
-    return Variant(model=card.id, params=params.model_dump(), batch_key=batch_key_of(card.id, params))
+    sizing = size_rule(step, card) if step.image else None
+    return Variant(model=card.id, params=params.model_dump(), batch_key=batch_key_of(card.id, params), sizing=sizing)
 
 
 def _job(
-    batch: BatchRecord, index: int, member: Member, *, plan: StepPlan, step: int, picture: str, **fields: Any
+    batch: BatchRecord,
+    index: int,
+    member: Member,
+    *,
+    plan: StepPlan,
+    step: int,
+    picture: str,
+    size: Size | None,
+    **fields: Any,
 ) -> JobRecord:
     variant = plan.variant_for(member.model)
     params = dict(variant.params)
-    if params.get("image") == PREVIOUS:
-        params["image"] = picture
     if plan.kind == "generate":
         params |= _own_words(batch, index, member, plan, step)
-    return JobRecord(
+    record = JobRecord(
         kind=plan.kind,
         model=variant.model,
         caller=batch.caller,
@@ -173,8 +183,10 @@ def _job(
         queue=queue_of(variant.model, batch.priority),
         batch_key=variant.batch_key,
         asked="" if batch.fresh else plan.asked,
+        sizing=variant.sizing,
         **fields,
     )
+    return record if picture == PREVIOUS else with_picture(record, picture, size)
 
 
 def _own_words(batch: BatchRecord, index: int, member: Member, plan: StepPlan, step: int) -> dict[str, Any]:

@@ -69,6 +69,8 @@ class Limits(Row):
     max_side_px: int = 2048
     max_megapixels: float = 2.4
     max_steps: int = 150
+    #: Sides of pictures whose size follows a starting picture are multiples of this (SDXL's training buckets: 64).
+    size_step_px: int = Field(64, ge=8, multiple_of=8)
 
 
 class Analysis(Row):

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from shared import lifecycle
 from shared.contracts.batches import PREVIOUS
+from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.sizes import Size
 from shared.contracts.vision import AnyTask
 from shared.errors import IllegalMove
-from shared.routing import own_queue_of, queue_of
+from shared.routing import batch_key_of, own_queue_of, queue_of
 
 
 def picture_of(record: JobRecord) -> str:
@@ -18,21 +20,35 @@ def picture_of(record: JobRecord) -> str:
     return str(made[0]["id"]) if made else str(record.params.get("image") or "")
 
 
+def size_of(record: JobRecord) -> Size | None:
+    """Width and height of the current picture behind an ended step, as its result says."""
+    result = record.result or {}
+    shown = (result.get("images") or [result])[0]
+    width, height = shown.get("width"), shown.get("height")
+    return (int(width), int(height)) if width and height else None
+
+
 def released(record: JobRecord, now_ms: int, *, previous: JobRecord) -> JobRecord:
     """The step before succeeded: this one may be queued, with its picture, where it runs best.
 
     Raises:
         IllegalMove: it does not wait.
     """
-    queued = lifecycle.release(with_picture(record, picture_of(previous)), now_ms)
+    queued = lifecycle.release(with_picture(record, picture_of(previous), size_of(previous)), now_ms)
     return queued.model_copy(update={"queue": queue_after(record, previous)})
 
 
-def with_picture(record: JobRecord, picture: str) -> JobRecord:
-    """The record with the current picture in place of `@previous`."""
+def with_picture(record: JobRecord, picture: str, size: Size | None = None) -> JobRecord:
+    """The record with the current picture in place of `@previous`, and of a size that follows the picture's."""
     if record.params.get("image") != PREVIOUS:
         return record
-    return record.model_copy(update={"params": record.params | {"image": picture}})
+    params = record.params | {"image": picture}
+    if record.sizing is None or size is None:
+        return record.model_copy(update={"params": params})
+    width, height = record.sizing.size_for(*size)
+    sized = GenerationParams.model_validate(params | {"width": width, "height": height})
+    key = batch_key_of(record.model, sized)
+    return record.model_copy(update={"params": sized.model_dump(), "batch_key": key})
 
 
 def queue_after(record: JobRecord, previous: JobRecord) -> str:

@@ -5,7 +5,8 @@ import secrets
 from typing import TypeVar
 
 from shared.catalogue import Limits, ModelCard
-from shared.contracts.generation import GenerateRequest, GenerationParams
+from shared.contracts.generation import GenerateRequest, GenerationParams, PictureWishes
+from shared.contracts.sizes import Size, SizeRule
 from shared.contracts.vision import AnyTask, QueryTask, Sampled, TagsTask
 from shared.errors import InvalidRequest
 
@@ -14,11 +15,15 @@ T = TypeVar("T")
 DRAWN_SEED_BITS = 32
 
 
-def effective_params(request: GenerateRequest, card: ModelCard, *, image_id: str | None) -> GenerationParams:
+def effective_params(
+    request: GenerateRequest, card: ModelCard, *, image_id: str | None, image_size: Size | None = None
+) -> GenerationParams:
     """What the worker will do exactly.
 
     Args:
         image_id: of the starting picture, already stored; None for txt2img.
+        image_size: its width and height, upright, where they are known; without a size of its own the picture that is
+            made follows them.
 
     Raises:
         InvalidRequest: a value is outside the model's limits, or two values contradict each other.
@@ -29,12 +34,14 @@ def effective_params(request: GenerateRequest, card: ModelCard, *, image_id: str
         raise InvalidRequest(
             "strength says how far to go from a picture: give image too, or leave strength out", field="strength"
         )
-    defaults = card.defaults
+    defaults, rule = card.defaults, size_rule(request, card)
+    follows = rule.size_for(*image_size) if rule and image_size else None
+    width, height = follows or (defaults.width, defaults.height)
     params = GenerationParams(
         prompt=request.prompt,
         negative_prompt=_either(request.negative_prompt, defaults.negative_prompt),
-        width=_either(request.width, defaults.width),
-        height=_either(request.height, defaults.height),
+        width=_either(request.width, width),
+        height=_either(request.height, height),
         steps=_either(request.steps, defaults.steps),
         guidance_scale=_either(request.guidance_scale, defaults.guidance_scale),
         scheduler=_either(request.scheduler, defaults.scheduler),
@@ -45,6 +52,20 @@ def effective_params(request: GenerateRequest, card: ModelCard, *, image_id: str
     )
     _check_limits(params, card.id, card.limits)
     return params
+
+
+def size_rule(wishes: PictureWishes, card: ModelCard) -> SizeRule | None:
+    """How a picture that starts from another one gets its size; None where the caller named a side."""
+    if card.defaults is None or card.limits is None or wishes.width is not None or wishes.height is not None:
+        return None
+    limits = card.limits
+    return SizeRule(
+        pixels=card.defaults.width * card.defaults.height,
+        step_px=limits.size_step_px,
+        min_side_px=limits.min_side_px,
+        max_side_px=limits.max_side_px,
+        max_pixels=_most_pixels(limits),
+    )
 
 
 def effective_task(task: AnyTask, card: ModelCard, *, field: str) -> AnyTask:
@@ -78,14 +99,18 @@ def _check_limits(params: GenerationParams, model: str, limits: Limits) -> None:
                 f"{model} makes {limits.min_side_px} to {limits.max_side_px} pixels a side, {field} is {side}",
                 field=field,
             )
-    pixels, most = params.width * params.height, round(limits.max_megapixels * 1e6)
-    if pixels > max(most, limits.min_side_px**2):
+    pixels, most = params.width * params.height, _most_pixels(limits)
+    if pixels > most:
         raise InvalidRequest(
             f"{model} makes up to {most:,} pixels, {params.width} × {params.height} are {pixels:,}: make it smaller",
             field="width",
         )
     if params.steps > limits.max_steps:
         raise InvalidRequest(f"{model} takes up to {limits.max_steps} steps, steps is {params.steps}", field="steps")
+
+
+def _most_pixels(limits: Limits) -> int:
+    return max(round(limits.max_megapixels * 1e6), limits.min_side_px**2)
 
 
 def _either(given: T | None, default: T) -> T:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from shared.contracts.generation import Priority
 from shared.contracts.jobs import Failure, Frozen, Kind
+from shared.contracts.sizes import Size, SizeRule
 
 
 class BatchState(StrEnum):
@@ -43,6 +44,8 @@ class Variant(Frozen):
     model: str
     params: dict[str, Any]
     batch_key: str = ""
+    #: How each member's width and height follow from its current picture; None: they are those of the parameters.
+    sizing: SizeRule | None = None
 
 
 class StepPlan(Frozen):
@@ -66,6 +69,8 @@ class Member(Frozen):
 
     name: str = ""
     image: str = ""
+    #: Width and height of that picture, upright, where a step needs them.
+    size: Size | None = None
     prompt: str = ""
     seed: int | None = None
     #: Of a grid over models.

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.generation import Priority
+from shared.contracts.sizes import SizeRule
 
 #: What every job's id looks like; anything else is unknown without asking Redis.
 JOB_ID_PATTERN = "^job_[0-9a-f]{24}$"
@@ -134,6 +135,8 @@ class JobRecord(Frozen):
     reused_from: str = ""
     #: Internal. Hash of what an analysis was asked, seeds that were drawn aside; "": nothing done before counts.
     asked: str = ""
+    #: Internal. How width and height follow from the current picture, while that is not known yet.
+    sizing: SizeRule | None = None
 
     @property
     def is_final(self) -> bool:
@@ -179,8 +182,9 @@ class JobView(Frozen):
     degradations: tuple[str, ...] = Field(description="What was given up to fit, e.g. vae_tiling")
     history: tuple[Attempt, ...] = Field(description="Attempts that a lost worker cut short")
     result: dict[str, Any] | None = Field(
-        description="By kind: `images` of a generation (and `energy_per_picture_j`, of the whole card, where the card "
-        "counts it), `answers` of an analysis, `resident` models of an order"
+        description="By kind: `images` of a generation (with `fit`: what was seen of its starting picture, and "
+        "`energy_per_picture_j`, of the whole card, where the card counts it), `answers` of an analysis, "
+        "`resident` models of an order"
     )
     error: Failure | None
     cancel_requested: bool

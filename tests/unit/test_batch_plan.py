@@ -4,6 +4,7 @@ import pytest
 
 from shared.batch_plan import chain_of, job_id_of, members_of, plan_steps
 from shared.catalogue import Defaults, Limits, ModelCard, Vram
+from shared.chain_rules import released
 from shared.contracts.batch_records import BatchRecord, Member
 from shared.contracts.batches import PREVIOUS, BatchRequest
 from shared.contracts.jobs import State
@@ -152,3 +153,41 @@ def test_tasks_keep_their_order_and_their_effective_values():
     assert [task["task"] for task in job.params["tasks"]] == ["tags", "caption"]
     assert job.params["tasks"][1]["seed"] == 99
     assert job.params["image"] == "img_1"
+
+
+REMIX = {"kind": "generate", "image": PREVIOUS, "prompt": "at night"}
+
+
+def remixed(size, **step):
+    steps = plan(has_pictures=True, steps=[REMIX | step, REMIX | step])
+    return chain_of(batch(steps), 0, Member(image="img_1", size=size))
+
+
+def test_a_remix_without_a_size_follows_the_members_own_picture():
+    first, second = remixed((640, 320))
+
+    assert (first.params["width"], first.params["height"]) == (64, 64)
+    assert second.sizing is not None
+
+
+def test_a_remix_with_a_size_follows_nothing():
+    assert [job.sizing for job in remixed((640, 320), width=64)] == [None, None]
+
+
+def test_a_remix_follows_the_picture_that_the_step_before_made_or_looked_at():
+    _, waiting = remixed(None)
+    waiting = waiting.model_copy(update={"sizing": waiting.sizing.model_copy(update={"step_px": 8, "pixels": 65_536})})
+    made = {"images": [{"id": "img_2", "width": 400, "height": 100}]}
+    looked_at = {"width": 100, "height": 400, "answers": []}
+
+    after = [released(waiting, 1, previous=ended_with(result)) for result in (made, looked_at, {})]
+
+    assert [(job.params["width"], job.params["height"]) for job in after] == [(512, 128), (128, 512), (64, 64)]
+    assert len({job.batch_key for job in after}) == 3
+
+
+def ended_with(result):
+    (job,) = chain_of(batch(plan()), 0, Member(prompt="x"))
+    return job.model_copy(
+        update={"state": State.SUCCEEDED, "result": result, "params": job.params | {"image": "img_1"}}
+    )

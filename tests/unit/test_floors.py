@@ -12,12 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = {
     0: """
         api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
-        shared.contracts.generation shared.errors shared.eta shared.keys shared.log shared.parentage
-        shared.signatures workers.cuda_device workers.cuda_probe workers.host_copy workers.load_plan
-        workers.memory_return workers.moondream.config workers.moondream.requests workers.ready_pipe
-        workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report
-        workers.sdxl.toy workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world
-        workers.turns workers.weights_hash workers.yielding
+        shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.keys shared.log
+        shared.parentage shared.signatures workers.cuda_device workers.cuda_probe workers.host_copy
+        workers.load_plan workers.memory_return workers.moondream.config workers.moondream.requests
+        workers.ready_pipe workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.schedulers
+        workers.sdxl.step_report workers.sdxl.toy workers.sdxl.vae_decoding workers.starter.crew
+        workers.starter.shapes workers.starter.world workers.turns workers.weights_hash workers.yielding
     """,
     1: """
         api.changes api.errors api.reading shared.addresses shared.contracts.jobs shared.contracts.orders

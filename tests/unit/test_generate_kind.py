@@ -9,6 +9,7 @@ from shared.catalogue import load_catalogue
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord, State
 from shared.settings import Settings
+from workers.engines.base import GenerateWork
 from workers.gpu import Snapshot
 from workers.kinds import generate
 from workers.plans import Plans
@@ -76,3 +77,15 @@ def test_where_the_card_counts_no_energy_nothing_is_said_of_it(readings_j):
 
 def test_a_picture_costs_its_share_of_what_the_card_used():
     assert result_of((1000.0, 1900.0))["energy_per_picture_j"] == 450.0
+
+
+def test_the_record_says_what_was_seen_of_the_starting_picture():
+    wide = Image.new("RGB", (200, 100))
+
+    outcomes = [generate._fit(GenerateWork(PARAMS, image)) for image in (None, wide, Image.new("RGB", (64, 64)))]
+
+    assert outcomes == [
+        {},
+        {"fit": {"from": (200, 100), "crop": (50, 0, 150, 100)}},
+        {"fit": {"from": (64, 64), "crop": None}},
+    ]

@@ -10,6 +10,7 @@ from PIL.Image import Image
 from shared.artifact_store import id_of
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord
+from shared.contracts.sizes import seen_part
 from shared.pixels import a1111_parameters, decode, to_png
 from workers.energy import joules_per_picture
 from workers.engines.base import GenerateEngine, GenerateWork
@@ -48,8 +49,8 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
     watch.phase("storing")
     wanted = {member.record.id for member in watch.alive}
     return [
-        _store(record, p, made, runtime, spent_j[-1]) if record.id in wanted else Outcome()
-        for record, p, made in zip(records, params, pictures, strict=True)
+        _store(record, work, made, runtime, spent_j[-1]) if record.id in wanted else Outcome()
+        for record, work, made in zip(records, works, pictures, strict=True)
     ]
 
 
@@ -65,14 +66,23 @@ def _shape(params: list[GenerationParams]) -> Shape:
 
 
 def _store(
-    record: JobRecord, params: GenerationParams, pictures: list[Image], runtime: Runtime, spent_j: float | None
+    record: JobRecord, work: GenerateWork, pictures: list[Image], runtime: Runtime, spent_j: float | None
 ) -> Outcome:
+    params = work.params
     images = [
         _store_one(record, params, seed, picture, runtime)
         for seed, picture in zip(params.seeds(), pictures, strict=True)
     ]
     energy = {} if spent_j is None else {"energy_per_picture_j": round(spent_j, 1)}
-    return Outcome({"images": images, **energy}, artifacts=tuple(image["id"] for image in images))
+    return Outcome({"images": images, **_fit(work), **energy}, artifacts=tuple(image["id"] for image in images))
+
+
+def _fit(work: GenerateWork) -> dict[str, Any]:
+    """What was seen of the starting picture, in its own upright pixels; `crop` is null where all of it was."""
+    if work.image is None:
+        return {}
+    size = work.image.size
+    return {"fit": {"from": size, "crop": seen_part(size, (work.params.width, work.params.height))}}
 
 
 def _store_one(
