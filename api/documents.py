@@ -17,7 +17,7 @@ REASONS = {
     422: "A field is unknown, missing, out of range or contradicts another",
     429: "This caller has too many jobs waiting",
     500: "The job failed; its record has the story",
-    503: "Redis or the broker does not answer, or everybody together has too many jobs waiting",
+    503: "Redis or the broker does not answer, or everybody together has too many jobs or pictures waiting",
     504: "The job did not end in time",
     507: "No room for the picture",
 }

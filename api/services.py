@@ -7,6 +7,7 @@ from flask import current_app
 
 from api.access import Access, access_from
 from api.changes import Changes
+from api.decoding import ROOM_IN_PICTURES, Decoding
 from api.departures import Departures
 from api.outlook import Outlook
 from shared.artifact_store import FolderStore, RedisStore, open_store
@@ -40,13 +41,14 @@ class Services:
     members: BatchMembers
     changes: Changes
     departures: Departures
+    decoding: Decoding
     outlook: Outlook
     access: Access
 
     @property
     def picture_limits(self) -> PictureLimits:
         """What an uploaded picture may be."""
-        return PictureLimits(self.settings.max_image_mib * MIB, self.settings.max_image_megapixels * 1_000_000)
+        return _picture_limits(self.settings)
 
 
 def build_services(settings: Settings) -> Services:
@@ -64,8 +66,21 @@ def build_services(settings: Settings) -> Services:
         members=BatchMembers(store),
         changes=Changes(client, max_waiters=settings.api_threads * 3 // 4),
         departures=Departures(),
+        decoding=_decoding(settings),
         outlook=Outlook(store, registry, Learned(client)),
         access=access_from(settings),
+    )
+
+
+def _picture_limits(settings: Settings) -> PictureLimits:
+    return PictureLimits(settings.max_image_mib * MIB, settings.max_image_megapixels * 1_000_000)
+
+
+def _decoding(settings: Settings) -> Decoding:
+    return Decoding(
+        at_once=settings.decode_at_once,
+        room_px=ROOM_IN_PICTURES * _picture_limits(settings).max_pixels,
+        forms=max(1, settings.api_threads // 8),
     )
 
 

@@ -23,9 +23,10 @@ from shared.artifact_store import ID, id_of
 from shared.catalogue import ModelCard
 from shared.contracts.generation import Priority
 from shared.contracts.jobs import JobRecord, Kind, State, new_job_id
+from shared.data_uris import from_text
 from shared.errors import DarkroomError, ModelMissing
 from shared.job_store import Idempotency
-from shared.pixels import decode, from_text
+from shared.pixels import NO_LIMITS, inspect
 from shared.routing import queue_of
 
 
@@ -65,6 +66,8 @@ class SentPicture:
     """A picture that came with a request."""
 
     id: str
+    #: Width and height of the upright picture, in pixels.
+    size: tuple[int, int]
     #: Its bytes, where it is not stored yet.
     unstored: bytes = b""
 
@@ -162,12 +165,13 @@ def sent_picture(ours: Services, image: str, *, field: str = "image") -> SentPic
     """The picture that a field names or holds, checked whole.
 
     Raises:
-        NotFound, Gone: no such stored picture. BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
+        NotFound, Gone: no such stored picture. NotReady: see `Decoding`.
+        BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
     """
     with _blaming(field):
-        if ID.match(image):
-            ours.artifacts.get(image)
-            return SentPicture(image)
+        if ID.match(image.strip()):
+            stored = ours.artifacts.get(image.strip())
+            return SentPicture(image.strip(), inspect(stored, NO_LIMITS).size)
         data, claimed = from_text(image)
         return fresh_picture(ours, data, claimed, field=field)
 
@@ -176,11 +180,11 @@ def fresh_picture(ours: Services, data: bytes, claimed_type: str | None, *, fiel
     """A picture that is not stored yet, checked whole.
 
     Raises:
-        BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
+        NotReady: see `Decoding`. BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
     """
     with _blaming(field):
-        decode(data, ours.picture_limits, claimed_type=claimed_type)
-        return SentPicture(id_of(data), data)
+        facts = ours.decoding.check(data, ours.picture_limits, claimed_type)
+        return SentPicture(id_of(data), facts.size, data)
 
 
 @contextmanager

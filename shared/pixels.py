@@ -1,28 +1,43 @@
-"""Bytes ↔ picture: what may come in, upright RGB out, PNG and WebP with metadata.
+"""Bytes ↔ picture: what may come in, upright sRGB out, PNG and WebP with metadata.
 
-Limits act before decoding: bytes first, then the size in the header, so a decompression bomb costs nothing.
+Limits act before decoding: bytes first, then the size in the header, so a decompression bomb costs nothing. A decoder
+sees pixels only (`picture_parts`); whatever it raises becomes one of our errors here, so callers need to know no others.
 """
 
-import base64
-import binascii
 import io
 import json
-import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image
 from PIL.PngImagePlugin import PngInfo
 
-from shared.errors import BadPicture, TooLarge, UnsupportedMedia
+from shared.as_seen import as_seen
+from shared.errors import BadPicture, DarkroomError, TooLarge
+from shared.jpeg_segments import take_apart as take_jpeg_apart
+from shared.orientation import is_turned, orientation_of
+from shared.picture_boxes import take_avif_apart, take_webp_apart
+from shared.picture_formats import MEDIA_TYPES, check_claim, format_of
+from shared.picture_parts import Parts
+from shared.png_chunks import take_apart as take_png_apart
 
-#: Formats read here: Pillow's name → media type. Animations give their first frame.
-MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 MIB = 2**20
-_DATA_URI = re.compile(r"^data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w-]+=[^;,]*)*;base64,", re.ASCII)
+#: WebP's own limit, and so that of every thumbnail (RFC 9649: 14 bits a side, and libwebp takes one less).
+MAX_WEBP_PX = 16_383
+#: Format → what takes its files apart.
+TAKE_APART: dict[str, Callable[[bytes], Parts]] = {
+    "PNG": take_png_apart,
+    "JPEG": take_jpeg_apart,
+    "WEBP": take_webp_apart,
+    "AVIF": take_avif_apart,
+    "GIF": Parts,
+}
 #: Pillow's own bomb guard would warn on stderr; ours answers with numbers.
 Image.MAX_IMAGE_PIXELS = None
+#: How many pictures are decoded at a time is decided above, not by the decoder.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 @dataclass(frozen=True)
@@ -31,17 +46,36 @@ class PictureLimits:
 
     max_bytes: int
     max_pixels: int
-    #: A side longer than this breaks decoders that hold whole rows (WebP's own limit is 16,383).
+    #: A side longer than this breaks decoders that hold whole rows.
     max_side_px: int = 65_500
+
+
+#: Stored pictures were within the limits when they came in.
+NO_LIMITS = PictureLimits(max_bytes=2**40, max_pixels=2**40)
 
 
 @dataclass(frozen=True)
 class PictureFacts:
-    """What a picture file is, by its header."""
+    """What a picture is, upright."""
 
     media_type: str
     width: int
     height: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A picture whose header was read and is within the limits; no pixel has been decoded."""
+
+    parts: Parts
+    #: As the decoder opened it, in its stored orientation.
+    picture: Image.Image
+    facts: PictureFacts
+    orientation: int
 
 
 def inspect(data: bytes, limits: PictureLimits, *, claimed_type: str | None = None) -> PictureFacts:
@@ -49,67 +83,51 @@ def inspect(data: bytes, limits: PictureLimits, *, claimed_type: str | None = No
 
     Raises:
         TooLarge: more bytes or pixels than allowed; the message has both numbers.
-        UnsupportedMedia: not one of the formats above.
-        BadPicture: no picture, or not of the claimed media type.
+        UnsupportedMedia: a picture of a format that is not read.
+        BadPicture: no picture, a damaged one, or not of the claimed media type.
     """
-    if len(data) > limits.max_bytes:
-        raise TooLarge(
-            f"the picture has {len(data):,} bytes, the limit is {limits.max_bytes:,}; send a smaller one", field="image"
-        )
-    with _opened(data) as picture:
-        media_type = MEDIA_TYPES.get(picture.format or "")
-        if media_type is None:
-            raise UnsupportedMedia(
-                f"{picture.format} pictures are not read; send {', '.join(MEDIA_TYPES)}", field="image"
-            )
-        width, height = picture.size
-    if width * height > limits.max_pixels or max(width, height) > limits.max_side_px:
-        raise TooLarge(
-            f"the picture has {width} × {height} = {width * height:,} pixels, the limit is {limits.max_pixels:,} "
-            f"and {limits.max_side_px:,} a side; send a smaller one",
-            field="image",
-        )
-    if claimed_type not in (None, "", "application/octet-stream", media_type) and not _same_type(
-        claimed_type, media_type
-    ):
-        raise BadPicture(f"the picture says it is {claimed_type}, its bytes are {media_type}", field="image")
-    return PictureFacts(media_type, width, height)
+    with _opened(data, limits, claimed_type) as opened:
+        return opened.facts
+
+
+def check(data: bytes, limits: PictureLimits, *, claimed_type: str | None = None) -> PictureFacts:
+    """Decode the whole picture, as cheaply as can be, to know that it can be decoded.
+
+    Raises:
+        what `inspect` raises, also for a truncated or damaged file.
+    """
+    with _opened(data, limits, claimed_type) as opened:
+        opened.picture.draft(None, (1, 1))  # a JPEG's eighth: all of it is read, little of it computed
+        opened.picture.load()
+        return opened.facts
 
 
 def decode(data: bytes, limits: PictureLimits, *, claimed_type: str | None = None) -> Image.Image:
-    """A whole picture: first frame, upright (EXIF), RGB; transparency on white, 16 bits scaled to 8.
+    """A whole picture: first frame, upright, 8-bit RGB in sRGB; what is transparent is white.
 
     Raises:
-        what `inspect` raises, and BadPicture for a truncated or damaged file.
+        what `check` raises.
     """
-    inspect(data, limits, claimed_type=claimed_type)
-    with _opened(data) as picture:
-        try:
-            picture.load()
-            upright = ImageOps.exif_transpose(picture)
-            return _rgb(upright)
-        except (OSError, SyntaxError, ValueError, IndexError, EOFError, MemoryError, AttributeError, TypeError) as exc:
-            raise BadPicture(f"the picture is damaged or cut short: {exc}", field="image") from exc
+    with _opened(data, limits, claimed_type) as opened:
+        return as_seen(opened.picture, opened.parts, opened.orientation)
 
 
-def from_text(text: str) -> tuple[bytes, str | None]:
-    """A data URI or bare base64 → bytes and the media type it claims.
+def thumbnail(data: bytes, width_px: int) -> bytes:
+    """A stored picture as WebP, at most `width_px` wide, never enlarged, in its own aspect, within WebP's limits.
 
     Raises:
-        BadPicture: not base64, or a data URI of another kind.
+        what `check` raises.
     """
-    claimed = None
-    match = _DATA_URI.match(text[:256])
-    if match:
-        claimed, text = match["type"], text[match.end() :]
-    elif text[:5].lower() == "data:":
-        raise BadPicture("a data URI must be base64: data:image/png;base64,…", field="image")
-    try:
-        return base64.b64decode("".join(text.split()), validate=True), claimed
-    except (binascii.Error, ValueError) as exc:
-        raise BadPicture(
-            f"neither the id of a stored picture (img_…), nor a data URI, nor base64: {exc}", field="image"
-        ) from exc
+    with _opened(data, NO_LIMITS) as opened:
+        wide, high = opened.facts.size
+        scale = min(1.0, width_px / wide, MAX_WEBP_PX / wide, MAX_WEBP_PX / high)
+        size = max(1, round(wide * scale)), max(1, round(high * scale))
+        stored = size[::-1] if is_turned(opened.orientation) else size
+        opened.picture.draft(None, (2 * stored[0], 2 * stored[1]))  # twice as large is enough to scale down from
+        picture = as_seen(opened.picture, opened.parts, opened.orientation)
+        if picture.size != size:
+            picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return to_webp(picture)
 
 
 def to_png(picture: Image.Image, *, parameters: str | None = None, record: dict[str, Any] | None = None) -> bytes:
@@ -133,21 +151,6 @@ def to_webp(picture: Image.Image, *, quality: int = 80) -> bytes:
     return out.getvalue()
 
 
-def thumbnail(picture: Image.Image, width_px: int) -> Image.Image:
-    """The picture at most `width_px` wide, never enlarged, in its own aspect."""
-    if picture.width <= width_px:
-        return picture
-    height_px = max(1, round(picture.height * width_px / picture.width))
-    return picture.resize((width_px, height_px), Image.Resampling.LANCZOS, reducing_gap=3.0)
-
-
-def fit(picture: Image.Image, width_px: int, height_px: int) -> Image.Image:
-    """Scale to cover width × height and crop the centre: the aspect of what is seen never changes."""
-    if picture.size == (width_px, height_px):
-        return picture
-    return ImageOps.fit(picture, (width_px, height_px), Image.Resampling.LANCZOS)
-
-
 def a1111_parameters(params: dict[str, Any], *, seed: int, model: str) -> str:
     """Generation parameters as the text that A1111, Civitai and most viewers read."""
     lines = [str(params["prompt"])]
@@ -168,33 +171,43 @@ def a1111_parameters(params: dict[str, Any], *, seed: int, model: str) -> str:
     return "\n".join(lines)
 
 
-def _opened(data: bytes) -> Image.Image:
+@contextmanager
+def _opened(data: bytes, limits: PictureLimits, claimed_type: str | None = None) -> Iterator[Opened]:
+    """A picture for as long as it is looked at. Whatever goes wrong meanwhile is the picture's fault, and says so."""
+    if len(data) > limits.max_bytes:
+        raise TooLarge(
+            f"the picture has {len(data):,} bytes, the limit is {limits.max_bytes:,}; send a smaller one", field="image"
+        )
     try:
-        return Image.open(io.BytesIO(data), formats=None)
-    except UnidentifiedImageError as exc:
-        raise BadPicture("these bytes are no picture that is read here (PNG, JPEG, WebP, GIF)", field="image") from exc
-    except (OSError, SyntaxError, ValueError, IndexError, EOFError, TypeError, AttributeError, MemoryError) as exc:
-        raise BadPicture(f"the picture's header is damaged: {exc}", field="image") from exc
-    except Exception as exc:  # Pillow's plugins raise struct.error, zlib.error and more on hostile headers
-        raise BadPicture(f"the picture's header is damaged: {type(exc).__name__}", field="image") from exc
+        kind = format_of(data)
+        check_claim(claimed_type, MEDIA_TYPES[kind])
+        parts = TAKE_APART[kind](data)
+        if parts.size is not None:
+            _check_size(*parts.size, limits)
+        with Image.open(io.BytesIO(parts.pixels), formats=(kind,)) as picture:
+            _check_size(*picture.size, limits)
+            # An AVIF's box that says which way is up comes from Pillow as EXIF of its own making.
+            orientation = orientation_of(parts.exif or picture.info.get("exif"), parts.xmp)
+            size = picture.size[::-1] if is_turned(orientation) else picture.size
+            yield Opened(parts, picture, PictureFacts(MEDIA_TYPES[kind], *size), orientation)
+    except DarkroomError:
+        raise
+    except Exception as exc:  # decoders raise struct.error, SyntaxError, zlib.error, MemoryError and whatever else
+        raise BadPicture(f"the picture is damaged or cut short: {_said(exc)}", field="image") from exc
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        return _from_deep(picture)
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return picture.convert("RGB")
+def _check_size(width: int, height: int, limits: PictureLimits) -> None:
+    if not width or not height:
+        raise BadPicture(f"the picture has {width} × {height} pixels", field="image")
+    if width * height > limits.max_pixels or max(width, height) > limits.max_side_px:
+        raise TooLarge(
+            f"the picture has {width} × {height} = {width * height:,} pixels, the limit is {limits.max_pixels:,} "
+            f"and {limits.max_side_px:,} a side; send a smaller one",
+            field="image",
+        )
 
 
-def _from_deep(picture: Image.Image) -> Image.Image:
-    """16-bit grey: its high byte; Pillow's own convert would clip everything over 255 to white."""
-    values = np.asarray(picture).astype(np.float64)
-    top = 65535.0 if values.max(initial=0) > 255 else 255.0
-    return Image.fromarray((values * (255.0 / top)).clip(0, 255).astype(np.uint8), "L").convert("RGB")
-
-
-def _same_type(claimed: str | None, actual: str) -> bool:
-    return {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}.get((claimed or "").lower(), claimed) == actual
+def _said(exc: Exception) -> str:
+    """The decoder's words, if they are any; never an address in memory."""
+    words = str(exc)
+    return words[:200] if words and "0x" not in words and "BytesIO" not in words else type(exc).__name__

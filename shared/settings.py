@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     max_body_mib: int = Field(64, ge=1, le=4096, description="Largest request body")
     max_image_mib: int = Field(32, ge=1, le=1024, description="Largest picture, in encoded bytes")
     max_image_megapixels: int = Field(50, ge=1, le=1000, description="Largest picture, in decoded pixels")
+    decode_at_once: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Pictures an API process decodes at a time; many more at once are told to come later",
+    )
     max_wait_seconds: int = Field(60, ge=0, le=600, description="Longest a request may wait for its job")
     max_queued_jobs: int = Field(20_000, ge=1, description="Jobs that may wait at once, all callers together")
     max_queued_jobs_per_caller: int = Field(10_000, ge=1, description="Jobs one caller may have waiting at once")

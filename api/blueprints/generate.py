@@ -25,7 +25,9 @@ def generate(body: GenerateRequest, header: SubmitHeaders) -> Response:
     ours = services()
     card = _card_for(ours, body.model)
     picture = sent_picture(ours, body.image) if body.image is not None else None
-    params = effective_params(body, card, image_id=picture.id if picture else None)
+    params = effective_params(
+        body, card, image_id=picture.id if picture else None, image_size=picture.size if picture else None
+    )
     if picture is not None:
         picture.store(ours)
     record = record_of(ours, "generate", card, body.priority, params.model_dump(), batch_key_of(card.id, params))

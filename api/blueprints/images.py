@@ -6,17 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import documents
 from api.reading import read_body, reads_request
-from api.services import services
-from shared.artifact_store import ArtifactStore
+from api.services import Services, services
 from shared.errors import InvalidRequest, UnsupportedMedia
-from shared.pixels import MEDIA_TYPES, PictureFacts, PictureLimits, decode, inspect, thumbnail, to_webp
+from shared.picture_formats import MEDIA_TYPES, READ_HERE
+from shared.pixels import NO_LIMITS, PictureFacts, inspect
 
 blueprint = APIBlueprint("images", __name__, abp_tags=[Tag(name="images", description="Pictures in and out")])
 
 #: An id names its bytes for ever, so an answer never goes stale.
 FOR_EVER = "public, max-age=31536000, immutable"
-#: Stored pictures were within the limits when they came in; reading them again only needs their header.
-NO_LIMITS = PictureLimits(max_bytes=2**40, max_pixels=2**40)
 BINARY = {"type": "string", "format": "binary"}
 
 
@@ -50,7 +48,7 @@ class StoredImage(BaseModel):
 @blueprint.post(
     "/v1/images",
     summary="Store a picture",
-    description="As the raw body, or as the one file of a form. PNG, JPEG, WebP, GIF.",
+    description=f"As the raw body, or as the one file of a form. {READ_HERE}; width and height are the upright picture's.",
     request_body={
         "required": True,
         "content": {
@@ -69,8 +67,8 @@ class StoredImage(BaseModel):
 def upload() -> Response:
     ours = services()
     data, claimed = _sent_picture()
-    decode(data, ours.picture_limits, claimed_type=claimed)
-    stored = _described(ours.artifacts.put(data), inspect(data, ours.picture_limits), len(data))
+    facts = ours.decoding.check(data, ours.picture_limits, claimed)
+    stored = _described(ours.artifacts.put(data), facts, len(data))
     response = Response(stored.model_dump_json(), 201, mimetype="application/json")
     response.headers["Location"] = stored.url
     return response
@@ -89,20 +87,23 @@ def upload() -> Response:
 )
 @reads_request
 def download(path: ImagePath, query: SizeQuery) -> Response:
-    data, media_type = _bytes_of(services().artifacts, path.image_id, query.width)
+    etag = f"{path.image_id}-{query.width}" if query.width else path.image_id
+    is_known = request.if_none_match.contains(etag)  # then nobody needs to make it
+    data, media_type = _bytes_of(services(), path.image_id, 0 if is_known else query.width)
     response = Response(data, mimetype=media_type)
-    response.set_etag(f"{path.image_id}-{query.width}" if query.width else path.image_id)
+    response.set_etag(etag)
     response.headers["Cache-Control"] = FOR_EVER
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.make_conditional(request)
     return response
 
 
-def _bytes_of(artifacts: ArtifactStore, image_id: str, width_px: int) -> tuple[bytes, str]:
-    data = artifacts.get(image_id)
+def _bytes_of(ours: Services, image_id: str, width_px: int) -> tuple[bytes, str]:
+    data = ours.artifacts.get(image_id)
+    facts = inspect(data, NO_LIMITS)
     if not width_px:
-        return data, inspect(data, NO_LIMITS).media_type
-    return to_webp(thumbnail(decode(data, NO_LIMITS), width_px)), "image/webp"
+        return data, facts.media_type
+    return ours.decoding.thumbnail(data, facts, width_px), "image/webp"
 
 
 def _sent_picture() -> tuple[bytes, str | None]:

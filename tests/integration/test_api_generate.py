@@ -8,7 +8,7 @@ import pytest
 from api.app import create_app
 from api.services import build_services
 from tests import workers_played
-from tests.pictures import png
+from tests.pictures import case, png
 
 PROMPT = {"prompt": "a red house in the snow"}
 
@@ -173,3 +173,23 @@ def _play_one_job(services) -> None:
     workers_played.start(services, job_id)
     workers_played.step(services, job_id, 4)
     workers_played.succeed(services, job_id)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_remix_without_a_size_keeps_the_pictures_upright_aspect(web, stored):
+    image = base64.b64encode(case("exif6.jpg")).decode()
+    if stored:
+        image = web.post("/v1/images", data=case("exif6.jpg"), content_type="image/jpeg").json["id"]
+
+    params = web.post("/v1/generate", json=PROMPT | {"image": image, "model": "sdxl-starter"}).json["params"]
+
+    assert (params["width"], params["height"]) == (112, 144)
+
+
+def test_a_remix_with_a_size_has_that_size(web):
+    image = base64.b64encode(case("exif6.jpg")).decode()
+
+    asked = PROMPT | {"image": image, "model": "sdxl-starter", "width": 128, "height": 64}
+
+    params = web.post("/v1/generate", json=asked).json["params"]
+    assert (params["width"], params["height"]) == (128, 64)

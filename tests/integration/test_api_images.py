@@ -1,11 +1,12 @@
 """`/v1/images` against a real store."""
 
+import base64
 import io
 
 import pytest
 from PIL import Image
 
-from tests.pictures import jpeg, png
+from tests.pictures import CASES, case, jpeg, png, saved
 
 
 @pytest.fixture
@@ -89,3 +90,63 @@ def test_what_is_no_acceptable_picture_is_refused_by_cause(web, data, content_ty
 
     assert answer.status_code == status
     assert answer.json["error"]["message"]
+
+
+def test_upload_and_header_agree_on_the_upright_size(web):
+    answer = web.post("/v1/images", data=case("exif6.jpg"), content_type="image/jpeg")
+
+    assert (answer.json["width"], answer.json["height"]) == (120, 160)
+    shown = Image.open(io.BytesIO(web.get(f"{answer.json['url']}?width=60").data))
+    assert shown.size == (60, 80)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CASES.iterdir() if path.suffix != ".md"))
+def test_an_odd_but_good_picture_is_taken_in_every_way(web, name):
+    data = case(name)
+    uri = "data:image/*;base64," + base64.b64encode(data).decode()
+
+    stored = web.post("/v1/images", data=data, content_type="application/octet-stream")
+    form = web.post("/v1/images", data={"image": (io.BytesIO(data), name)})
+    asked = web.post("/v1/analyze", json={"image": uri, "tasks": [{"task": "rating"}]})
+
+    assert (stored.status_code, form.status_code, asked.status_code) == (201, 201, 202)
+    assert web.get(f"{stored.json['url']}?width=16").mimetype == "image/webp"
+
+
+def test_a_tall_picture_has_a_thumbnail(web):
+    url = web.post("/v1/images", data=png(40, 16_384), content_type="image/png").headers["Location"]
+
+    answer = web.get(f"{url}?width=1024")
+
+    assert answer.status_code == 200
+    assert Image.open(io.BytesIO(answer.data)).size == (40, 16_383)
+
+
+def test_a_known_thumbnail_is_not_made_again(web, stored, services, monkeypatch):
+    etag = web.get(f"{stored}?width=160").headers["ETag"]
+    monkeypatch.setattr(type(services.decoding), "thumbnail", None)
+
+    assert web.get(f"{stored}?width=160", headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_an_avif_is_a_picture_and_a_heic_is_told_how_to_convert(web):
+    avif = web.post("/v1/images", data=saved(Image.new("RGB", (64, 48)), "AVIF"), content_type="image/avif")
+    heic = web.post("/v1/images", data=b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", content_type="image/heic")
+
+    assert (avif.status_code, avif.json["media_type"]) == (201, "image/avif")
+    assert web.get(avif.json["url"]).mimetype == "image/avif"
+    assert heic.status_code == 415
+    assert "convert it to JPEG" in heic.json["error"]["message"]
+
+
+def test_without_room_a_picture_is_told_when_to_come_again(web, services, monkeypatch):
+    monkeypatch.setattr(services.decoding, "_taken_px", services.decoding._room_px)
+
+    upload = web.post("/v1/images", data=png(), content_type="image/png")
+    asked = web.post("/v1/analyze", json={"image": base64.b64encode(png()).decode(), "tasks": [{"task": "rating"}]})
+
+    for answer in (upload, asked):
+        assert answer.status_code == 503
+        assert answer.json["error"]["code"] == "not_ready"
+        assert answer.json["error"]["retryable"]
+        assert int(answer.headers["Retry-After"]) >= 1

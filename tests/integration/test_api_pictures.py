@@ -90,6 +90,7 @@ def with_alpha(kind: str) -> bytes:
 
 
 GOOD = {
+    "a bomb in a text that nobody unpacks": text_bomb,
     "jpeg": lambda: saved(quarters(), "JPEG", quality=95),
     "progressive jpeg": lambda: saved(quarters(), "JPEG", quality=95, progressive=True),
     "png": lambda: saved(quarters(), "PNG"),
@@ -133,7 +134,6 @@ BAD = {
     "a jpeg that says png": (lambda: saved(quarters(), "JPEG"), "image/png", (422,)),
     "a png that says jpeg": (lambda: saved(quarters(), "PNG"), "image/jpeg", (422,)),
     "a bomb": (bomb, None, (413, 422)),
-    "a bomb in its text": (text_bomb, None, (413, 422)),
     "a header with a huge width": (lambda: png_claiming(2**31 - 1, 1), None, (413, 422)),
     "a header with a huge size": (lambda: png_claiming(100_000, 100_000), None, (413, 422)),
     "a header with no size": (lambda: png_claiming(0, 0), None, (422,)),

@@ -2,12 +2,15 @@
 
 import io
 import json
+import struct
+import threading
 
 import pytest
 
+from api.decoding import Decoding
 from shared.contracts.batch_records import new_batch_id
 from tests.batches_played import ASK, REMIX, STEP, fails_where, look, members, run_all, start
-from tests.pictures import jpeg, png
+from tests.pictures import CASES, case, jpeg, png
 
 
 def stored(services, count: int) -> list[str]:
@@ -207,3 +210,64 @@ def test_nothing_a_batch_writes_lives_for_ever(web, services):
     # What is not ours: kombu's lists and bindings.
     endless = [key for key in services.store.redis.scan_iter("darkroom:*") if services.store.redis.ttl(key) < 0]
     assert endless == []
+
+
+def test_an_odd_picture_is_a_member_like_any_other(web):
+    names = sorted(path.name for path in CASES.iterdir() if path.suffix != ".md")
+
+    answer = form(web, [(name, case(name)) for name in names], steps=[ASK])
+
+    assert answer.status_code == 202
+    assert answer.json["counts"]["waiting"] == len(names)
+
+
+def test_whatever_one_file_makes_us_raise_the_others_are_taken(web, monkeypatch):
+    odd = {b"odd": struct.error("a decoder's"), b"odder": SystemError("nobody expected it")}
+    real = Decoding.check
+
+    def check(turns, data, *given, **named):
+        if data in odd:
+            raise odd[data]
+        return real(turns, data, *given, **named)
+
+    monkeypatch.setattr(Decoding, "check", check)
+
+    answer = form(web, [("a.png", png()), ("1.png", b"odd"), ("2.png", b"odder"), ("b.png", png())], steps=[ASK])
+
+    assert answer.status_code == 202
+    assert answer.json["counts"] | {"waiting": 2, "failed": 2} == answer.json["counts"]
+    assert [row["name"] for row in members(web, answer.json, state="failed")] == ["1.png", "2.png"]
+
+
+def test_members_that_are_remixed_without_a_size_keep_their_own_aspect(web, services):
+    remix = {"kind": "generate", "image": "@previous", "prompt": "at night", "model": "sdxl-toy"}
+    wide, tall = services.artifacts.put(png(160, 90)), services.artifacts.put(png(90, 160))
+
+    by_id = start(web, images=[wide, tall], steps=[remix, remix | {"strength": 0.9}])
+    by_form = form(web, [("wide.png", png(160, 90)), ("tall.png", png(90, 160))], steps=[remix]).json
+    run_all(services)
+
+    for batch in (by_id, by_form):
+        jobs = [services.store.get(job["id"]) for row in members(web, batch) for job in row["jobs"]]
+        sizes = [(job.params["width"], job.params["height"]) for job in jobs if job.params["strength"] != 0.9]
+        assert sizes == [(168, 96), (96, 168)]
+        assert jobs[0].batch_key != jobs[-1].batch_key
+
+
+def test_a_picture_that_cannot_be_read_any_more_fails_alone(web, services):
+    remix = {"kind": "generate", "image": "@previous", "prompt": "at night", "model": "sdxl-toy"}
+
+    batch = start(web, images=[services.artifacts.put(b"no picture"), *stored(services, 1)], steps=[remix])
+
+    assert batch["counts"] | {"waiting": 1, "failed": 1} == batch["counts"]
+    assert batch["failures"][0]["code"] == "bad_picture"
+
+
+def test_enough_forms_at_a_time_and_the_next_is_told_to_come_again(web, services, monkeypatch):
+    monkeypatch.setattr(services.decoding, "_forms", threading.BoundedSemaphore(1))
+
+    with services.decoding.form():
+        answer = form(web, [("a.png", png())], steps=[ASK])
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]

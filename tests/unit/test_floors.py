@@ -12,16 +12,18 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = {
     0: """
         api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
-        shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.keys shared.log
-        shared.parentage shared.signatures workers.cuda_device workers.cuda_probe workers.host_copy
-        workers.load_plan workers.memory_return workers.moondream.config workers.moondream.requests
-        workers.ready_pipe workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.schedulers
-        workers.sdxl.step_report workers.sdxl.toy workers.sdxl.vae_decoding workers.starter.crew
-        workers.starter.shapes workers.starter.world workers.turns workers.weights_hash workers.yielding
+        shared.colour shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.keys
+        shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures workers.cuda_device
+        workers.cuda_probe workers.host_copy workers.load_plan workers.memory_return workers.moondream.config
+        workers.moondream.requests workers.ready_pipe workers.sdxl.previews workers.sdxl.prompt_encoding
+        workers.sdxl.schedulers workers.sdxl.step_report workers.sdxl.toy workers.sdxl.vae_decoding
+        workers.starter.crew workers.starter.shapes workers.starter.world workers.turns workers.weights_hash
+        workers.yielding
     """,
     1: """
-        api.changes api.errors api.reading shared.addresses shared.contracts.jobs shared.contracts.orders
-        shared.contracts.vision shared.embedded_redis shared.pixels shared.redis_client shared.settings
+        api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.jobs
+        shared.contracts.orders shared.contracts.vision shared.data_uris shared.embedded_redis shared.jpeg_segments
+        shared.picture_boxes shared.picture_formats shared.png_chunks shared.redis_client shared.settings
         workers.analysis.onnx_session workers.child_watch workers.device_lost workers.feed_bell workers.hub
         workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
         workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience workers.precision
@@ -31,16 +33,16 @@ FLOORS = {
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
         shared.catalogue shared.contracts.batch_records shared.contracts.batches shared.job_codec shared.learned
-        shared.lifecycle shared.routing shared.worker_registry workers.card_lock workers.continuation
+        shared.lifecycle shared.pixels shared.routing shared.worker_registry workers.card_lock workers.continuation
         workers.kinds.outcome workers.moondream.region workers.moondream.scripts workers.moondream.text
         workers.out_of_vram workers.starter.judge workers.starter.marks workers.starter.phrasing
         workers.starter.pictures workers.starter.tokens workers.stopwatch
     """,
     3: """
-        api.batch_client api.model_choice api.stack shared.batch_codec shared.chain_rules shared.effective
-        shared.job_index workers.affinity workers.engines.base workers.gpu workers.larger_card workers.measured
-        workers.moondream.network workers.needs workers.pull workers.sdxl.placement workers.starter.vae
-        workers.teaching
+        api.batch_client api.decoding api.model_choice api.stack shared.batch_codec shared.chain_rules
+        shared.effective shared.job_index workers.affinity workers.engines.base workers.gpu workers.larger_card
+        workers.measured workers.moondream.network workers.needs workers.pull workers.sdxl.placement
+        workers.starter.vae workers.teaching
     """,
     4: """
         api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.energy
