@@ -11,6 +11,7 @@ from shared.settings import Settings
 
 #: Paths that say nothing about anybody's jobs, so that probes and people reach them without a key.
 OPEN_PATHS = ("/healthz", "/readyz", "/openapi.json", "/docs")
+HOME = "/"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Access:
         Raises:
             Unauthorized: keys are set, and the request shows none of them.
         """
-        if not self.keys or path.startswith(OPEN_PATHS):
+        if not self.keys or path == HOME or path.startswith(OPEN_PATHS):
             return address or "unknown"
         scheme, _, shown = (authorization or "").strip().partition(" ")
         if scheme.lower() != "bearer" or not shown.strip():

@@ -14,6 +14,7 @@ from api.blueprints import (
     chat,
     docs,
     generate,
+    home,
     images,
     jobs,
     models,
@@ -90,6 +91,7 @@ def create_app(what: Services | Settings) -> Api:
     for module in BLUEPRINTS:
         app.register_api(module.blueprint)
     app.register_blueprint(docs.blueprint)
+    app.register_blueprint(home.blueprint)
     register_errors(app)
     app.before_request(_remember_caller)
     # flask-cors tells regular expressions from plain origins by itself.

@@ -1,6 +1,10 @@
-"""`POST /v1/models/switch` and `/v1/models/unload`: orders that act between jobs, each a job to poll."""
+"""`POST /v1/models/switch` and `/v1/models/unload`: orders that act between jobs, each a job to poll.
+
+The same routes under `/v1/model/` are for clients that were written against other servers.
+"""
 
 import json
+from typing import Any
 
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
@@ -32,15 +36,24 @@ class OrderList(BaseModel):
     jobs: list[JobView]
 
 
-@blueprint.post(
-    "/v1/models/switch",
-    summary="Load a model ahead of its first job",
-    description="Acts between jobs, never under one; poll the job to know when the model is there.",
-    responses={
+#: How both paths of an order are described.
+SWITCH: dict[str, Any] = {
+    "summary": "Load a model ahead of its first job",
+    "description": "Acts between jobs, never under one; poll the job to know when the model is there.",
+    "responses": {
         "202": documents.body("JobView", "Ordered", Location=documents.LOCATION, ETag=documents.ETAG),
         **documents.failures(400, 404, 409, 413, 415, 429),
     },
-)
+}
+UNLOAD: dict[str, Any] = {
+    "summary": "Take models off the cards",
+    "description": "One job per worker that holds the model; none where nobody does. Pinned models go only by name.",
+    "responses": {"202": documents.body("OrderList", "Ordered"), **documents.failures(400, 404, 413, 415, 429)},
+}
+
+
+@blueprint.post("/v1/model/switch", **SWITCH)
+@blueprint.post("/v1/models/switch", **SWITCH)
 @reads_request
 def switch(body: SwitchRequest) -> Response:
     ours = services()
@@ -54,12 +67,8 @@ def switch(body: SwitchRequest) -> Response:
     return job_answers.answer(ours, job_answers.Wait(stored), 202, Location=f"/v1/jobs/{stored.id}")
 
 
-@blueprint.post(
-    "/v1/models/unload",
-    summary="Take models off the cards",
-    description="One job per worker that holds the model; none where nobody does. Pinned models go only by name.",
-    responses={"202": documents.body("OrderList", "Ordered"), **documents.failures(400, 404, 413, 415, 429)},
-)
+@blueprint.post("/v1/model/unload", **UNLOAD)
+@blueprint.post("/v1/models/unload", **UNLOAD)
 @reads_request
 def unload(body: UnloadRequest) -> Response:
     ours = services()

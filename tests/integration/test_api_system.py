@@ -7,6 +7,8 @@ from api.services import build_services
 from shared.worker_registry import Resident
 from tests import workers_played
 
+#: Pages for people, which the description does not list.
+PEOPLES = ("docs", "home")
 ANYONE = "http://localhost:5173"
 
 
@@ -136,7 +138,7 @@ def test_a_method_nobody_described_answers_405_and_says_which_there_are(web, met
 
 def test_the_description_is_openapi_3_1_and_knows_every_view(web):
     described = web.get("/openapi.json").json
-    routes = {rule.rule for rule in web.application.url_map.iter_rules() if rule.endpoint.split(".")[0] != "docs"}
+    routes = {rule.rule for rule in web.application.url_map.iter_rules() if rule.endpoint.split(".")[0] not in PEOPLES}
 
     assert described["openapi"].startswith("3.1")
     assert {path.replace("{", "<").replace("}", ">") for path in described["paths"]} == routes
@@ -149,3 +151,52 @@ def test_the_page_for_people_loads_nothing_from_elsewhere(web):
     for asset in ("css/swagger-ui.css", "js/swagger-ui-bundle.js"):
         assert f"/docs/assets/{asset}" in page
         assert web.get(f"/docs/assets/{asset}").status_code == 200
+
+
+def test_a_browser_gets_a_page_that_says_what_runs_here(web):
+    answer = web.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/html"
+    for place in ("Darkroom", 'href="/docs"', 'href="/v1/status"'):
+        assert place in answer.text
+    assert "<script" not in answer.text
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Vary"] == "Accept"
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "image/png"])
+def test_a_program_gets_the_same_as_json(web, accept):
+    answer = web.get("/", headers={"Accept": accept} if accept else {})
+
+    assert answer.status_code == 200
+    assert (answer.json["docs"], answer.json["status"]) == ("/docs", "/v1/status")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_every_place_the_page_names_is_there(web):
+    for name, path in web.get("/").json.items():
+        if name not in ("name", "version", "about"):
+            assert web.get(path).status_code == 200, name
+
+
+def test_the_page_needs_no_key_and_opens_nothing_else(settings):
+    client = create_app(settings.model_copy(update={"api_keys": ("ann:secret-of-ann",)})).test_client()
+
+    assert client.get("/").status_code == 200
+    assert client.get("/v1/jobs").status_code == 401
+
+
+@pytest.mark.parametrize("where", ["model", "models"])
+def test_models_are_ordered_under_both_spellings(web, services, where):
+    held = (Resident(model="sdxl-toy", held_mib=10),)
+    services.registry.report(workers_played.report("gpu0", models=("sdxl-toy",), resident=held))
+
+    switched = web.post(f"/v1/{where}/switch", json={"model_id": "sdxl-toy"})
+    unloaded = web.post(f"/v1/{where}/unload", json={"model_id": "sdxl-toy"})
+
+    assert (switched.status_code, switched.json["kind"]) == (202, "switch")
+    assert (unloaded.status_code, unloaded.json["jobs"][0]["kind"]) == (202, "unload")
+    assert web.post(f"/v1/{where}/switch", json={"model_id": "nobody"}).status_code == 404
+    assert f"/v1/{where}/switch" in web.get("/openapi.json").json["paths"]

@@ -68,8 +68,8 @@ FLOORS = {
         workers.starter.moondream workers.webhooks
     """,
     8: """
-        api.batch_answers api.job_answers workers.assembly workers.keeper workers.runner workers.slot_process
-        workers.starter.train
+        api.batch_answers api.blueprints.home api.job_answers workers.assembly workers.keeper workers.runner
+        workers.slot_process workers.starter.train
     """,
     9: """
         api.blueprints.jobs api.blueprints.orders api.chat_job api.submission workers.child_start workers.launcher
