@@ -3,6 +3,10 @@
 bitsandbytes packs 64 weights to one scale: 4.5 bits a weight, 4.13 when the scales are quantised too. Only
 `nn.Linear` itself is swapped; norms, embeddings and convolutions stay as they are. Libraries that quantise on their
 own refuse machines without a GPU; this works on CPU and CUDA alike.
+
+Four bits mean the same on every CPU. bitsandbytes asks each linear's CPU for AVX-512-BF16 and, where it is there, would
+pack the weights anew at their first use: scales rounded to bf16, other numbers, and an error for rows that are no
+multiple of 32. Ours take the portable path everywhere: the weights unpack as they were packed, torch multiplies.
 """
 
 from collections.abc import Callable
@@ -13,6 +17,9 @@ from bitsandbytes.nn import Linear4bit, Params4bit
 from torch import nn
 
 from shared.errors import EngineFailed
+
+#: Weights that share one scale.
+BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ def quantise_nf4(
     double_quant: bool = False,
     exclude: Callable[[str, nn.Linear], bool] = lambda name, linear: False,
 ) -> Quantised:
-    """Swap every linear that is not excluded; each moves to the device and is packed there, one at a time.
+    """Swap every linear that can be packed and is not excluded; each moves to the device and is packed there, in turn.
 
     Args:
         device: where the packed weights shall lie; the rest of the module is the caller's to move.
@@ -45,10 +52,10 @@ def quantise_nf4(
     chosen = [
         (name, linear)
         for name, linear in module.named_modules()
-        if type(linear) is nn.Linear and not exclude(name, linear)
+        if type(linear) is nn.Linear and can_be_packed(linear) and not exclude(name, linear)
     ]
     if not chosen:
-        raise EngineFailed("no linear to quantise: none in the module, or all excluded")
+        raise EngineFailed("no linear to quantise: none in the module, none that can be packed, or all excluded")
     before = after = 0
     for name, linear in chosen:
         before += linear.weight.nbytes
@@ -56,6 +63,16 @@ def quantise_nf4(
         after += packed_nbytes(name, packed)
         module.set_submodule(name, packed)
     return Quantised(len(chosen), before, after)
+
+
+def can_be_packed(linear: nn.Linear) -> bool:
+    """Whether four bits suit a linear; others stay as they are, on every device alike.
+
+    Two weights share a byte, so a row must have an even number of them: bitsandbytes' kernels cannot read odd rows, and
+    what it does instead is compiled for each shape where a compiler happens to be. And one scale serves 64 weights: a
+    linear with fewer would hardly shrink.
+    """
+    return linear.in_features % 2 == 0 and linear.weight.numel() >= BLOCK
 
 
 def packed_linear(
@@ -79,6 +96,8 @@ def packed_linear(
         module=packed,
     )
     packed.bias = linear.bias
+    # What bitsandbytes found of this CPU; it only looks at it where the input lies on one.
+    packed.support_avx512bf16_for_cpu = False
     return packed.requires_grad_(False).to(device).eval()
 
 

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Iterable
 
 from shared.errors import EngineFailed
+from workers import hub_kernels
 from workers.engines.base import EngineKind
 
 ENGINES: dict[str, str] = {
@@ -32,6 +33,7 @@ def engine_kind(name: str) -> EngineKind:
     module = ENGINES.get(name, name if "." in name else None)
     if module is None:
         raise EngineFailed(f"there is no engine {name!r}; known: {', '.join(ENGINES)}")
+    hub_kernels.forbid()
     try:
         kind: EngineKind = importlib.import_module(module).KIND
     except (ModuleNotFoundError, AttributeError) as exc:

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from shared.errors import CancelRequested, EngineFailed
+from tests.unit import cpus
 from tests.unit.engines.parts import (
     SIDE,
     UNSLICED,
@@ -234,10 +235,11 @@ def test_a_missing_starting_picture_is_refused(engine):
         engine.generate([broken], Watch())
 
 
-@pytest.fixture(scope="module")
-def small(toy_folder) -> SdxlEngine:
-    """Quantised once for all: bitsandbytes is slow at it on a CPU."""
-    return load(toy_card(), toy_folder, LoadPlan(precision="nf4", vae_slicing=False))
+@pytest.fixture(scope="module", params=[True, False], ids=["with AVX-512-BF16", "without AVX-512-BF16"])
+def small(request, toy_folder) -> SdxlEngine:
+    """Quantised once for all on each kind of CPU: bitsandbytes is slow at it."""
+    with cpus.pretended(request.param):
+        return load(toy_card(), toy_folder, LoadPlan(precision="nf4", vae_slicing=False))
 
 
 def test_in_nf4_the_model_is_smaller_and_still_paints_nearly_the_same(engine, small):

@@ -1,4 +1,4 @@
-"""Four-bit linears take effect on a CPU, and the model still says something close."""
+"""Four-bit linears take effect on a CPU, the same on every CPU, and the model still says something close."""
 
 import pytest
 import torch
@@ -6,9 +6,16 @@ from bitsandbytes.nn import Linear4bit
 from torch import nn
 
 from shared.errors import EngineFailed
+from tests.unit import cpus
 from workers.moondream.model import Moondream
 from workers.moondream.requests import CaptionRequest, DetectRequest, Sampling
 from workers.nf4 import quantise_nf4
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["with AVX-512-BF16", "without AVX-512-BF16"])
+def kind_of_cpu(request):
+    with cpus.pretended(request.param):
+        yield
 
 
 def stack():
@@ -45,6 +52,41 @@ def test_what_comes_out_is_close_but_not_the_same(double_quant):
     assert 0.01 < error < 0.2
 
 
+@pytest.mark.parametrize(("inside", "outside"), [(128, 192), (588, 24), (64, 1), (4, 24)])
+@torch.inference_mode()
+def test_packed_weights_stay_as_they_are_however_often_they_are_used(inside, outside):
+    module = nn.Sequential(nn.Linear(inside, outside)).eval()
+    quantise_nf4(module)
+    packed, scales = module[0].weight.clone(), module[0].weight.quant_state.absmax.clone()
+
+    first, second = (module(torch.ones(3, inside)) for _ in range(2))
+
+    assert torch.equal(module[0].weight, packed)
+    assert torch.equal(module[0].weight.quant_state.absmax, scales)
+    assert torch.equal(first, second)
+
+
+@torch.inference_mode()
+def test_both_kinds_of_cpu_compute_the_same():
+    results = []
+    for has_avx512bf16 in (True, False):
+        with cpus.pretended(has_avx512bf16):
+            module = stack().eval()
+            quantise_nf4(module)
+            results.append(module(torch.ones(3, 128)))
+
+    assert torch.equal(*results)
+
+
+def test_linears_with_odd_rows_or_less_than_a_block_of_weights_stay_as_they_are():
+    module = nn.Sequential(nn.Linear(129, 64), nn.Linear(6, 10), nn.Linear(2, 32), nn.Linear(64, 1))
+
+    done = quantise_nf4(module)
+
+    assert done.linears == 2
+    assert [type(each) for each in module] == [nn.Linear, nn.Linear, Linear4bit, Linear4bit]
+
+
 def test_excluded_linears_stay_as_they_are():
     module = stack()
 
@@ -57,6 +99,8 @@ def test_excluded_linears_stay_as_they_are():
 def test_quantising_nothing_is_an_error():
     with pytest.raises(EngineFailed, match="no linear"):
         quantise_nf4(nn.Sequential(nn.LayerNorm(4)))
+    with pytest.raises(EngineFailed, match="no linear"):
+        quantise_nf4(nn.Sequential(nn.Linear(7, 5)))
 
 
 def test_quantising_twice_finds_nothing_left():
