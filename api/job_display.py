@@ -56,6 +56,7 @@ def record(name: str, job: Job) -> Table:
     rows: dict[str, Any] = {"state": job.state.value, "model": job.model}
     rows |= _answers(job) if job.kind == "analyze" else job.params
     rows["worker"] = f"{job.worker} ({job.gpu})"
+    rows["cpu threads"] = _threads(job.result or {})
     rows |= {f"{phase.removesuffix('_ms')} ms": took for phase, took in job.timings.model_dump().items()}
     if job.degradations:
         rows["gave up to fit"] = ", ".join(job.degradations)
@@ -65,6 +66,12 @@ def record(name: str, job: Job) -> Table:
         if value not in (None, ""):
             table.add_row(field, str(value))
     return table
+
+
+def _threads(result: dict[str, Any]) -> str:
+    """Those of a generation, or of each engine that answered."""
+    rows = [result, *result.get("answers", [])]
+    return ", ".join(sorted({str(row["cpu_threads"]) for row in rows if row.get("cpu_threads") is not None}))
 
 
 def _answers(job: Job) -> dict[str, str]:

@@ -109,7 +109,9 @@ class Settings(BaseSettings):
     keep_alive_s: float = Field(1800.0, ge=0, description="How long an unused model stays resident")
     max_wait_s: float = Field(30.0, gt=0, description="How long a job may wait for a worker that prefers another model")
     max_batch: int = Field(4, ge=1, le=64, description="Jobs that may share one GPU batch")
-    cpu_threads: int = Field(0, ge=0, le=256, description="Torch threads of a CPU worker; 0: the cores shared out")
+    cpu_threads: int = Field(
+        0, ge=0, le=256, description="Threads a worker computes with on the CPU; 0: measured per model (with a GPU: 2)"
+    )
     batch_window: int = Field(
         32, ge=1, le=10_000, description="Least number of batch members under way at once; grows with the workers"
     )

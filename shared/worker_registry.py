@@ -42,6 +42,7 @@ class Resident(BaseModel):
     held_mib: int
     pinned: bool = False
     idle_s: float = 0.0
+    cpu_threads: int | None = Field(None, description="CPU threads it computes with; null: it was not used yet")
 
 
 class WorkerReport(BaseModel):

@@ -7,6 +7,7 @@ from shared.catalogue import Catalogue, ModelCard
 from shared.settings import Settings
 from shared.worker_registry import GpuFacts
 from workers import gpu
+from workers.cores import counts_up_to
 from workers.cuda_device import CudaDevice
 from workers.engines.base import Engine
 from workers.engines.table import engine_kind
@@ -19,6 +20,8 @@ from workers.residency import Residency
 from workers.runtime import weights_of
 from workers.slot import Slot
 from workers.standing_orders import StandingOrders
+from workers.thread_book import Circumstances, ThreadBook, circumstances
+from workers.threads import Threads
 from workers.vram import MODES, plan_rack
 
 #: A kept picture (143 MiB of Moondream's) saves a vision pass, but must not crowd out a model: an eighth of the card.
@@ -49,6 +52,17 @@ def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Pl
         max_large_residents=MODES[settings.vram_mode].max_large_residents,
         keep_alive_s=settings.keep_alive_s,
     )
+
+
+def threads_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> Threads:
+    """How this worker's models get their threads: measured on a CPU, unless a setting says how many."""
+    is_fixed = slot.gpu != CPU or settings.cpu_threads > 0
+    counts = (slot.threads,) if is_fixed else counts_up_to(slot.threads)
+
+    def ask(model: str) -> Circumstances:
+        return circumstances(settings.cpu_workers, catalogue.require(catalogue.get(model)))
+
+    return Threads(counts, ThreadBook(settings.data_dir), ask)
 
 
 def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:

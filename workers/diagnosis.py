@@ -7,6 +7,7 @@ from typing import Literal
 from shared.worker_registry import WorkerReport
 from workers.cuda_probe import advice as torch_advice
 from workers.gpu import CardProcess, Snapshot
+from workers.thread_book import Pace
 from workers.vram import Budget
 
 Level = Literal["ok", "note", "problem"]
@@ -166,6 +167,25 @@ def of_memory(host_mib: int, host_cache_mib: int, workers: int) -> list[Finding]
     if wanted > host_mib // 2:
         return [Finding("problem", "memory", text, "lower DARKROOM_HOST_CACHE_MIB")]
     return [Finding("ok", "memory", text)]
+
+
+def of_threads(fixed: int, most: int, measured: Sequence[Pace]) -> Finding:
+    """How many CPU threads models get.
+
+    Args:
+        fixed: for all of them; 0: measured.
+        most: what a worker may try.
+        measured: the rows that hold on this host now.
+    """
+    if fixed:
+        return Finding("ok", "threads", f"{fixed} a worker, not measured")
+    text = f"1 to {most} a worker, measured when a model is first loaded"
+    rows = [f"{row.model} ({row.precision}): {row.threads} [{_paces(row)}]" for row in measured]
+    return Finding("ok", "threads", "; ".join([text, *rows]), "DARKROOM_CPU_THREADS sets them for all models")
+
+
+def _paces(row: Pace) -> str:
+    return ", ".join(f"{count}: {took_ms:g} ms" for count, took_ms in row.quickest_ms.items())
 
 
 def worst(findings: Sequence[Finding]) -> Level:

@@ -1,6 +1,6 @@
 """Looks at this host and advises: `python -m workers.doctor`.
 
-Driver, torch, cards and who is on them, disk, models, memory, Redis. It changes nothing (a test file in the data folder
+Driver, torch, cards and who is on them, threads, disk, models, memory, Redis. It changes nothing (a test file in the data folder
 is written and removed) and always exits 0; only `--requeue` acts: it sends a ticket for each queued job that lost its own.
 """
 
@@ -37,7 +37,9 @@ from workers import diagnosis
 from workers.cuda_probe import refusal_of
 from workers.diagnosis import DiskSpeed, Finding, Libraries
 from workers.gpu import Snapshot, cpu_device, errors_of, list_gpus, open_driver
+from workers.placing import GPU_WORKER_THREADS, most_threads
 from workers.requeue import Requeue
+from workers.thread_book import ThreadBook, circumstances
 from workers.vram import Budget, RackPlan, budget_for, plan_rack
 
 MIB = 2**20
@@ -63,6 +65,7 @@ def examine(
     devices = cards or [cpu_device(shares=settings.cpu_workers)]
     for card in devices:
         yield from diagnosis.of_card(card, _budget(card, settings), our_processes())
+    yield _threads(settings, catalogue, has_gpu=bool(cards))
     cache_mib = settings.host_cache_mib if cards else 0
     yield from diagnosis.of_memory(psutil.virtual_memory().total // MIB, cache_mib, len(devices))
     yield from diagnosis.of_disk(str(settings.data_dir), disk_speed(settings.data_dir))
@@ -170,6 +173,18 @@ def _budget(card: Snapshot, settings: Settings) -> Budget:
         reserve_mib=settings.reserve_mib,
         has_bf16=card.has_bf16,
     )
+
+
+def _threads(settings: Settings, catalogue: Catalogue, *, has_gpu: bool) -> Finding:
+    """Rows of models that have gone or changed, or of another host, do not hold."""
+    rows = []
+    for row in ThreadBook(settings.data_dir).rows():
+        card = catalogue.cards.get(row.model)
+        path = catalogue.locate(card) if card else None
+        if path is not None and row.circumstances == circumstances(settings.cpu_workers, path):
+            rows.append(row)
+    fixed = settings.cpu_threads or (GPU_WORKER_THREADS if has_gpu else 0)
+    return diagnosis.of_threads(fixed, most_threads(settings), rows)
 
 
 def _rack(card: Snapshot, settings: Settings, catalogue: Catalogue) -> RackPlan:

@@ -5,7 +5,6 @@ ever goes to a card it does not fit on. A card that torch cannot use gets no wor
 works, and its workers say why.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,12 +12,15 @@ from shared.catalogue import Catalogue, load_catalogue
 from shared.errors import InvalidRequest
 from shared.log import logger
 from shared.settings import Settings
+from workers.cores import usable_cores
 from workers.gpu import Snapshot, choose, cpu_device, list_gpus
 from workers.plans import Peaks
 from workers.slot import Slot, slot_name
 from workers.vram import Budget, budget_for, plan_rack
 
 CPU = "cpu"
+#: Of a GPU's worker: its host side waits for the card most of the time. Not measured.
+GPU_WORKER_THREADS = 2
 
 
 def place(
@@ -47,6 +49,11 @@ def place(
     else:
         bare = [_cpu_slot(number, mib, settings) for number, mib in enumerate(_cpu_budgets(settings))]
     return [_with_models(slot.model_copy(update={"note": note}), settings, catalogue, peaks) for slot in bare]
+
+
+def most_threads(settings: Settings) -> int:
+    """A CPU worker's share of the cores: what it may measure with."""
+    return max(1, usable_cores() // settings.cpu_workers)
 
 
 def budget_of(slot: Slot, mode: str) -> Budget:
@@ -95,7 +102,7 @@ def _gpu_slot(card: Snapshot, settings: Settings) -> Slot:
         budget_mib=budget.limit_mib,
         total_mib=card.total_mib,
         has_bf16=card.has_bf16,
-        threads=settings.cpu_threads or 2,
+        threads=settings.cpu_threads or GPU_WORKER_THREADS,
     )
 
 
@@ -111,14 +118,13 @@ def _cpu_budgets(settings: Settings) -> list[int]:
 
 
 def _cpu_slot(number: int, budget_mib: int, settings: Settings) -> Slot:
-    cores = len(os.sched_getaffinity(0))
     return Slot(
         name=slot_name(CPU, number),
         gpu=CPU,
         device=CPU,
         budget_mib=min(budget_mib, settings.vram_budget_mib or budget_mib),
         total_mib=budget_mib,
-        threads=settings.cpu_threads or max(1, cores // settings.cpu_workers),
+        threads=settings.cpu_threads or most_threads(settings),
     )
 
 

@@ -28,6 +28,7 @@ from workers.needs import Shape
 from workers.plans import Plans
 from workers.residency import Residency
 from workers.slot import Slot
+from workers.threads import Threads
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Runtime:
     dispatcher: Dispatcher
     residency: Residency
     plans: Plans
+    threads: Threads
     #: What the driver says of the card now; None: nothing (a CPU, no driver).
     card_now: Callable[[], Snapshot | None] = lambda: None
 
@@ -55,7 +57,10 @@ class Runtime:
 
     def tell_residents(self) -> None:
         """Let the main process, and through it everyone, know which models are loaded; no job waits for that."""
-        residents = [resident.model_dump() for resident in self.residency.residents()]
+        residents = [
+            resident.model_copy(update={"cpu_threads": self.threads.of(resident.model)}).model_dump()
+            for resident in self.residency.residents()
+        ]
         try:
             with redis_errors():
                 self.store.redis.set(keys.resident(self.slot.name), json.dumps(residents), ex=keys.LIVE_TTL_S)
@@ -70,6 +75,7 @@ def build(
     catalogue: Catalogue,
     plans: Plans,
     residency: Residency,
+    threads: Threads,
     card_now: Callable[[], Snapshot | None] = lambda: None,
 ) -> Runtime:
     """Connect and assemble; loads no model."""
@@ -84,6 +90,7 @@ def build(
         dispatcher=Dispatcher(store, app),
         residency=residency,
         plans=plans,
+        threads=threads,
         card_now=card_now,
     )
 

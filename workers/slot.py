@@ -29,7 +29,7 @@ class Slot(BaseModel):
     budget_mib: int
     total_mib: int
     has_bf16: bool = False
-    #: torch threads.
+    #: CPU threads it may use; a CPU worker measures how many of them suit a model.
     threads: int = 1
     #: Models whose weights are here and that fit.
     models: tuple[str, ...] = ()

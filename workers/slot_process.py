@@ -38,6 +38,27 @@ LONGEST_BACKOFF_S = 30.0
 GIVE_UP_AFTER = 10
 
 
+def thread_settings(threads: int) -> dict[str, str]:
+    """What the libraries of a worker read about threads as they start, whatever the caller's own environment says.
+
+    The child sets how many compute, model by model (`workers.threads`); this is their upper limit until then.
+    """
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        # numpy's and scipy's own pools: nothing of a job's weight is computed there.
+        "OPENBLAS_NUM_THREADS": "1",
+        # Idle OpenMP threads that spin would take the cores from other workers (measured: up to 30 times slower).
+        # The other two say the same to GNU's and to LLVM's runtime, and would win over it.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "0",
+        "KMP_BLOCKTIME": "0",
+        # A runtime that takes fewer threads when the machine is busy would round otherwise from step to step.
+        "OMP_DYNAMIC": "FALSE",
+        "MKL_DYNAMIC": "FALSE",
+    }
+
+
 class SlotProcess:
     """One worker of this host. `tend` is called several times a second, `stop` once."""
 
@@ -162,10 +183,8 @@ class SlotProcess:
         ]
 
     def _environment(self) -> dict[str, str]:
-        # PASSIVE: idle OpenMP threads that spin would take the cores from other workers (measured: up to 30 times slower).
-        threads = {"OMP_NUM_THREADS": str(self.slot.threads), "OMP_WAIT_POLICY": "PASSIVE"}
         cards = {"CUDA_VISIBLE_DEVICES": "" if self.slot.gpu == "cpu" else self.slot.gpu}
-        return self.slot.as_environment() | threads | cards
+        return self.slot.as_environment() | thread_settings(self.slot.threads) | cards
 
     def _bury(self, status: int) -> None:
         lived_s = time.monotonic() - self._started_at

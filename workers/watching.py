@@ -95,6 +95,11 @@ class BatchWatch:
         if not is_quiet or step >= steps:
             self._beat()
 
+    def pulse(self) -> None:
+        """Nothing new, but alive. Raises a `Signal` when nobody wants the rest."""
+        if self._clock() >= self._quiet_until:
+            self._beat()
+
     def degrade(self, what: str) -> None:
         """See `engines.base.Watch`."""
         if what not in self._degradations:

@@ -249,6 +249,7 @@ class TaskResult(Answered):
     answer: Answer | None = None
     error: TaskError | None = None
     usage: Usage | None = None
+    cpu_threads: int | None = Field(None, description="CPU threads it was computed with; their number changes rounding")
 
 
 class AnalysisResult(Answered):

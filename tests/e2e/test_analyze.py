@@ -58,7 +58,7 @@ def test_every_answer_names_its_task_engine_and_model(rig):
     rows = done["result"]["answers"]
     assert [row["task"] for row in rows] == [task["task"] for task in tasks]
     assert [row["model"] for row in rows] == ["talker"] * 6 + ["efficientnet-lite0", "opennsfw", "talker"]
-    assert all(row["ok"] and row["took_ms"] >= 0 for row in rows)
+    assert all(row["ok"] and row["took_ms"] >= 0 and row["cpu_threads"] == 1 for row in rows)
     assert all(0.05 <= tag["score"] <= 1 for tag in rows[6]["answer"]["tags"])
     assert rows[7]["answer"]["scores"].keys() == {"sfw", "nsfw"}
     assert done["progress"]["percent"] == 100

@@ -39,6 +39,7 @@ def test_the_demo_makes_pictures_looks_at_them_shows_the_records_and_stops_every
         assert re.search(
             rf"│ {answer} +│ .*red house" if answer != "detect" else r"│ detect +│ house at 0", done.stdout
         )
+    assert len(re.findall(r"│ cpu threads +│ [1-9]", done.stdout)) == 3, "as shipped, threads are measured and shown"
     assert not processes_with(mark), "the demo left processes behind"
 
 

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from shared.pixels import to_png
+from tests.rig import wait_for
 
 PROMPT = {
     "prompt": "a small red boat on the sea",
@@ -83,6 +84,18 @@ def test_a_png_tells_how_it_was_made(stack):
     )
     about = json.loads(made.text["darkroom"])
     assert (about["job"], about["seed"], about["params"]["guidance_scale"]) == (record["id"], 11, 4.0)
+
+
+def test_a_record_a_png_and_the_status_say_with_how_many_threads(stack):
+    record = stack.finish(stack.generate(**PROMPT, **SETTINGS)["id"])
+
+    def told() -> list[int]:
+        workers = stack.http.get("/v1/status").json()["workers"]
+        return [row["cpu_threads"] for worker in workers for row in worker["resident"] if row["model"] == "sdxl-toy"]
+
+    assert record["result"]["cpu_threads"] == 1  # the rig's setting
+    assert json.loads(picture(stack, record).text["darkroom"])["cpu_threads"] == 1
+    wait_for(lambda: told() == [1], 10, "a report that says so")
 
 
 def test_each_of_n_pictures_equals_the_one_its_seed_makes_alone(stack):

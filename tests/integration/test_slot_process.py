@@ -1,5 +1,6 @@
 """A slot's process with a stand-in for Celery: what a death means, and who may use the card."""
 
+import ast
 import os
 import select
 import signal
@@ -96,6 +97,20 @@ def test_while_it_is_down_its_launcher_says_so_with_the_reason_its_child_left(cl
     assert (told.state, told.models) == ("unhealthy", ())
     assert "torch is a CPU build" in told.note
     assert "given up" in told.note
+
+
+def test_a_workers_threads_do_not_follow_what_the_caller_has_in_its_environment(client, monkeypatch, tmp_path):
+    for name in slot_process.thread_settings(1):
+        monkeypatch.setenv(name, "17")
+    seen = tmp_path / "seen"
+    one = process(client, monkeypatch, f"import os; open({str(seen)!r}, 'w').write(repr(dict(os.environ)))")
+
+    wait_for(lambda: one.tend() or (seen.exists() and seen.read_text()), 30, "the worker's environment")
+
+    found = ast.literal_eval(seen.read_text())
+    wanted = slot_process.thread_settings(SLOT.threads)
+    assert {name: found[name] for name in wanted} == wanted
+    assert (wanted["OMP_NUM_THREADS"], wanted["OMP_WAIT_POLICY"]) == ("1", "PASSIVE")
 
 
 def test_a_card_has_one_launcher(client):

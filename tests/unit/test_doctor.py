@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
+from shared.catalogue import load_catalogue
 from shared.settings import Settings
 from workers import doctor
 from workers.doctor import disk_speed, driver_cuda, examine, libraries, main
 from workers.gpu import CardProcess, Snapshot
+from workers.thread_book import Pace, ThreadBook, circumstances
 
 
 @pytest.fixture
@@ -20,7 +22,36 @@ def settings(tmp_path):
 def test_it_finds_something_on_every_subject(settings):
     subjects = {finding.subject for finding in examine(settings, [])}
 
-    assert {"driver", "torch", "CPU", "memory", "models", "redis", str(settings.data_dir)} <= subjects
+    assert {"driver", "torch", "CPU", "threads", "memory", "models", "redis", str(settings.data_dir)} <= subjects
+
+
+def threads_found(settings, cards=()):
+    return next(finding.text for finding in examine(settings, list(cards)) if finding.subject == "threads")
+
+
+def test_it_shows_the_threads_that_were_measured_and_still_hold(settings):
+    catalogue = load_catalogue(settings)
+    here = circumstances(1, catalogue.locate(catalogue.get("efficientnet-lite0")))
+    row = Pace(
+        model="efficientnet-lite0", precision="fp32", circumstances=here, threads=1, quickest_ms={1: 20.5, 2: 31.0}
+    )
+    book = ThreadBook(settings.data_dir)
+    book.keep(row)
+    book.keep(row.model_copy(update={"model": "gone", "threads": 7}))
+    book.keep(row.model_copy(update={"precision": "nf4", "circumstances": here.model_copy(update={"cpu": "other"})}))
+
+    text = threads_found(settings)
+
+    assert "efficientnet-lite0 (fp32): 1 [1: 20.5 ms, 2: 31 ms]" in text
+    assert "gone" not in text
+    assert "nf4" not in text
+
+
+def test_it_shows_threads_that_are_not_measured(tmp_path):
+    told = Settings(data_dir=tmp_path, cpu_threads=3)
+
+    assert threads_found(told) == "3 a worker, not measured"
+    assert threads_found(Settings(data_dir=tmp_path), [Snapshot("GPU-a", "RTX 3090", 0, 24_576)]).startswith("2 a")
 
 
 def test_it_examines_each_card(settings):

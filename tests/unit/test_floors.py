@@ -13,12 +13,12 @@ FLOORS = {
     0: """
         api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
         shared.colour shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.keys
-        shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures workers.cuda_device
-        workers.cuda_probe workers.host_copy workers.hub_kernels workers.load_plan workers.memory_return
-        workers.moondream.config workers.moondream.requests workers.ready_pipe workers.sdxl.previews
-        workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report workers.sdxl.toy
-        workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world workers.turns
-        workers.weights_hash workers.yielding
+        shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures workers.cores
+        workers.cuda_device workers.cuda_probe workers.host_copy workers.hub_kernels workers.load_plan
+        workers.memory_return workers.moondream.config workers.moondream.requests workers.ready_pipe
+        workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report
+        workers.sdxl.toy workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world
+        workers.torch_threads workers.turns workers.weights_hash workers.yielding
     """,
     1: """
         api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.jobs
@@ -28,7 +28,7 @@ FLOORS = {
         workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
         workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience workers.precision
         workers.preview_thread workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop
-        workers.starter.paint workers.starter.patches workers.starter.truth
+        workers.starter.paint workers.starter.patches workers.starter.truth workers.thread_book
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
@@ -42,12 +42,12 @@ FLOORS = {
         api.batch_client api.decoding api.model_choice api.stack shared.batch_codec shared.chain_rules
         shared.effective shared.job_index workers.affinity workers.engines.base workers.gpu workers.larger_card
         workers.measured workers.moondream.network workers.needs workers.pull workers.sdxl.placement
-        workers.starter.vae workers.teaching
+        workers.sdxl.smallest workers.starter.vae workers.teaching
     """,
     4: """
         api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.energy
         workers.engines.table workers.host_cache workers.moondream.generate workers.moondream.training
-        workers.moondream.weights workers.sdxl.sharing workers.starter.latents workers.vram
+        workers.moondream.weights workers.sdxl.sharing workers.starter.latents workers.threads workers.vram
     """,
     5: """
         api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains

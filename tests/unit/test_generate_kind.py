@@ -58,6 +58,7 @@ class Runtime(SimpleNamespace):
             plans=Plans(plan_rack([catalogue.get("sdxl-toy")], budget_for(12_288))),
             artifacts=SimpleNamespace(put=lambda data: "an id"),
             store=SimpleNamespace(announce=lambda artifact_id, job_id: None),
+            threads=SimpleNamespace(settle=lambda engine, precision, still_wanted: 3),
             tell_residents=lambda: None,
             card_now=lambda: Snapshot("GPU-a", "card", 0, 12_288, energy_j=next(readings)),
         )
@@ -65,14 +66,14 @@ class Runtime(SimpleNamespace):
 
 def result_of(readings_j):
     record = JobRecord(id="job_1", kind="generate", model="sdxl-toy", state=State.RUNNING, params=PARAMS.model_dump())
-    watch = SimpleNamespace(phase=lambda phase: None, alive=[SimpleNamespace(record=record)])
+    watch = SimpleNamespace(phase=lambda phase: None, pulse=lambda: None, alive=[SimpleNamespace(record=record)])
     [outcome] = generate.run([record], Runtime(readings_j), watch, Stopwatch())
     return outcome.result
 
 
 @pytest.mark.parametrize("readings_j", [(None, None), (5.0, None)])
 def test_where_the_card_counts_no_energy_nothing_is_said_of_it(readings_j):
-    assert set(result_of(readings_j)) == {"images"}
+    assert set(result_of(readings_j)) == {"images", "cpu_threads"}
 
 
 def test_a_picture_costs_its_share_of_what_the_card_used():
@@ -89,3 +90,7 @@ def test_the_record_says_what_was_seen_of_the_starting_picture():
         {"fit": {"from": (200, 100), "crop": (50, 0, 150, 100)}},
         {"fit": {"from": (64, 64), "crop": None}},
     ]
+
+
+def test_it_says_with_how_many_threads_the_cpu_computed():
+    assert result_of((None, None))["cpu_threads"] == 3

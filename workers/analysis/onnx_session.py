@@ -1,5 +1,10 @@
-"""ONNX models: a session on the card where onnxruntime can, else on the CPU, with the threads torch has."""
+"""ONNX models: a session on the card where onnxruntime can, else on the CPU, with as many threads as it is told.
 
+onnxruntime fixes the threads of a session when it is opened, so another count opens it anew. Left to itself it would take
+all cores, pin its threads to them and let idle ones spin. Which providers there are is the wheel's doing, not the host's.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +25,31 @@ def providers_for(plan: LoadPlan) -> list[str]:
     return [CPU]
 
 
-def open_session(path: Path, plan: LoadPlan) -> Any:
+class Reopened:
+    """Something that was opened with a number of threads, and is opened again for another one."""
+
+    def __init__(self, open_with: Callable[[int], Any]) -> None:
+        self._open_with = open_with
+        self._threads = torch.get_num_threads()
+        self.now = open_with(self._threads)
+
+    def set_threads(self, threads: int) -> None:
+        if threads != self._threads:
+            self.now = self._open_with(threads)
+            self._threads = threads
+
+
+def open_session(path: Path, plan: LoadPlan, threads: int) -> Any:
     """A session of one model file.
 
     Raises:
         EngineFailed: the file is no ONNX model that can run here.
     """
     options = onnxruntime.SessionOptions()
-    # The worker's share of the cores: onnxruntime would take them all.
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # As OpenMP's in a worker: idle threads that spin take the cores from others.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers_for(plan))
     except Exception as exc:  # onnxruntime has no public base class for its errors

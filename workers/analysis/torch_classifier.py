@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL.Image import Image
+from PIL.Image import Image, new
 from torch import Tensor, nn
 
 from shared.catalogue import ModelCard
@@ -42,6 +42,9 @@ class TorchClassifier:
     def close(self) -> None:
         del self._network
         free_cache()
+
+    def smallest_call(self) -> None:
+        self._look([new("RGB", (8, 8))])
 
     def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
         """See `AnalyzeEngine.analyze`."""

@@ -102,6 +102,24 @@ class Sharing(Protocol):
         ...
 
 
+@runtime_checkable
+class Paced(Engine, Protocol):
+    """An engine whose pace can be measured (`workers.threads`); one that is not gets all threads of its worker."""
+
+    def smallest_call(self) -> None:
+        """Compute the least that the model can be asked for; nothing is kept of it, and the engine stays as it was."""
+        ...
+
+
+@runtime_checkable
+class Threaded(Protocol):
+    """An engine whose library has threads of its own, beside torch's."""
+
+    def set_threads(self, threads: int) -> None:
+        """Of all that it computes from here on."""
+        ...
+
+
 class GenerateEngine(Engine, Protocol):
     """An engine that makes pictures."""
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PIL.Image import Image
+from PIL.Image import Image, new
 from torch import nn
 
 from shared.catalogue import ModelCard
@@ -24,7 +24,7 @@ from workers.load_plan import LoadPlan
 from workers.moondream.model import Moondream
 from workers.moondream.prefix_cache import PrefixCache
 from workers.moondream.prompts import prompt
-from workers.moondream.requests import Delta, Prefix, Request
+from workers.moondream.requests import CaptionRequest, Delta, Prefix, Request, Sampling
 from workers.moondream.toy import build_toy
 from workers.moondream.weights import WEIGHTS_NAME
 from workers.nf4 import quantise_nf4
@@ -34,6 +34,8 @@ from workers.precision import dtype_of
 MIB = 2**20
 #: Where the tokenizer lies when it comes from a repository of its own.
 TOKENIZER_FOLDER = "tokenizer"
+#: Of the smallest call: enough that a picture's pass and words' passes both count.
+CALL_TOKENS = 8
 
 
 def load(card: ModelCard, path: Path, plan: LoadPlan) -> "MoondreamEngine":
@@ -96,6 +98,11 @@ class MoondreamEngine:
             off_card(self.model.network)
             free_cache()
             raise
+
+    def smallest_call(self) -> None:
+        """A picture of one crop and a few words, past the pictures it keeps."""
+        [prefix] = self.model.encode([new("RGB", (8, 8))])
+        self.model.answer([CaptionRequest(prefix, sampling=Sampling(0.0, max_tokens=CALL_TOKENS))])
 
     def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
         """See `AnalyzeEngine.analyze`. Pictures are encoded first, then all tasks are asked."""

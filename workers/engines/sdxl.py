@@ -32,6 +32,7 @@ from workers.sdxl import files, placement, previews, schedulers, sharing, toy, v
 from workers.sdxl.img2img import fit, start
 from workers.sdxl.prompt_encoding import Conditioning, encode, together
 from workers.sdxl.sharing import Copy, Shares, Shelf
+from workers.sdxl.smallest import Nobody, smallest
 from workers.sdxl.step_report import StepReport
 
 #: What the jobs of one batch must share.
@@ -154,6 +155,13 @@ class SdxlEngine:
         with self._usable_afterwards(works[0].params):
             pictures = iter(self._pictures(works, watch))
         return [[next(pictures) for _ in range(work.params.n)] for work in works]
+
+    def smallest_call(self) -> None:
+        """Some steps at the smallest size; nothing is decoded."""
+        params, watch = smallest(self.card), Nobody()
+        with self._usable_afterwards(params):
+            report = StepReport(watch, 1, 1, previews.begin)
+            self._denoise(self._shots([GenerateWork(params)]), Batch(params, watch, report))
 
     def _pictures(self, works: list[GenerateWork], watch: Watch) -> list[Image]:
         """All pictures of all jobs in order."""

@@ -6,8 +6,8 @@ characters, the rest is what is to be seen.
 
 import csv
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,7 @@ from shared.catalogue import ModelCard
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed, ModelMissing
 from workers.analysis.classifying import Seen, classify, rounded
-from workers.analysis.onnx_session import held_mib_of, open_session
+from workers.analysis.onnx_session import Reopened, held_mib_of, open_session
 from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
 from workers.load_plan import LoadPlan
 
@@ -47,8 +47,8 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "WdTaggerEngine":
     if not tags_file.exists():
         raise ModelMissing(f"no {TAGS_FILE} beside {path.name}; run `darkroom pull {card.id}` again", field="model")
     labels = read_labels(tags_file)
-    session = open_session(path, plan)
-    outputs = session.get_outputs()[0].shape[-1]
+    session = Reopened(partial(open_session, path, plan))
+    outputs = session.now.get_outputs()[0].shape[-1]
     if outputs != len(labels):
         raise EngineFailed(f"{path.name} has {outputs} outputs, {TAGS_FILE} names {len(labels)}")
     return WdTaggerEngine(card, session, labels, held_mib_of(path, plan))
@@ -63,7 +63,7 @@ def read_labels(file: Path) -> list[Label]:
 class WdTaggerEngine:
     """The loaded tagger."""
 
-    def __init__(self, card: ModelCard, session: Any, labels: list[Label], held_mib: int) -> None:
+    def __init__(self, card: ModelCard, session: Reopened, labels: list[Label], held_mib: int) -> None:
         self.card = card
         self._session = session
         self._labels = labels
@@ -75,15 +75,22 @@ class WdTaggerEngine:
     def close(self) -> None:
         del self._session
 
+    def set_threads(self, threads: int) -> None:
+        self._session.set_threads(threads)
+
+    def smallest_call(self) -> None:
+        self._look([Image.new("RGB", (8, 8))])
+
     def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
         """See `AnalyzeEngine.analyze`."""
         return classify(self._look, works, watch, at_once)
 
     def _look(self, pictures: list[Image.Image]) -> list[Seen]:
-        entrance = self._session.get_inputs()[0]
+        session = self._session.now
+        entrance = session.get_inputs()[0]
         side_px = int(entrance.shape[1])
         batch = np.stack([_pixels(picture, side_px) for picture in pictures])
-        (scores,) = self._session.run(None, {entrance.name: batch})
+        (scores,) = session.run(None, {entrance.name: batch})
         return [self._seen(row) for row in scores]
 
     def _seen(self, scores: np.ndarray) -> Seen:

@@ -5,7 +5,7 @@ job succeeds if one of its tasks did.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PIL.Image import Image
 
@@ -52,6 +52,8 @@ class Asked:
     error: DarkroomError | None
     outcomes: dict[int, TaskOutcome]
     vision_passes: int = 0
+    #: Model → the CPU threads it computed with.
+    threads: dict[str, int] = field(default_factory=dict)
 
 
 def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
@@ -114,7 +116,9 @@ def _ask_engine(model: str, asked: Sequence[Asked], turn: Turn) -> None:
     askers = [each for each in asked if mine.get(each.record.id)]
     try:
         works = [_work(each, mine[each.record.id], turn) for each in askers]
-        results = _answers(turn.runtime.catalogue.get(model), works, turn)
+        results, threads = _answers(turn.runtime.catalogue.get(model), works, turn)
+        for each in askers:
+            each.threads[model] = threads
     except (Signal, *PASSING):
         raise
     except DarkroomError as exc:
@@ -130,7 +134,8 @@ def _ask_engine(model: str, asked: Sequence[Asked], turn: Turn) -> None:
         each.vision_passes += result.vision_passes
 
 
-def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> list[WorkOutcome]:
+def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> tuple[list[WorkOutcome], int]:
+    """The outcomes, and the CPU threads they were computed with."""
     runtime = turn.runtime
     if card.id not in runtime.plans.rack.planned:
         raise ModelMissing(f"{card.id} is not served by {runtime.slot.name}, which took this job", field="model")
@@ -138,11 +143,12 @@ def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> list[Work
     turn.stopwatch.start("loading")
     turn.watch.phase("loading")
 
-    def work(engine: AnalyzeEngine) -> list[WorkOutcome]:
+    def work(engine: AnalyzeEngine) -> tuple[list[WorkOutcome], int]:
         runtime.tell_residents()
+        threads = runtime.threads.settle(engine, runtime.plans.of(card).precision, turn.watch.pulse)
         turn.stopwatch.start("running")
         turn.watch.phase("running")
-        return engine.analyze(works, turn, at_once)
+        return engine.analyze(works, turn, at_once), threads
 
     return with_room(runtime.residency, runtime.plans, card, asking_shape(at_once), turn.watch, work)
 
@@ -199,6 +205,7 @@ def _result(each: Asked, index: int, runtime: Runtime) -> TaskResult:
         answer=outcome.answer,
         error=error,
         usage=outcome.usage,
+        cpu_threads=each.threads.get(card.id),
     )
 
 

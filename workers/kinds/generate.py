@@ -3,6 +3,7 @@
 PNG results carry their own parameters, as A1111 writes them and as JSON, so a picture can always be made again.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from PIL.Image import Image
@@ -23,6 +24,16 @@ from workers.stopwatch import Stopwatch
 from workers.watching import BatchWatch
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a batch was computed with."""
+
+    #: It changes rounding, so a record names it.
+    cpu_threads: int
+    #: None where the card does not count energy.
+    per_picture_j: float | None
+
+
 def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
     """Run generation jobs that share everything a batch shares; one outcome each, in order.
 
@@ -34,9 +45,11 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
     card = runtime.catalogue.get(records[0].model)
 
     spent_j: list[float | None] = []
+    threads: list[int] = []
 
     def work(engine: GenerateEngine) -> list[list[Image]]:
         runtime.tell_residents()
+        threads.append(runtime.threads.settle(engine, runtime.plans.of(card).precision, watch.pulse))
         stopwatch.start("running")
         watch.phase("running")
         before = runtime.card_now()
@@ -49,7 +62,7 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
     watch.phase("storing")
     wanted = {member.record.id for member in watch.alive}
     return [
-        _store(record, work, made, runtime, spent_j[-1]) if record.id in wanted else Outcome()
+        _store(record, work, made, runtime, Cost(threads[-1], spent_j[-1])) if record.id in wanted else Outcome()
         for record, work, made in zip(records, works, pictures, strict=True)
     ]
 
@@ -65,16 +78,15 @@ def _shape(params: list[GenerationParams]) -> Shape:
     return Shape(first.width, first.height, sum(p.n for p in params), first.guidance_scale > 1)
 
 
-def _store(
-    record: JobRecord, work: GenerateWork, pictures: list[Image], runtime: Runtime, spent_j: float | None
-) -> Outcome:
+def _store(record: JobRecord, work: GenerateWork, pictures: list[Image], runtime: Runtime, cost: Cost) -> Outcome:
     params = work.params
     images = [
-        _store_one(record, params, seed, picture, runtime)
+        _store_one(record, params, seed, picture, runtime, cost.cpu_threads)
         for seed, picture in zip(params.seeds(), pictures, strict=True)
     ]
-    energy = {} if spent_j is None else {"energy_per_picture_j": round(spent_j, 1)}
-    return Outcome({"images": images, **_fit(work), **energy}, artifacts=tuple(image["id"] for image in images))
+    energy = {} if cost.per_picture_j is None else {"energy_per_picture_j": round(cost.per_picture_j, 1)}
+    result = {"images": images, "cpu_threads": cost.cpu_threads, **_fit(work), **energy}
+    return Outcome(result, artifacts=tuple(image["id"] for image in images))
 
 
 def _fit(work: GenerateWork) -> dict[str, Any]:
@@ -86,10 +98,16 @@ def _fit(work: GenerateWork) -> dict[str, Any]:
 
 
 def _store_one(
-    record: JobRecord, params: GenerationParams, seed: int, picture: Image, runtime: Runtime
+    record: JobRecord, params: GenerationParams, seed: int, picture: Image, runtime: Runtime, cpu_threads: int
 ) -> dict[str, Any]:
     shown = params.model_dump(exclude_none=True)
-    about = {"job": record.id, "model": record.model, "seed": seed, "params": {**shown, "seed": seed, "n": 1}}
+    about = {
+        "job": record.id,
+        "model": record.model,
+        "seed": seed,
+        "params": {**shown, "seed": seed, "n": 1},
+        "cpu_threads": cpu_threads,
+    }
     text = a1111_parameters(shown, seed=seed, model=record.model)
     data = to_png(picture, parameters=text, record=about)
     # Announced before it is stored: whoever dies in between leaves a name without bytes, never bytes without a name.

@@ -13,8 +13,9 @@ from shared.contracts.vision import CaptionTask, RatingTask, Tag, TagsTask
 from shared.errors import EngineFailed, ModelMissing
 from shared.settings import Settings
 from workers.analysis.classifying import Seen, answer, classify
+from workers.analysis.onnx_session import Reopened, open_session
 from workers.engines import efficientnet, hf_classifier, opennsfw, wd_tagger
-from workers.engines.base import AnalyzeWork
+from workers.engines.base import AnalyzeWork, Paced, Threaded
 from workers.load_plan import LoadPlan
 
 RATING, TAGS = RatingTask(task="rating"), TagsTask(task="tags", min_score=0.0, max_tags=5)
@@ -133,6 +134,45 @@ def test_open_nsfw_finds_nothing_in_a_fried_egg(catalogue):
     assert rating.scores["sfw"] + rating.scores["nsfw"] == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("module", [efficientnet, opennsfw])
+def test_a_classifiers_pace_can_be_measured(catalogue, module):
+    card = catalogue.get({efficientnet: "efficientnet-lite0", opennsfw: "opennsfw"}[module])
+    engine = module.load(card, catalogue.require(card), LoadPlan())
+    assert isinstance(engine, Paced)
+
+    engine.smallest_call()
+
+    assert len(engine.analyze([work(fried_egg(), RATING)], Watch(), 1)) == 1
+
+
+def test_onnxruntime_gets_the_threads_it_is_told_by_opening_the_model_anew(catalogue):
+    card = catalogue.get("opennsfw")
+    engine = opennsfw.load(card, catalogue.require(card), LoadPlan())
+    assert isinstance(engine, Threaded)
+
+    def threads() -> int:
+        return engine._classifier.now._session.get_session_options().intra_op_num_threads
+
+    before = engine.analyze([work(fried_egg(), RATING)], Watch(), 1)[0].tasks[0].answer.nsfw
+    engine.set_threads(2)
+    two = engine._classifier.now
+    engine.set_threads(2)
+
+    assert engine._classifier.now is two
+    assert threads() == 2
+    after = engine.analyze([work(fried_egg(), RATING)], Watch(), 1)[0].tasks[0].answer.nsfw
+    assert after == pytest.approx(before, abs=1e-5)
+
+
+def test_a_session_has_no_threads_but_its_own_and_none_that_spin(catalogue):
+    card = catalogue.get("opennsfw")
+
+    options = open_session(catalogue.require(card) / opennsfw.WEIGHTS, LoadPlan(), 2).get_session_options()
+
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 1)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
 def test_damaged_weights_are_an_error_of_ours(catalogue, tmp_path):
     (tmp_path / opennsfw.WEIGHTS).write_bytes(b"not onnx")
     (tmp_path / "models").mkdir()
@@ -209,7 +249,9 @@ def wd_card(catalogue) -> ModelCard:
 def test_a_wd_tagger_gives_tags_and_rating_in_one_pass(wd_card, tmp_path):
     (tmp_path / wd_tagger.TAGS_FILE).write_text(LABELS)
     session = PlayedSession([0.2, 0.8, 0.9, 0.4])
-    engine = wd_tagger.WdTaggerEngine(wd_card, session, wd_tagger.read_labels(tmp_path / wd_tagger.TAGS_FILE), 1)
+    engine = wd_tagger.WdTaggerEngine(
+        wd_card, Reopened(lambda threads: session), wd_tagger.read_labels(tmp_path / wd_tagger.TAGS_FILE), 1
+    )
 
     (outcome,) = engine.analyze([work(fried_egg(), TAGS, RATING)], Watch(), 1)
 
@@ -222,7 +264,9 @@ def test_a_wd_tagger_gives_tags_and_rating_in_one_pass(wd_card, tmp_path):
 def test_a_wd_tagger_sees_the_whole_picture_on_white_blue_first(wd_card, tmp_path):
     (tmp_path / wd_tagger.TAGS_FILE).write_text(LABELS)
     session = PlayedSession([0.2, 0.8, 0.9, 0.4])
-    engine = wd_tagger.WdTaggerEngine(wd_card, session, wd_tagger.read_labels(tmp_path / wd_tagger.TAGS_FILE), 1)
+    engine = wd_tagger.WdTaggerEngine(
+        wd_card, Reopened(lambda threads: session), wd_tagger.read_labels(tmp_path / wd_tagger.TAGS_FILE), 1
+    )
 
     engine.analyze([work(Image.new("RGB", (100, 50), (250, 10, 20)), TAGS)], Watch(), 1)
 

@@ -13,7 +13,7 @@ from shared.settings import Settings
 from tests import talker
 from workers.analysis import talk as moondream_talk
 from workers.engines import moondream
-from workers.engines.base import AnalyzeWork
+from workers.engines.base import AnalyzeWork, Paced
 from workers.load_plan import LoadPlan
 from workers.moondream.requests import Box, Point, TextAnswer
 
@@ -248,3 +248,15 @@ def test_coordinates_lie_in_the_picture_and_count_its_pixels():
     assert (box.x_min, box.y_min, box.x_max, box.y_max) == (0, 0.25, 0.5, 1)
     assert (box.pixels.x_min, box.pixels.y_min, box.pixels.x_max, box.pixels.y_max) == (0, 25, 100, 100)
     assert (point.pixels.x, point.pixels.y) == (100, 13)
+
+
+def test_its_smallest_call_keeps_no_picture_and_changes_no_answer(engine):
+    (before,) = engine.analyze([work(CAPTION)], Watch(), 1)
+    kept = engine.prefixes.held_bytes
+    assert isinstance(engine, Paced)
+
+    engine.smallest_call()
+
+    (after,) = engine.analyze([work(CAPTION)], Watch(), 1)
+    assert engine.prefixes.held_bytes == kept
+    assert texts(after) == texts(before)

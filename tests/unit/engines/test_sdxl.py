@@ -21,10 +21,12 @@ from tests.unit.engines.parts import (
     toy_card,
     work,
 )
+from workers.engines.base import Paced
 from workers.engines.sdxl import SdxlEngine, load
 from workers.engines.table import engine_kind
 from workers.load_plan import LoadPlan
 from workers.sdxl import files as sdxl_files
+from workers.torch_threads import between_modules
 
 
 def one(engine: SdxlEngine, *args: Any, **kwargs: Any) -> Image.Image:
@@ -319,3 +321,25 @@ def test_a_model_that_waited_in_host_memory_paints_the_same(small):
     small.to_device()
 
     assert levels_apart(one(small), before) == 0
+
+
+def test_its_smallest_call_leaves_the_engine_as_it_was(engine):
+    before = one(engine)
+    assert isinstance(engine, Paced)
+
+    engine.smallest_call()
+
+    assert levels_apart(one(engine), before) == 0
+
+
+def test_its_smallest_call_can_be_stopped_between_any_two_modules(engine):
+    before, looks = one(engine), iter(range(200))
+
+    def look() -> None:
+        if next(looks) == 150:
+            raise CancelRequested("enough")
+
+    with pytest.raises(CancelRequested), between_modules(look):
+        engine.smallest_call()
+
+    assert levels_apart(one(engine), before) == 0
