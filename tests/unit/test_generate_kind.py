@@ -94,3 +94,17 @@ def test_the_record_says_what_was_seen_of_the_starting_picture():
 
 def test_it_says_with_how_many_threads_the_cpu_computed():
     assert result_of((None, None))["cpu_threads"] == 3
+
+
+def test_threads_are_settled_while_it_still_counts_as_loading_and_beat_through_the_watch():
+    events = []
+    record = JobRecord(id="job_1", kind="generate", model="sdxl-toy", state=State.RUNNING, params=PARAMS.model_dump())
+    runtime = Runtime((None, None))
+    runtime.threads = SimpleNamespace(settle=lambda engine, precision, still_wanted: [still_wanted(), 1][1])
+    watch = SimpleNamespace(
+        phase=events.append, pulse=lambda: events.append("pulse"), alive=[SimpleNamespace(record=record)]
+    )
+
+    generate.run([record], runtime, watch, Stopwatch())
+
+    assert events == ["pulse", "running", "storing"]

@@ -165,3 +165,21 @@ def test_without_redis_the_steps_go_on():
 
     assert batch.store.beats == []
     assert batch.stopped == []
+
+
+def test_a_pulse_beats_at_the_pace_of_steps():
+    batch = Batch()
+
+    for _ in range(10):
+        batch.now_s += BEAT_EVERY_S / 4
+        batch.watch.pulse()
+
+    assert len(batch.store.beats) == 3
+
+
+def test_a_pulse_of_a_job_that_was_cancelled_ends_the_work():
+    batch = Batch()
+    batch.store.answer = "cancel"
+
+    with pytest.raises(CancelRequested):
+        batch.watch.pulse()
