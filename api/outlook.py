@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from shared.contracts.generation import steps_run
 from shared.contracts.jobs import JobRecord, QueuePlace, State
 from shared.eta import Pace, eta_s
 from shared.job_store import JobStore
@@ -123,4 +124,5 @@ def _own_s(record: JobRecord, facts: Facts) -> float | None:
         return None
     serving = [worker for worker in facts.workers if record.model in worker.models]
     step_s = usual_s(record.model, f"{params.get('width')}x{params.get('height')}", serving, facts)
-    return None if step_s is None else step_s * int(params.get("steps", 0)) * int(params.get("n", 1))
+    steps = steps_run(int(params.get("steps", 0)), params.get("strength"))
+    return None if step_s is None else step_s * steps * int(params.get("n", 1))

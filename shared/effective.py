@@ -1,11 +1,13 @@
 """A request and its model's card → the effective parameters: every default explicit, every limit checked. Pure but for
 drawing a seed where none was given."""
 
+import math
 import secrets
+from itertools import islice
 from typing import TypeVar
 
 from shared.catalogue import Limits, ModelCard
-from shared.contracts.generation import GenerateRequest, GenerationParams, PictureWishes
+from shared.contracts.generation import GenerateRequest, GenerationParams, PictureWishes, steps_run
 from shared.contracts.sizes import Size, SizeRule
 from shared.contracts.vision import AnyTask, QueryTask, Sampled, TagsTask
 from shared.errors import InvalidRequest
@@ -51,7 +53,8 @@ def effective_params(
         strength=_either(request.strength, defaults.strength) if image_id is not None else None,
     )
     _check_limits(params, card.id, card.limits)
-    return params
+    _check_combinations(params, request, card.limits.max_steps)
+    return params if params.is_guided else params.model_copy(update={"negative_prompt": ""})
 
 
 def size_rule(wishes: PictureWishes, card: ModelCard) -> SizeRule | None:
@@ -111,6 +114,34 @@ def _check_limits(params: GenerationParams, model: str, limits: Limits) -> None:
 
 def _most_pixels(limits: Limits) -> int:
     return max(round(limits.max_megapixels * 1e6), limits.min_side_px**2)
+
+
+def _check_combinations(params: GenerationParams, request: GenerateRequest, most_steps: int) -> None:
+    """Refuse what would run as something else than its record says."""
+    if params.is_img2img and params.steps_run < 1:
+        enough = (n for n in range(params.steps, most_steps + 1) if steps_run(n, params.strength))
+        more_steps = "".join(f" or steps of at least {n}" for n in islice(enough, 1))
+        raise InvalidRequest(
+            f"steps {params.steps} × strength {params.strength} leaves no whole step to run: "
+            f"give a strength of at least {_rounded_up(1 / params.steps)}{more_steps}",
+            field="strength" if request.strength is not None else "steps",
+        )
+    if 0 < params.guidance_scale < 1:
+        raise InvalidRequest(
+            f"guidance_scale {params.guidance_scale} would do what 1 does: give 0 or 1 (no guidance), or more than 1",
+            field="guidance_scale",
+        )
+    if request.negative_prompt and not params.is_guided:
+        raise InvalidRequest(
+            f"negative_prompt acts through guidance, which a guidance_scale of {params.guidance_scale:g} turns off: "
+            "raise it above 1, or leave negative_prompt out",
+            field="negative_prompt",
+        )
+
+
+def _rounded_up(share: float) -> float:
+    """To four digits, so that a caller who types it is over the line."""
+    return math.ceil(share * 1e4) / 1e4
 
 
 def _either(given: T | None, default: T) -> T:

@@ -1,5 +1,6 @@
 """What a finished batch teaches about time: a step at its size, a whole job, the loading of a model."""
 
+from shared.contracts.generation import steps_run
 from shared.contracts.jobs import JobRecord, Timings
 from shared.errors import RedisUnavailable
 from shared.learned import JOB, LOAD, Learned
@@ -33,4 +34,9 @@ def _size_of(record: JobRecord) -> str | None:
 
 def _picture_steps(records: list[JobRecord]) -> int:
     """Steps times pictures: the members of a batch share their steps, a picture of it costs its share of one."""
-    return sum(int(record.params["steps"]) * int(record.params["n"]) for record in records)
+    return sum(_steps_run(record) * int(record.params["n"]) for record in records)
+
+
+def _steps_run(record: JobRecord) -> int:
+    """From a picture only a part of the steps runs."""
+    return steps_run(int(record.params["steps"]), record.params.get("strength"))

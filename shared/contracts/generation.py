@@ -70,6 +70,11 @@ SchedulerName = Annotated[
 Side = Annotated[int, Field(ge=8, le=MAX_SIDE_PX, multiple_of=8)]
 
 
+def steps_run(steps: int, strength: float | None) -> int:
+    """How many of the steps a run takes: from a picture, at a strength below 1, only the last ones (rounded down)."""
+    return steps if strength is None else min(steps, int(steps * strength))
+
+
 class Contract(BaseModel):
     """Base of all that callers send: unknown fields and look-alike types ("20" for 20) are refused, nothing is guessed."""
 
@@ -84,13 +89,21 @@ class PictureWishes(Contract):
     width: Side | None = Field(None, description="Pixels, a multiple of 8, within the model's limits")
     height: Side | None = Field(None, description="Pixels, a multiple of 8, within the model's limits")
     steps: int | None = Field(None, ge=1, le=MAX_STEPS, description="Denoising steps (num_inference_steps)")
-    guidance_scale: float | None = Field(None, ge=0, le=50, description="Classifier-free guidance; 0 and 1 turn it off")
+    guidance_scale: float | None = Field(
+        None, ge=0, le=50, description="Classifier-free guidance; 0 and 1 turn it off, nothing lies between them"
+    )
     scheduler: SchedulerName | None = Field(None, description="Sampler; A1111's and ComfyUI's spellings work too")
     seed: int | None = Field(
         None, ge=0, le=MAX_SEED, description="Seed of the first picture; absent: drawn and reported"
     )
     n: int = Field(1, ge=1, le=MAX_PICTURES, description="Pictures to make, with seeds seed … seed+n−1")
-    strength: float | None = Field(None, gt=0, le=1, description="img2img: how far to go from the picture; needs image")
+    strength: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="img2img: how far to go from the picture, as the share of the steps that run; needs image, and "
+        "steps × strength must be 1 or more",
+    )
 
 
 class GenerateRequest(PictureWishes):
@@ -129,6 +142,16 @@ class GenerationParams(BaseModel):
     @property
     def is_img2img(self) -> bool:
         return self.image is not None
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether guidance, and with it the negative prompt, acts at all."""
+        return self.guidance_scale > 1
+
+    @property
+    def steps_run(self) -> int:
+        """Of `steps`, those that really run."""
+        return steps_run(self.steps, self.strength if self.is_img2img else None)
 
     def seeds(self) -> list[int]:
         """One per picture: seed … seed+n−1."""

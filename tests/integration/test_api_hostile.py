@@ -1,10 +1,14 @@
 """No request, however malformed, answers 500; each is refused by its cause, in the one shape."""
 
+import base64
 import json
 
 import pytest
 
+from tests.pictures import png
+
 PROMPT = '"prompt": "x"'
+PICTURE = base64.b64encode(png()).decode()
 
 #: What is wrong with it → body, status, field to blame (None: nothing in particular).
 BODIES = {
@@ -45,6 +49,17 @@ BODIES = {
     "an unknown scheduler": (b'{"prompt": "x", "scheduler": "magic"}', 422, "scheduler"),
     "an unknown priority": (b'{"prompt": "x", "priority": "urgent"}', 422, "priority"),
     "strength without a picture": (b'{"prompt": "x", "strength": 0.5}', 422, "strength"),
+    "a strength that leaves no step": (
+        json.dumps({"prompt": "x", "image": PICTURE, "steps": 1, "strength": 0.05}).encode(),
+        422,
+        "strength",
+    ),
+    "a guidance that would do what 1 does": (b'{"prompt": "x", "guidance_scale": 0.5}', 422, "guidance_scale"),
+    "a negative prompt without guidance": (
+        b'{"prompt": "x", "guidance_scale": 1, "negative_prompt": "fog"}',
+        422,
+        "negative_prompt",
+    ),
     "a picture that is no base64": (b'{"prompt": "x", "image": "!!"}', 422, "image"),
     "a data uri that is not base64": (b'{"prompt": "x", "image": "data:image/png,abc"}', 422, "image"),
     "base64 that is no picture": (b'{"prompt": "x", "image": "aGVsbG8="}', 422, "image"),

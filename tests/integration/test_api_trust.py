@@ -1,5 +1,6 @@
 """Retries, orders to workers, full queues, and what is said of the future: the web side over a real Valkey."""
 
+import base64
 import os
 
 import pytest
@@ -11,6 +12,7 @@ from shared.contracts.jobs import State, Timings
 from shared.learned import Learned
 from tests import workers_played
 from tests.integration.jobs import job
+from tests.pictures import png
 from workers.teaching import teach
 
 BODY = {"prompt": "a lamp", "model": "sdxl-toy", "width": 64, "height": 64, "steps": 10, "seed": 5}
@@ -155,6 +157,17 @@ def test_an_eta_comes_from_what_runs_taught(web, services, rack):
 
     # The model is not loaded (2 s), a job of 1 s is ahead, then 20 steps of 0.1 s.
     assert queue == {"position": 1, "eta_s": 2.0 + 1.0 + 2.0}
+
+
+def test_the_steps_that_a_picture_from_a_picture_leaves_out_neither_teach_nor_count(web, services, rack):
+    params = {"width": 64, "height": 64, "steps": 20, "n": 1, "image": "img_1", "strength": 0.5}
+    took = Timings(loading_ms=2000, running_ms=1000)
+    teach(Learned(services.store.redis), "gpu0", [job(model="sdxl-toy", params=params)], took, has_loaded=True)
+    image = base64.b64encode(png()).decode()
+
+    # Ten steps of 0.1 s were run, and ten of these twenty will be; the model takes 2 s to load.
+    assert send(web, steps=20, image=image, strength=0.5)["queue"]["eta_s"] == 2.0 + 1.0
+    assert send(web, steps=20)["queue"]["eta_s"] == 2.0 + 1.0 + 2.0
 
 
 def test_nothing_is_promised_when_no_living_worker_serves_the_model(web, services):

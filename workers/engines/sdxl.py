@@ -160,14 +160,15 @@ class SdxlEngine:
         """Some steps at the smallest size; nothing is decoded."""
         params, watch = smallest(self.card), Nobody()
         with self._usable_afterwards(params):
-            report = StepReport(watch, 1, 1, previews.begin)
+            report = StepReport(watch, 1, 1, params.steps_run, previews.begin)
             self._denoise(self._shots([GenerateWork(params)]), Batch(params, watch, report))
 
     def _pictures(self, works: list[GenerateWork], watch: Watch) -> list[Image]:
         """All pictures of all jobs in order."""
         shots = self._shots(works)
         runs = _runs(shots)
-        batch = Batch(works[0].params, watch, StepReport(watch, len(works), len(runs), previews.begin))
+        params = works[0].params
+        batch = Batch(params, watch, StepReport(watch, len(works), len(runs), params.steps_run, previews.begin))
         latents = {shot.place: made for run in runs for shot, made in self._denoise(run, batch)}
         return self._decode(torch.cat([latents[shot.place] for shot in shots]), batch)
 
@@ -195,8 +196,7 @@ class SdxlEngine:
         for job, work in enumerate(works):
             params = work.params
             with named_out_of_vram("encoding the prompt"):
-                guided = params.guidance_scale > 1
-                conditioning = encode(self._txt2img, params.prompt, params.negative_prompt, guided=guided)
+                conditioning = encode(self._txt2img, params.prompt, params.negative_prompt, guided=params.is_guided)
             image = fit(work.image, params.width, params.height) if work.image else None
             first = len(shots)
             shots += [Shot(first + i, job, seed, conditioning, image) for i, seed in enumerate(params.seeds())]

@@ -6,6 +6,7 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from shared.contracts.generation import GenerationParams
+from shared.errors import InvalidRequest
 
 
 def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
@@ -20,17 +21,16 @@ def fit(picture: Image.Image, width: int, height: int) -> Image.Image:
     return ImageOps.fit(rgb, (width, height), method=Image.Resampling.LANCZOS, centering=(0.5, 0.5))
 
 
-def effective_strength(steps: int, strength: float | None) -> float:
-    """The strength that leaves at least one step: the pipeline runs int(steps × strength), and fails on none."""
-    asked = 1.0 if strength is None else strength
-    if int(steps * asked) >= 1:
-        return asked
-    # Half a step more than one: steps × (1 / steps) may round down to none.
-    return min(1.0, 1.5 / steps)
-
-
 def start(params: GenerationParams, images: Sequence[Image.Image | None]) -> dict[str, Any]:
-    """Where a run starts from, as arguments of a pipeline's call: a size, or fitted pictures and how far to go."""
+    """Where a run starts from, as arguments of a pipeline's call: a size, or fitted pictures and how far to go.
+
+    Raises:
+        InvalidRequest: no step would run. The door refuses that too; painting with another strength would be a lie.
+    """
     if not params.is_img2img:
         return {"width": params.width, "height": params.height}
-    return {"image": list(images), "strength": effective_strength(params.steps, params.strength)}
+    if params.steps_run < 1:
+        raise InvalidRequest(
+            f"{params.steps} steps × strength {params.strength} leave no step to run", field="strength"
+        )
+    return {"image": list(images), "strength": 1.0 if params.strength is None else params.strength}

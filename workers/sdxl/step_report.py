@@ -27,10 +27,11 @@ class Steps(Protocol):
 
 
 class StepReport:
-    """The progress of one batch over its runs."""
+    """The progress of one batch over its runs. `steps`: of one run."""
 
-    def __init__(self, watch: Steps, jobs: int, runs: int, preview: Preview) -> None:
+    def __init__(self, watch: Steps, jobs: int, runs: int, steps: int, preview: Preview) -> None:
         self._watch = watch
+        self._steps = steps
         self._preview = preview
         self._runs = runs
         self._finished_runs = 0
@@ -53,12 +54,15 @@ class StepReport:
     ) -> dict[str, Any]:
         for job, place in first_pictures.items():
             self._latents[job] = tensors["latents"][place]
-        # Second-order samplers call the model twice a step, but for the last.
-        order = pipe.scheduler.order
-        per_run = -(-pipe.num_timesteps // order)
-        done = self._finished_runs * per_run + -(-(index + 1) // order)
-        self._watch.step(done, self._runs * per_run, self._previews)
+        done = self._finished_runs * self._steps + self._steps_of(index + 1, pipe)
+        self._watch.step(done, self._runs * self._steps, self._previews)
         return {}
+
+    def _steps_of(self, calls: int, pipe: Any) -> int:
+        """Second-order samplers call the model twice a step, but for the last; PNDM calls it once more at the start."""
+        order = pipe.scheduler.order
+        surplus = -(-pipe.num_timesteps // order) - self._steps
+        return min(self._steps, max(1, -(-calls // order) - surplus))
 
     def _previews(self) -> Callable[[], list[Image.Image]]:
         height, width = next(latents.shape[1:] for latents in self._latents if latents is not None)

@@ -1,9 +1,11 @@
 """Starting pictures keep their aspect, and at least one step is left."""
 
+import pytest
 from PIL import Image
 
-from tests.unit.engines.parts import levels_apart, rings
-from workers.sdxl.img2img import effective_strength, fit
+from shared.errors import InvalidRequest
+from tests.unit.engines.parts import levels_apart, params, rings
+from workers.sdxl.img2img import fit, start
 
 
 def test_a_picture_of_the_right_size_passes_untouched():
@@ -32,10 +34,11 @@ def test_other_modes_become_rgb():
     assert fit(Image.new("LA", (8, 8)), 8, 8).mode == "RGB"
 
 
-def test_the_weakest_strength_leaves_exactly_one_step():
-    assert {int(steps * effective_strength(steps, 1e-6)) for steps in range(1, 151)} == {1}
+def test_a_strength_that_leaves_no_step_is_refused_and_never_changed():
+    with pytest.raises(InvalidRequest, match=r"1 steps × strength 0.05"):
+        start(params(image="an id", steps=1, strength=0.05), [rings()])
 
 
-def test_a_strength_that_leaves_a_step_is_not_touched():
-    assert effective_strength(10, 0.37) == 0.37
-    assert effective_strength(10, None) == 1.0
+@pytest.mark.parametrize(("steps", "strength"), [(10, 0.37), (10, 0.1), (1, 1.0), (20, 0.05)])
+def test_a_strength_that_leaves_a_step_is_not_touched(steps, strength):
+    assert start(params(image="an id", steps=steps, strength=strength), [rings()])["strength"] == strength

@@ -184,7 +184,7 @@ def test_every_step_is_reported_with_a_small_preview_per_job(engine):
     assert [preview.size for preview in watch.previews] == [(12, 8), (12, 8)]
 
 
-@pytest.mark.parametrize(("strength", "steps"), [(0.5, 5), (0.01, 1), (1.0, 10)])
+@pytest.mark.parametrize(("strength", "steps"), [(0.5, 5), (0.1, 1), (1.0, 10)])
 def test_a_picture_from_a_picture_reports_the_steps_that_really_run(engine, strength, steps):
     watch = Watch()
 
@@ -199,6 +199,15 @@ def test_second_order_samplers_report_steps_not_model_calls(engine):
     engine.generate([work(scheduler="heun")], watch)
 
     assert watch.steps == [(1, 3), (1, 3), (2, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(("image", "steps"), [(None, 4), (rings(), 2)])
+def test_a_sampler_that_calls_the_model_once_more_reports_the_steps_that_were_asked_for(engine, image, steps):
+    watch = Watch()
+
+    engine.generate([work(image, scheduler="pndm", steps=4, **({"strength": 0.5} if image else {}))], watch)
+
+    assert watch.steps == [(1, steps), *((i + 1, steps) for i in range(steps))]
 
 
 def test_prompts_of_different_length_run_one_after_the_other_and_are_counted_so(engine):
