@@ -1,5 +1,7 @@
 """What a finished generation says beside its pictures: its energy, where the card counts it."""
 
+import io
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -42,6 +44,8 @@ class Painter:
     def close(self):
         return None
 
+    noise_version = 2
+
     def generate(self, works, watch):
         return [[Image.new("RGB", (8, 8))] * work.params.n for work in works]
 
@@ -52,11 +56,12 @@ class Runtime(SimpleNamespace):
     def __init__(self, readings_j):
         catalogue = load_catalogue(Settings())
         readings = iter(readings_j)
+        self.stored = []
         super().__init__(
             catalogue=catalogue,
             residency=Residency(Painter, 12_288),
             plans=Plans(plan_rack([catalogue.get("sdxl-toy")], budget_for(12_288))),
-            artifacts=SimpleNamespace(put=lambda data: "an id"),
+            artifacts=SimpleNamespace(put=lambda data: self.stored.append(data) or "an id"),
             store=SimpleNamespace(announce=lambda artifact_id, job_id: None),
             threads=SimpleNamespace(settle=lambda engine, precision, still_wanted: 3),
             tell_residents=lambda: None,
@@ -64,16 +69,26 @@ class Runtime(SimpleNamespace):
         )
 
 
-def result_of(readings_j):
+def result_of(readings_j, runtime=None):
     record = JobRecord(id="job_1", kind="generate", model="sdxl-toy", state=State.RUNNING, params=PARAMS.model_dump())
     watch = SimpleNamespace(phase=lambda phase: None, pulse=lambda: None, alive=[SimpleNamespace(record=record)])
-    [outcome] = generate.run([record], Runtime(readings_j), watch, Stopwatch())
+    [outcome] = generate.run([record], runtime or Runtime(readings_j), watch, Stopwatch())
     return outcome.result
 
 
 @pytest.mark.parametrize("readings_j", [(None, None), (5.0, None)])
 def test_where_the_card_counts_no_energy_nothing_is_said_of_it(readings_j):
-    assert set(result_of(readings_j)) == {"images", "cpu_threads"}
+    assert "energy_per_picture_j" not in result_of(readings_j)
+
+
+def test_result_and_png_name_the_version_of_the_noise():
+    runtime = Runtime((None, None))
+
+    result = result_of((None, None), runtime)
+
+    written = [json.loads(Image.open(io.BytesIO(data)).text["darkroom"]) for data in runtime.stored]
+    assert result["noise_version"] == 2
+    assert [about["noise_version"] for about in written] == [2, 2]
 
 
 def test_a_picture_costs_its_share_of_what_the_card_used():

@@ -120,8 +120,15 @@ class Threaded(Protocol):
         ...
 
 
+@runtime_checkable
+class Seeded(Protocol):
+    """An engine whose way from a seed to noise has a version: the same seed and version give the same noise."""
+
+    noise_version: int
+
+
 class GenerateEngine(Engine, Protocol):
-    """An engine that makes pictures."""
+    """An engine that makes pictures; a `Seeded` one if it can say how."""
 
     def generate(self, works: list[GenerateWork], watch: Watch) -> list[list[Image]]:
         """Pictures per job, in order, each job's `n` of them.

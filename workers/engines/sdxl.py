@@ -1,7 +1,8 @@
 """The SDXL engine: text to image and image to image with one set of modules, several jobs in one batch.
 
 Pictures equal, pixel for pixel, what diffusers' own SDXL pipelines make from the same model, seed and settings on the
-same machine. Noise comes from one CPU generator per picture, so a seed means the same on every worker.
+same machine. Noise comes from one CPU generator per picture, so a seed means the same on every worker; from 2³² on it is
+our own (`workers.noise`): diffusers' would not tell such seeds apart.
 
 The pipelines run up to the finished latents; the VAE's decode follows here, so that it can be repeated in tiles. Short
 of memory, the engine first gives something up by itself and tells the watch: `vae_tiling`, then `batch_split`. What is
@@ -26,6 +27,7 @@ from shared.contracts.generation import GenerationParams
 from shared.errors import EngineFailed, OutOfVram
 from workers.engines.base import EngineKind, GenerateWork, Watch
 from workers.load_plan import LoadPlan
+from workers.noise import NOISE_VERSION, generator_of
 from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.precision import dtype_of
 from workers.sdxl import files, placement, previews, schedulers, sharing, toy, vae_decoding
@@ -91,6 +93,8 @@ def _loaded(path: Path, plan: LoadPlan, shelf: Shelf | None) -> tuple[Any, dict[
 
 class SdxlEngine:
     """One loaded SDXL model."""
+
+    noise_version = NOISE_VERSION
 
     def __init__(self, card: ModelCard, pipe: Any, plan: LoadPlan, shared: Mapping[str, Copy] | None = None) -> None:
         self.card = card
@@ -235,7 +239,7 @@ class SdxlEngine:
                 **start(params, [shot.image for shot in shots]),
                 num_inference_steps=params.steps,
                 guidance_scale=params.guidance_scale,
-                generator=[torch.Generator("cpu").manual_seed(shot.seed) for shot in shots],
+                generator=[generator_of(shot.seed) for shot in shots],
                 output_type="latent",
                 callback_on_step_end=batch.report.callback([shot.job for shot in shots]),
             ).images

@@ -3,7 +3,6 @@
 PNG results carry their own parameters, as A1111 writes them and as JSON, so a picture can always be made again.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from PIL.Image import Image
@@ -14,7 +13,7 @@ from shared.contracts.jobs import JobRecord
 from shared.contracts.sizes import seen_part
 from shared.pixels import a1111_parameters, decode, to_png
 from workers.energy import joules_per_picture
-from workers.engines.base import GenerateEngine, GenerateWork
+from workers.engines.base import GenerateEngine, GenerateWork, Seeded
 from workers.kinds.outcome import Outcome
 from workers.ladder import with_room
 from workers.needs import Shape
@@ -22,16 +21,6 @@ from workers.patience import until_redis_answers
 from workers.runtime import Runtime
 from workers.stopwatch import Stopwatch
 from workers.watching import BatchWatch
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a batch was computed with."""
-
-    #: It changes rounding, so a record names it.
-    cpu_threads: int
-    #: None where the card does not count energy.
-    per_picture_j: float | None
 
 
 def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
@@ -45,13 +34,14 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
     card = runtime.catalogue.get(records[0].model)
 
     spent_j: list[float | None] = []
-    threads: list[int] = []
+    about: dict[str, Any] = {}
 
     def work(engine: GenerateEngine) -> list[list[Image]]:
         runtime.tell_residents()
-        threads.append(runtime.threads.settle(engine, runtime.plans.of(card).precision, watch.pulse))
+        threads = runtime.threads.settle(engine, runtime.plans.of(card).precision, watch.pulse)
         stopwatch.start("running")
         watch.phase("running")
+        about.update(_about(engine), cpu_threads=threads)
         before = runtime.card_now()
         made = engine.generate(works, watch)
         spent_j.append(joules_per_picture(before, runtime.card_now(), sum(p.n for p in params)))
@@ -62,7 +52,7 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
     watch.phase("storing")
     wanted = {member.record.id for member in watch.alive}
     return [
-        _store(record, work, made, runtime, Cost(threads[-1], spent_j[-1])) if record.id in wanted else Outcome()
+        _store(record, work, made, runtime, about, spent_j[-1]) if record.id in wanted else Outcome()
         for record, work, made in zip(records, works, pictures, strict=True)
     ]
 
@@ -75,18 +65,30 @@ def _starting_picture(params: GenerationParams, runtime: Runtime) -> Image | Non
 
 def _shape(params: list[GenerationParams]) -> Shape:
     first = params[0]
-    return Shape(first.width, first.height, sum(p.n for p in params), first.guidance_scale > 1)
+    return Shape(first.width, first.height, sum(p.n for p in params), first.is_guided)
 
 
-def _store(record: JobRecord, work: GenerateWork, pictures: list[Image], runtime: Runtime, cost: Cost) -> Outcome:
-    params = work.params
+def _about(engine: GenerateEngine) -> dict[str, Any]:
+    """What a picture must name of its engine beside its own parameters, so that it can be made again."""
+    return {"noise_version": engine.noise_version} if isinstance(engine, Seeded) else {}
+
+
+def _store(
+    record: JobRecord,
+    work: GenerateWork,
+    pictures: list[Image],
+    runtime: Runtime,
+    about: dict[str, Any],
+    spent_j: float | None,
+) -> Outcome:
     images = [
-        _store_one(record, params, seed, picture, runtime, cost.cpu_threads)
-        for seed, picture in zip(params.seeds(), pictures, strict=True)
+        _store_one(record, work.params, seed, picture, runtime, about)
+        for seed, picture in zip(work.params.seeds(), pictures, strict=True)
     ]
-    energy = {} if cost.per_picture_j is None else {"energy_per_picture_j": round(cost.per_picture_j, 1)}
-    result = {"images": images, "cpu_threads": cost.cpu_threads, **_fit(work), **energy}
-    return Outcome(result, artifacts=tuple(image["id"] for image in images))
+    energy = {} if spent_j is None else {"energy_per_picture_j": round(spent_j, 1)}
+    return Outcome(
+        {"images": images, **about, **_fit(work), **energy}, artifacts=tuple(image["id"] for image in images)
+    )
 
 
 def _fit(work: GenerateWork) -> dict[str, Any]:
@@ -98,18 +100,17 @@ def _fit(work: GenerateWork) -> dict[str, Any]:
 
 
 def _store_one(
-    record: JobRecord, params: GenerationParams, seed: int, picture: Image, runtime: Runtime, cpu_threads: int
+    record: JobRecord,
+    params: GenerationParams,
+    seed: int,
+    picture: Image,
+    runtime: Runtime,
+    about: dict[str, Any],
 ) -> dict[str, Any]:
     shown = params.model_dump(exclude_none=True)
-    about = {
-        "job": record.id,
-        "model": record.model,
-        "seed": seed,
-        "params": {**shown, "seed": seed, "n": 1},
-        "cpu_threads": cpu_threads,
-    }
+    told = {"job": record.id, "model": record.model, "seed": seed, "params": {**shown, "seed": seed, "n": 1}, **about}
     text = a1111_parameters(shown, seed=seed, model=record.model)
-    data = to_png(picture, parameters=text, record=about)
+    data = to_png(picture, parameters=text, record=told)
     # Announced before it is stored: whoever dies in between leaves a name without bytes, never bytes without a name.
     until_redis_answers(lambda: runtime.store.announce(id_of(data), record.id))
     artifact_id = runtime.artifacts.put(data)

@@ -16,5 +16,5 @@
     toy         a snapshot folder of a small random model
     prefix_cache  encode a picture once, ask many times
 
-Imports only shared, torch and small libraries; quantising comes in from outside (`Moondream.load`).
+Imports only shared, `workers.noise`, torch and small libraries; quantising comes in from outside (`Moondream.load`).
 """

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Protocol
 
-import torch
 from tokenizers import Tokenizer
 
 from workers.moondream.config import TokenConfig
@@ -25,6 +24,7 @@ from workers.moondream.requests import (
 )
 from workers.moondream.sampling import Choice
 from workers.moondream.tokenizer import WordStream
+from workers.noise import generator_of
 
 
 class Need(Enum):
@@ -64,7 +64,7 @@ class TextScript:
     def __init__(self, sampling: Sampling, tokens: TokenConfig, tokenizer: Tokenizer, *, reasons: bool) -> None:
         self.need = Need.TOKEN
         self._sampling = sampling
-        self._stream = torch.Generator().manual_seed(sampling.seed)
+        self._stream = generator_of(sampling.seed)
         self._tokens = tokens
         self._tokenizer = tokenizer
         self._reasoned = reasons

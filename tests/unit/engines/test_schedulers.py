@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import pytest
+import torch
 
 from shared.contracts.generation import MAX_STEPS, SCHEDULERS
 from tests.unit.engines.parts import Watch, distance, levels_apart, rings, work
@@ -55,6 +56,18 @@ def test_each_sampler_takes_the_most_steps_a_caller_may_ask_for(engine, name):
     scheduler.set_timesteps(MAX_STEPS)
 
     assert len(scheduler.timesteps) >= MAX_STEPS
+
+
+@pytest.mark.parametrize(
+    "name", ["dpmpp_sde_karras", "euler_ancestral", "kdpm2_ancestral", "dpmpp_2m_sde_karras", "lcm"]
+)
+def test_the_noise_that_a_sampler_adds_on_its_way_depends_on_all_bits_of_a_seed(engine, name, monkeypatch):
+    """From a start that is the same for both: what differs was drawn on the way."""
+    monkeypatch.setattr(engine._txt2img, "prepare_latents", lambda *args: torch.ones(1, 4, 4, 4) * 14)
+
+    first, second = (picture(engine, name, seed=seed) for seed in (5, 5 + 2**32))
+
+    assert distance(first, second) > 0
 
 
 def test_every_build_is_a_fresh_scheduler(engine):

@@ -112,6 +112,21 @@ def test_n_pictures_have_the_seeds_from_seed_on(engine):
     assert distance(pictures[0], pictures[1]) > 5
 
 
+def test_seeds_that_differ_above_32_bits_make_different_pictures(engine):
+    [low, high, higher] = [one(engine, seed=seed) for seed in (5, 5 + 2**32, 5 + 2**33)]
+
+    assert distance(low, high) > 5
+    assert distance(high, higher) > 5
+
+
+def test_pictures_whose_seeds_cross_32_bits_equal_those_made_alone(engine):
+    [pictures] = engine.generate([work(seed=2**32 - 1, n=2)], Watch())
+
+    alone = [one(engine, seed=seed) for seed in (2**32 - 1, 2**32)]
+    assert all(levels_apart(a, b) <= 1 for a, b in zip(pictures, alone, strict=True))
+    assert distance(pictures[1], one(engine, seed=0)) > 5
+
+
 def test_jobs_in_one_batch_equal_their_solo_runs(engine):
     works = [
         work(prompt="a castle", seed=1),

@@ -49,6 +49,14 @@ def test_sampled_answers_are_the_same_alone_and_in_a_batch(moondream, prefixes):
     assert together == [moondream.answer([request])[0] for request in requests]
 
 
+def test_seeds_that_differ_above_32_bits_give_different_answers(moondream, prefixes):
+    sampled = [Sampling(temperature=1.0, top_p=1.0, max_tokens=24, seed=seed) for seed in (5, 5 + 2**32)]
+
+    low, high = moondream.answer([CaptionRequest(prefixes[0], sampling=one) for one in sampled])
+
+    assert low.text != high.text
+
+
 def test_another_seed_gives_another_answer(moondream, prefixes):
     sampled = [Sampling(temperature=1.0, top_p=1.0, max_tokens=24, seed=seed) for seed in (1, 2, 1)]
 
