@@ -28,6 +28,7 @@
     │   ├── DeadlineExceeded    504  the job's own deadline passed
     │   ├── OutOfVram           500  did not fit after every rung of the ladder
     │   └── EngineFailed        500  the engine raised something nobody expected
+    │       └── NotFinite       500  (the same code) it computed numbers that are none
     └── Signal                  never shown: stops the work in a worker
         ├── CancelRequested     the caller asked for it
         ├── Fenced              another worker owns the job now
@@ -170,6 +171,10 @@ class OutOfVram(OurError):
 
 class EngineFailed(OurError):
     code, status, retryable = "engine_failed", 500, False
+
+
+class NotFinite(EngineFailed):
+    """NaN or infinite numbers where a result should be; the message says "not finite"."""
 
 
 class Signal(DarkroomError):

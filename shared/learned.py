@@ -5,6 +5,7 @@ room. Times are a moving average. Everything is kept in Redis by model, with its
 `GET /v1/models`; the API only reads.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,8 @@ class Learned:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _fold(self, name: str, field: str, value: float, *, up: float, down: float) -> int:
+        if not math.isfinite(value):
+            raise ValueError(f"{field} of {name}: {value} is no measurement")
         with redis_errors():
             return int(self._learn(keys=[name], args=[field, value, up, down, keys.LIVE_TTL_S]))
 
@@ -95,5 +98,7 @@ class Learned:
 
 
 def _measured(rows: Mapping[bytes, bytes]) -> dict[str, Measured]:
+    """What is no finite number was never measured."""
     pairs = {field.decode(): row.decode().split() for field, row in rows.items()}
-    return {field: Measured(float(value), int(samples)) for field, (value, samples) in pairs.items()}
+    found = {field: Measured(float(value), int(samples)) for field, (value, samples) in pairs.items()}
+    return {field: measured for field, measured in found.items() if math.isfinite(measured.value)}

@@ -19,7 +19,9 @@ DEFAULT_DATA_DIR = Path.home() / ".local" / "share" / "darkroom"
 class Settings(BaseSettings):
     """All settings; frozen. Each field is read from `DARKROOM_<FIELD IN CAPITALS>`."""
 
-    model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DARKROOM_", frozen=True, extra="ignore", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     # Where things are
     redis_url: str | None = Field(None, description="Redis or Valkey to use; none: a private Valkey in data_dir")

@@ -56,7 +56,7 @@ class Endings:
 
     def succeed(self, watch: BatchWatch, outcomes: dict[str, Outcome]) -> None:
         for member in watch.alive:
-            outcome = outcomes[member.record.id]
+            outcome = outcomes[member.record.id].honest
             state = State.FAILED if outcome.error else State.SUCCEEDED
             ended = self._end(
                 member,

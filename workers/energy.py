@@ -4,6 +4,8 @@ The counter is the whole card's: with a foreign program on it the figure is too 
 idle draw while the job runs is part of its cost.
 """
 
+import math
+
 from workers.gpu import Snapshot
 
 
@@ -12,7 +14,7 @@ def joules_between(before: Snapshot, after: Snapshot) -> float | None:
     if before.energy_j is None or after.energy_j is None or before.uuid != after.uuid:
         return None
     spent_j = after.energy_j - before.energy_j
-    return spent_j if spent_j >= 0 else None
+    return spent_j if math.isfinite(spent_j) and spent_j >= 0 else None
 
 
 def joules_per_picture(before: Snapshot | None, after: Snapshot | None, pictures: int) -> float | None:

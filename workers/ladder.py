@@ -6,6 +6,9 @@
     4. hand the job to a larger card                      the runner
     5. fail, with numbers
 
+And where fp16 gives numbers that are none: the model is loaded in bf16, or in fp32 where the card has none, and the work
+is done again (`upcast`). If they are not finite then either, the job fails: a black picture is no result.
+
 Every rung stands in the job's `degradations`, also in those of later jobs that run on a model that was put smaller. The
 work starts afresh on each rung. A model stays small where the card proved too small for the plan; where only this job
 was too large for it, the next one finds the model as it was.
@@ -15,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from shared.catalogue import ModelCard
-from shared.errors import DoesNotFit, OutOfVram
+from shared.errors import DoesNotFit, NotFinite, OutOfVram
 from shared.log import logger
 from workers.engines.base import Watch
 from workers.needs import Shape
@@ -32,6 +35,7 @@ def with_room(
 
     Raises:
         OutOfVram, DoesNotFit: it does not fit this card in any form; the message has the numbers.
+        NotFinite: what it computes is no number, in a wide precision too.
         and whatever `work` raises beside them.
     """
     usual = plans.of(card)
@@ -56,6 +60,9 @@ def _climb(
                 done = work(engine)
                 plans.learn(card, shape, residency.peak_mib(card.id))
                 return done
+        except NotFinite as exc:
+            if not _has_upcast(residency, plans, card, watch, exc):
+                raise
         except (OutOfVram, DoesNotFit) as exc:
             if not _has_stepped_down(residency, plans, card, watch, exc):
                 raise
@@ -74,6 +81,16 @@ def _has_stepped_down(
     _reload_next_time(residency, card)
     for what in what_changed(before, after):
         watch.degrade(what)
+    return True
+
+
+def _has_upcast(residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: NotFinite) -> bool:
+    wider = plans.upcast(card)
+    if wider is None:
+        return False
+    logger().warning("model.upcast", model=card.id, plan=str(wider), reason=why.message)
+    _reload_next_time(residency, card)
+    watch.degrade("upcast")
     return True
 
 

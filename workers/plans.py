@@ -1,16 +1,20 @@
 """How each model is put on this worker's card now. A model that did not fit is put smaller, and stays so.
 
 The launcher's arithmetic chose the first plan; what really happens on the card may correct it, downwards only: a worker
-that went back up would run into the same wall again. A restart of the worker starts from the arithmetic, which then knows
-what was measured.
+that went back up would run into the same wall again. The same holds for a model that overflowed in fp16. A restart of the
+worker starts from the arithmetic, which then knows what was measured.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from shared.catalogue import ModelCard
-from workers.load_plan import LoadPlan
+from workers.load_plan import LoadPlan, Precision
 from workers.needs import Need, Shape, key_of, need_of
 from workers.vram import RackPlan, plans_of
+
+#: From a precision whose arithmetic may overflow to one with fp32's range. (nf4 → bf16 is offload's, not an upcast.)
+UPCASTS = {("fp16", "bf16"), ("fp16", "fp32"), ("nf4", "fp32")}
 
 Peaks = Callable[[str], Mapping[str, int]]
 Learn = Callable[[str, str, int], None]
@@ -31,10 +35,11 @@ class Plans:
         self._peaks = peaks
         self._learn = learn
         self._shrunk: dict[str, LoadPlan] = {}
+        self._upcast: set[str] = set()
 
     def of(self, card: ModelCard) -> LoadPlan:
         """How the model is (or would be) loaded."""
-        return self._shrunk.get(card.id) or self.rack.planned[card.id].plan
+        return self._widened(card, self._shrunk.get(card.id) or self.rack.planned[card.id].plan)
 
     def wanted(self, card: ModelCard) -> LoadPlan:
         """How the arithmetic would have it."""
@@ -55,7 +60,7 @@ class Plans:
 
     def shrink(self, card: ModelCard) -> LoadPlan | None:
         """Take the next smaller way to put the model; None: this is the smallest."""
-        ways = plans_of(card, self.rack.budget)
+        ways = list(dict.fromkeys(self._widened(card, way) for way in plans_of(card, self.rack.budget)))
         current = self.of(card)
         place = ways.index(current) if current in ways else -1
         if place + 1 >= len(ways):
@@ -63,13 +68,34 @@ class Plans:
         self._shrunk[card.id] = ways[place + 1]
         return ways[place + 1]
 
+    def upcast(self, card: ModelCard) -> LoadPlan | None:
+        """Compute in a wider range from now on: fp16 overflowed. None: it has a wide one already."""
+        if card.id in self._upcast or self._precision_wider_than(self.of(card)) is None:
+            return None
+        self._upcast.add(card.id)
+        return self.of(card)
+
+    def _widened(self, card: ModelCard, plan: LoadPlan) -> LoadPlan:
+        wider = self._precision_wider_than(plan) if card.id in self._upcast else None
+        return plan if wider is None else replace(plan, precision=wider)
+
+    def _precision_wider_than(self, plan: LoadPlan) -> Precision | None:
+        """bf16 and fp32 have one range; four bits compute in bf16 where there is any, else in fp16."""
+        budget = self.rack.budget
+        computes_in_fp16 = plan.precision == "fp16" or (plan.precision == "nf4" and not budget.has_bf16)
+        if budget.is_cpu or not computes_in_fp16:
+            return None
+        return "bf16" if budget.has_bf16 else "fp32"
+
 
 def what_changed(before: LoadPlan, after: LoadPlan) -> list[str]:
     """What a smaller plan gives up, in the words of a record's `degradations`."""
     given_up = []
     if after.vae_tiling and not before.vae_tiling:
         given_up.append("vae_tiling")
-    if after.precision != before.precision:
+    if (before.precision, after.precision) in UPCASTS:
+        given_up.append("upcast")
+    elif after.precision != before.precision:
         given_up.append(f"precision_{after.precision}")
     if after.offload != before.offload:
         given_up.append(f"offload_{after.offload}")

@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = {
     0: """
         api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
-        shared.colour shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.keys
-        shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures workers.cores
-        workers.cuda_device workers.cuda_probe workers.host_copy workers.hub_kernels workers.load_plan
+        shared.colour shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.finite
+        shared.keys shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures
+        workers.cores workers.cuda_device workers.cuda_probe workers.host_copy workers.hub_kernels workers.load_plan
         workers.memory_return workers.moondream.config workers.moondream.requests workers.noise workers.ready_pipe
         workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report
         workers.sdxl.toy workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world
@@ -24,8 +24,8 @@ FLOORS = {
         api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.jobs
         shared.contracts.orders shared.contracts.vision shared.data_uris shared.embedded_redis shared.jpeg_segments
         shared.picture_boxes shared.picture_formats shared.png_chunks shared.redis_client shared.settings
-        workers.analysis.onnx_session workers.child_watch workers.device_lost workers.feed_bell workers.hub
-        workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
+        workers.analysis.onnx_session workers.child_watch workers.device_lost workers.feed_bell workers.finite
+        workers.hub workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
         workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience workers.precision
         workers.preview_thread workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop
         workers.starter.paint workers.starter.patches workers.starter.truth workers.thread_book
@@ -34,15 +34,15 @@ FLOORS = {
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
         shared.catalogue shared.contracts.batch_records shared.contracts.batches shared.job_codec shared.learned
         shared.lifecycle shared.pixels shared.routing shared.worker_registry workers.card_lock workers.continuation
-        workers.kinds.outcome workers.moondream.region workers.moondream.scripts workers.moondream.text
-        workers.out_of_vram workers.starter.judge workers.starter.marks workers.starter.phrasing
-        workers.starter.pictures workers.starter.tokens workers.stopwatch
+        workers.moondream.region workers.moondream.scripts workers.moondream.text workers.out_of_vram
+        workers.starter.judge workers.starter.marks workers.starter.phrasing workers.starter.pictures
+        workers.starter.tokens workers.stopwatch
     """,
     3: """
         api.batch_client api.decoding api.model_choice api.stack shared.batch_codec shared.chain_rules
-        shared.effective shared.job_index workers.affinity workers.engines.base workers.gpu workers.larger_card
-        workers.measured workers.moondream.network workers.needs workers.pull workers.sdxl.placement
-        workers.sdxl.smallest workers.starter.vae workers.teaching
+        shared.effective shared.job_index workers.affinity workers.engines.base workers.gpu workers.kinds.outcome
+        workers.larger_card workers.measured workers.moondream.network workers.needs workers.pull
+        workers.sdxl.placement workers.sdxl.smallest workers.starter.vae workers.teaching
     """,
     4: """
         api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.energy

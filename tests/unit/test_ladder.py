@@ -1,9 +1,11 @@
 """Out of VRAM: what is given up, in which order, with the real residency and arithmetic and engines that only count."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.catalogue import Defaults, Limits, ModelCard, Source, Vram
-from shared.errors import OutOfVram
+from shared.errors import NotFinite, OutOfVram
 from shared.worker_registry import GpuFacts, WorkerReport
 from workers.ladder import with_room
 from workers.larger_card import larger_card
@@ -135,6 +137,69 @@ def test_when_no_form_fits_the_error_comes_out_and_every_rung_was_tried(card_of_
 
     assert plans.shrink(ONE) is None
     assert {"vae_tiling", "precision_nf4", "offload_sequential"} <= set(said.degradations)
+
+
+def on_a_card_in_fp16(has_bf16):
+    rack = plan_rack([ONE, OTHER], budget_for(24 * 1024, has_bf16=has_bf16))
+    halves = {name: replace(how, plan=replace(how.plan, precision="fp16")) for name, how in rack.planned.items()}
+    plans = Plans(replace(rack, planned=halves))
+    return Residency(lambda card: Loaded(card, plans.of(card)), plans.rack.budget.usable_mib), plans
+
+
+def overflows_in(*precisions):
+    def work(engine):
+        if engine.plan.precision in precisions:
+            raise NotFinite("the latents of seed 7 are not finite")
+        return engine.plan
+
+    return work
+
+
+@pytest.mark.parametrize(("has_bf16", "wider"), [(True, "bf16"), (False, "fp32")])
+def test_what_overflows_in_fp16_runs_again_in_a_wider_range_and_stays_there(has_bf16, wider):
+    residency, plans = on_a_card_in_fp16(has_bf16)
+    residency.engine_for(ONE, 9000)
+    residency.pin(ONE.id)
+    said, again = Said(), Said()
+
+    first = with_room(residency, plans, ONE, SHAPE, said, overflows_in("fp16"))
+    second = with_room(residency, plans, ONE, SHAPE, again, overflows_in("fp16"))
+
+    assert (first.precision, second.precision) == (wider, wider)
+    assert said.degradations == again.degradations == ["upcast"]
+    assert [(r.model, r.pinned) for r in residency.residents()] == [("one", True)]
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_what_is_not_finite_in_any_range_comes_out_after_one_wider_try(has_bf16):
+    residency, plans = on_a_card_in_fp16(has_bf16)
+    said = Said()
+
+    with pytest.raises(NotFinite):
+        with_room(residency, plans, ONE, SHAPE, said, overflows_in("fp16", "bf16", "fp32"))
+
+    assert said.degradations == ["upcast"]
+
+
+def test_on_a_cpu_there_is_no_wider_range(card_of_24_gib):
+    plans = Plans(plan_rack([ONE], budget_for(64 * 1024, device="cpu")))
+
+    assert plans.of(ONE).precision == "fp32"
+    assert plans.upcast(ONE) is None
+
+
+def test_a_model_that_is_upcast_and_then_does_not_fit_goes_down_to_the_last_rung_and_ends():
+    residency, plans = on_a_card_in_fp16(has_bf16=False)
+    said = Said()
+
+    def work(engine):
+        overflows_in("fp16", "nf4")(engine)
+        raise OutOfVram("fp32 is too large")
+
+    with pytest.raises(OutOfVram):
+        with_room(residency, plans, ONE, SHAPE, said, work)
+
+    assert {"upcast", "vae_tiling", "offload_sequential"} <= set(said.degradations)
 
 
 def test_what_changed_names_each_thing_once():

@@ -1,7 +1,7 @@
 """One task on its way through Moondream: its request, the words so far, its outcome."""
 
 from shared.contracts.vision import AnyTask, Usage
-from shared.errors import CancelRequested, DarkroomError
+from shared.errors import CancelRequested, DarkroomError, NotFinite
 from workers.analysis.talk import Frame, answer_of
 from workers.engines.base import AnalyzeWork, TaskOutcome, Watch
 from workers.moondream.requests import Answer, Delta, Request
@@ -41,6 +41,10 @@ class Asked:
         usage = Usage(prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens)
         if answer.ended == "cancelled":
             self.outcome = TaskOutcome(error=CancelRequested("nobody waits for it any more"), took_ms=took_ms)
+            return
+        if answer.ended == "not_finite":
+            error = NotFinite("the model's words or places are not finite: its weights are damaged, or overflow")
+            self.outcome = TaskOutcome(None, error, took_ms, usage)
             return
         picture = self.work.picture
         frame = Frame(*picture.size) if picture is not None else Frame(1, 1)

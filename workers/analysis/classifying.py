@@ -4,6 +4,7 @@ What an engine brings is one function, `Look`; which tags are shown and what cou
 for all of them.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from PIL.Image import Image
 
 from shared.contracts.vision import Answer, AnyTask, RatingAnswer, RatingTask, Tag, TagsAnswer, TagsTask
-from shared.errors import EngineFailed
+from shared.errors import EngineFailed, NotFinite
 from workers.engines.base import AnalyzeWork, TaskOutcome, Watch, WorkOutcome
 
 #: Digits of a score that mean something.
@@ -20,13 +21,19 @@ DIGITS = 5
 
 @dataclass(frozen=True)
 class Seen:
-    """What one look at one picture gave."""
+    """What one look at one picture gave; scores as the model gave them."""
 
     #: All tags, in any order.
     tags: tuple[Tag, ...] = ()
     #: Probability of not safe for work, and the engine's own classes.
     nsfw: float = 0.0
     classes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def not_finite(self) -> int:
+        """How many scores are NaN or infinite."""
+        scores = [*(tag.score or 0.0 for tag in self.tags), self.nsfw, *self.classes.values()]
+        return sum(not math.isfinite(score) for score in scores)
 
 
 Look = Callable[[list[Image]], list[Seen]]
@@ -50,18 +57,29 @@ def _outcome(work: AnalyzeWork, seen: Seen | None, took_ms: int) -> WorkOutcome:
     if seen is None:
         error = EngineFailed("this engine answers about pictures only")
         return WorkOutcome(tuple(TaskOutcome(error=error) for _ in work.tasks))
-    return WorkOutcome(tuple(TaskOutcome(answer(task, seen), took_ms=took_ms) for task in work.tasks))
+    return WorkOutcome(tuple(_answered(task, seen, took_ms) for task in work.tasks))
+
+
+def _answered(task: AnyTask, seen: Seen, took_ms: int) -> TaskOutcome:
+    try:
+        return TaskOutcome(answer(task, seen), took_ms=took_ms)
+    except EngineFailed as exc:
+        return TaskOutcome(error=exc, took_ms=took_ms)
 
 
 def answer(task: AnyTask, seen: Seen) -> Answer:
     """One task's answer out of a look.
 
     Raises:
+        NotFinite: a score is no number. One bad output says that the others cannot be trusted either.
         EngineFailed: a classifier was asked for words; the door should have refused that.
     """
+    if bad := seen.not_finite:
+        raise NotFinite(f"{bad} of the model's scores are not finite: its weights are damaged, or overflow")
     match task:
         case TagsTask(max_tags=most, min_score=least):
-            shown = [tag for tag in seen.tags if (tag.score or 0.0) >= (least or 0.0)]
+            shown = [tag.model_copy(update={"score": rounded(tag.score or 0.0)}) for tag in seen.tags]
+            shown = [tag for tag in shown if (tag.score or 0.0) >= (least or 0.0)]
             best = sorted(shown, key=lambda tag: -(tag.score or 0.0))[:most]
             return TagsAnswer(tags=tuple(best))
         case RatingTask(threshold=threshold):
@@ -75,5 +93,11 @@ def answer(task: AnyTask, seen: Seen) -> Answer:
 
 
 def rounded(score: float) -> float:
-    """A probability as it is shown."""
+    """A probability, or a share of a side, as it is shown.
+
+    Raises:
+        NotFinite: it is none. (Python's min and max would make 0 of NaN.)
+    """
+    if not math.isfinite(score):
+        raise NotFinite(f"{score} is not finite, and no probability")
     return round(min(1.0, max(0.0, float(score))), DIGITS)

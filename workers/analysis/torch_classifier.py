@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from shared.catalogue import ModelCard
 from workers.analysis.classifying import Seen, classify
 from workers.engines.base import AnalyzeWork, Watch, WorkOutcome
+from workers.finite import refuse_non_finite
 from workers.out_of_vram import free_cache, named_out_of_vram
 
 MIB = 2**20
@@ -58,4 +59,6 @@ class TorchClassifier:
             found: Any = self._network(batch.to(weights.device, weights.dtype))
             logits: Tensor = getattr(found, "logits", found)
             scores = logits.float().softmax(-1).cpu()
+        if weights.dtype == torch.float16:  # a wider precision may mend it; else each picture's own answer tells
+            refuse_non_finite(logits, "the scores", [f"picture {i + 1}" for i in range(len(pictures))])
         return [self._seen(row.tolist()) for row in scores]

@@ -137,6 +137,7 @@ class GenerateEngine(Engine, Protocol):
 
         Raises:
             OutOfVram: did not fit; nothing stays allocated and the engine stays usable.
+            NotFinite: what it computed is no number; its owner may load the model in a wider precision.
             Signal: from the watch.
         """
         ...
@@ -153,6 +154,7 @@ class AnalyzeEngine(Engine, Protocol):
 
         Raises:
             OutOfVram: not even one fits; nothing stays allocated and the engine stays usable.
+            NotFinite: in fp16 something is no number; in wider precisions a task's own outcome says so.
             Signal: from the watch.
         """
         ...

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from shared.catalogue import ModelCard
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed
-from workers.analysis.classifying import Seen, rounded
+from workers.analysis.classifying import Seen
 from workers.analysis.torch_classifier import TorchClassifier
 from workers.engines.base import EngineKind
 from workers.load_plan import LoadPlan
@@ -48,7 +48,7 @@ def names() -> list[str]:
 
 
 def _tags(classes: list[str], scores: list[float]) -> Seen:
-    return Seen(tags=tuple(Tag(name=name, score=rounded(score)) for name, score in zip(classes, scores, strict=True)))
+    return Seen(tags=tuple(Tag(name=name, score=score) for name, score in zip(classes, scores, strict=True)))
 
 
 def _pixels(picture: Image.Image) -> np.ndarray:

@@ -5,8 +5,9 @@ same machine. Noise comes from one CPU generator per picture, so a seed means th
 our own (`workers.noise`): diffusers' would not tell such seeds apart.
 
 The pipelines run up to the finished latents; the VAE's decode follows here, so that it can be repeated in tiles. Short
-of memory, the engine first gives something up by itself and tells the watch: `vae_tiling`, then `batch_split`. What is
-beyond one engine (other models, precision, another card) is its owner's to decide, on `OutOfVram`.
+of memory, the engine first gives something up by itself and tells the watch: `vae_tiling`, then `batch_split`. A VAE that
+overflows in fp16 goes on in fp32: `upcast`. What is beyond one engine (other models, the UNet's precision, another card)
+is its owner's to decide, on `OutOfVram` and on `NotFinite`: what is no number never becomes a (black) picture.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,8 +25,9 @@ from torch import nn
 
 from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerationParams
-from shared.errors import EngineFailed, OutOfVram
+from shared.errors import EngineFailed, NotFinite, OutOfVram
 from workers.engines.base import EngineKind, GenerateWork, Watch
+from workers.finite import refuse_non_finite
 from workers.load_plan import LoadPlan
 from workers.noise import NOISE_VERSION, generator_of
 from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
@@ -37,6 +39,8 @@ from workers.sdxl.sharing import Copy, Shares, Shelf
 from workers.sdxl.smallest import Nobody, smallest
 from workers.sdxl.step_report import StepReport
 
+#: What a record's `degradations` call a wider range than the plan's.
+UPCAST = "upcast"
 #: What the jobs of one batch must share.
 SHARED = ("width", "height", "steps", "guidance_scale", "scheduler", "strength", "is_img2img")
 
@@ -109,6 +113,8 @@ class SdxlEngine:
         )
         self._scheduler_config = pipe.scheduler.config
         self._vae_dtype = pipe.vae.dtype
+        #: Whether its VAE was found to overflow in fp16, though its configuration does not say so.
+        self._vae_overflows = False
         for each in (self._txt2img, self._img2img):
             each.set_progress_bar_config(disable=True)
 
@@ -156,6 +162,8 @@ class SdxlEngine:
         """See `GenerateEngine.generate`. A starting picture is scaled to cover width × height and centre-cropped."""
         for work in works:
             _refuse_mixture(works[0].params, work)
+        if self._vae_overflows:
+            watch.degrade(UPCAST)
         with self._usable_afterwards(works[0].params):
             pictures = iter(self._pictures(works, watch))
         return [[next(pictures) for _ in range(work.params.n)] for work in works]
@@ -174,7 +182,7 @@ class SdxlEngine:
         params = works[0].params
         batch = Batch(params, watch, StepReport(watch, len(works), len(runs), params.steps_run, previews.begin))
         latents = {shot.place: made for run in runs for shot, made in self._denoise(run, batch)}
-        return self._decode(torch.cat([latents[shot.place] for shot in shots]), batch)
+        return self._decode(torch.cat([latents[shot.place] for shot in shots]), [shot.seed for shot in shots], batch)
 
     @contextmanager
     def _usable_afterwards(self, params: GenerationParams) -> Iterator[None]:
@@ -212,6 +220,10 @@ class SdxlEngine:
             made = self._run(shots, batch)
         except OutOfVram as exc:
             refusal = exc.message
+        except NotFinite:
+            if batch.params.is_img2img and self._upcast_vae(batch):  # it read the starting picture
+                return self._denoise(shots, batch)
+            raise
         else:
             # Slices, joined by `cat` later, keep the memory layout (some latents are channels-last): the VAE's
             # convolutions round by it, and pictures are to equal diffusers' to the last bit.
@@ -243,24 +255,44 @@ class SdxlEngine:
                 output_type="latent",
                 callback_on_step_end=batch.report.callback([shot.job for shot in shots]),
             ).images
+        refuse_non_finite(latents, "the latents", [f"seed {shot.seed}" for shot in shots])
         batch.report.run_finished()
         return latents
 
-    def _decode(self, latents: torch.Tensor, batch: Batch) -> list[Image]:
-        """Pictures; in tiles, one at a time, if they do not fit otherwise."""
+    def _decode(self, latents: torch.Tensor, seeds: list[int], batch: Batch) -> list[Image]:
+        """Pictures; in tiles, one at a time, if they do not fit otherwise; in fp32 if half precision overflows."""
         try:
-            return self._decode_once(latents)
+            values = self._decode_once(latents)
+            refuse_non_finite(values, "the pixels", [f"seed {seed}" for seed in seeds])
+            return self._txt2img.image_processor.postprocess(values, output_type="pil")
         except OutOfVram as exc:
             refusal = exc.message
+        except NotFinite:
+            if not self._upcast_vae(batch):
+                raise
+            return self._decode(latents, seeds, batch)
         free_cache()
         if not self._tile(batch):
             raise OutOfVram(refusal)
         self._txt2img.vae.enable_slicing()
-        return self._decode_once(latents)
+        return self._decode(latents, seeds, batch)
 
-    def _decode_once(self, latents: torch.Tensor) -> list[Image]:
+    def _decode_once(self, latents: torch.Tensor) -> torch.Tensor:
         with named_out_of_vram(f"decoding {latents.shape[0]} × {latents.shape[3] * 8}×{latents.shape[2] * 8}"):
-            return vae_decoding.decode(latents, self._txt2img.vae, self._txt2img.image_processor)
+            return vae_decoding.decode(latents, self._txt2img.vae)
+
+    def _upcast_vae(self, batch: Batch) -> bool:
+        """Let the VAE read and write pictures in fp32 from now on; False: it does, or has a wide range already.
+
+        The setting is the one by which diffusers itself raises a VAE's precision.
+        """
+        vae = self._txt2img.vae
+        if self._vae_dtype != torch.float16 or vae.config.force_upcast:
+            return False
+        vae.register_to_config(force_upcast=True)
+        self._vae_overflows = True
+        batch.watch.degrade(UPCAST)
+        return True
 
     def _tile(self, batch: Batch) -> bool:
         """Go over to tiles; False: that has been done."""

@@ -15,7 +15,7 @@ from PIL import Image
 from shared.catalogue import ModelCard
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed, ModelMissing
-from workers.analysis.classifying import Seen, classify, rounded
+from workers.analysis.classifying import Seen, classify
 from workers.analysis.onnx_session import Reopened, held_mib_of, open_session
 from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
 from workers.load_plan import LoadPlan
@@ -97,7 +97,7 @@ class WdTaggerEngine:
         rated = [(label, float(score)) for label, score in zip(self._labels, scores, strict=True)]
         ratings = {label.name: score for label, score in rated if label.category == RATING_CATEGORY}
         tags = tuple(
-            Tag(name=label.name, score=rounded(score), category=CATEGORIES.get(label.category, "other"))
+            Tag(name=label.name, score=score, category=CATEGORIES.get(label.category, "other"))
             for label, score in rated
             if label.category != RATING_CATEGORY
         )

@@ -5,7 +5,7 @@ job succeeds if one of its tasks did.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL.Image import Image
 
@@ -19,9 +19,11 @@ from shared.errors import (
     DarkroomError,
     EngineFailed,
     ModelMissing,
+    NotFinite,
     RedisUnavailable,
     Signal,
 )
+from shared.finite import non_finite_in
 from shared.lifecycle import failure_of
 from shared.log import logger
 from shared.pixels import PictureLimits, decode
@@ -130,7 +132,8 @@ def _ask_engine(model: str, asked: Sequence[Asked], turn: Turn) -> None:
         error = EngineFailed(f"{model} failed: {type(exc).__name__}: {str(exc)[:300]}")
         results = [_all_failed(mine[each.record.id], error) for each in askers]
     for each, result in zip(askers, results, strict=True):
-        each.outcomes.update(zip(mine[each.record.id], result.tasks, strict=True))
+        honest = [_honest(task) for task in result.tasks]
+        each.outcomes.update(zip(mine[each.record.id], honest, strict=True))
         each.vision_passes += result.vision_passes
 
 
@@ -175,6 +178,12 @@ def _at_once(card: ModelCard, tasks: int, runtime: Runtime) -> int:
 
 def _all_failed(indexes: list[int], error: DarkroomError) -> WorkOutcome:
     return WorkOutcome(tuple(TaskOutcome(error=error) for _ in indexes))
+
+
+def _honest(outcome: TaskOutcome) -> TaskOutcome:
+    """An answer with numbers that are none is no answer; those of the other tasks stay."""
+    where = next(non_finite_in(outcome.answer.model_dump()), None) if outcome.answer else None
+    return outcome if where is None else replace(outcome, answer=None, error=NotFinite(f"{where} is not finite"))
 
 
 def _outcome(each: Asked, runtime: Runtime) -> Outcome:

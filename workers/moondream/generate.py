@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from shared.errors import NotFinite
+from workers.finite import finite_rows
 from workers.moondream.network import Network
 from workers.moondream.prompts import Coord, Feed, Size, Token
 from workers.moondream.requests import Delta, Event, Finished, Prefix
@@ -135,15 +137,28 @@ def advance(network: Network, scripts: list[Script], hidden: Tensor) -> list[Fee
     def waiting(need: Need) -> list[int]:
         return [row for row, script in enumerate(scripts) if script.need is need and feeds[row] is None]
 
+    def sound(rows: list[int], values: Tensor) -> tuple[list[int], Tensor]:
+        """The rows whose head gave numbers; the others end, or in fp16 all stop: a wider precision may mend them."""
+        good = finite_rows(values)
+        if not all(good) and network.dtype == torch.float16:
+            raise NotFinite("the model's words or places are not finite in float16")
+        for row, is_good in zip(rows, good, strict=True):
+            if not is_good:
+                scripts[row].end("not_finite")
+        return [row for row, is_good in zip(rows, good, strict=True) if is_good], values[good]
+
     if rows := waiting(Need.TOKEN):
-        chosen = choose(network.text.logits(hidden[rows]), [scripts[row].choice() for row in rows])
+        rows, logits = sound(rows, network.text.logits(hidden[rows]))
+        chosen = choose(logits, [scripts[row].choice() for row in rows]) if rows else []
         for row, token in zip(rows, chosen, strict=True):
             feeds[row] = scripts[row].take_token(token)
     if rows := waiting(Need.COORD):
-        for row, value in zip(rows, network.region.decode_coord(hidden[rows]).tolist(), strict=True):
+        rows, coords = sound(rows, network.region.decode_coord(hidden[rows])[:, None])
+        for row, [value] in zip(rows, coords.tolist(), strict=True):
             feeds[row] = scripts[row].take_coord(value)
     if rows := waiting(Need.SIZE):
-        for row, (width, height) in zip(rows, network.region.decode_size(hidden[rows]).tolist(), strict=True):
+        rows, sizes = sound(rows, network.region.decode_size(hidden[rows]))
+        for row, (width, height) in zip(rows, sizes.tolist(), strict=True):
             feeds[row] = scripts[row].take_size(width, height)
     return feeds
 

@@ -50,13 +50,13 @@ class Region(nn.Module):
         return self.size_decoder(hidden).unflatten(-1, (2, -1))
 
     def decode_coord(self, hidden: Tensor) -> Tensor:
-        """The likeliest coordinate, in fp32: (…, D) → (…)."""
-        return self.coord_logits(hidden).argmax(-1) / self.config.coord_bins
+        """The likeliest coordinate, in fp32: (…, D) → (…); NaN where the logits are not finite."""
+        return _likeliest(self.coord_logits(hidden)) / self.config.coord_bins
 
     def decode_size(self, hidden: Tensor) -> Tensor:
-        """The likeliest width and height, in fp32: (…, D) → (…, 2)."""
-        bins = self.size_logits(hidden).argmax(-1)
-        return torch.pow(2.0, bins.float() / (self.config.size_bins - 1) * SIZE_OCTAVES - SIZE_OCTAVES)
+        """The likeliest width and height, in fp32: (…, D) → (…, 2); NaN where the logits are not finite."""
+        bins = _likeliest(self.size_logits(hidden))
+        return torch.pow(2.0, bins / (self.config.size_bins - 1) * SIZE_OCTAVES - SIZE_OCTAVES)
 
     def coord_bin(self, coords: Tensor) -> Tensor:
         """The bin a coordinate trains towards: (…) in 0..1 → (…) long."""
@@ -66,3 +66,8 @@ class Region(nn.Module):
         """The bin a width or height trains towards: (…) in 0..1 → (…) long."""
         octaves = sizes.clamp(min=2.0**-SIZE_OCTAVES).log2() + SIZE_OCTAVES
         return (octaves / SIZE_OCTAVES * (self.config.size_bins - 1)).round().long().clamp(0, self.config.size_bins - 1)
+
+
+def _likeliest(logits: Tensor) -> Tensor:
+    """The best bin in fp32: (…, bins) → (…). `argmax` would answer the place of a NaN as if it were the best."""
+    return logits.argmax(-1).float().masked_fill(~logits.isfinite().all(-1), math.nan)

@@ -6,7 +6,7 @@ from typing import Literal
 from torch import Tensor
 
 CaptionLength = Literal["short", "normal", "long"]
-Ended = Literal["stop", "length", "cancelled"]
+Ended = Literal["stop", "length", "cancelled", "not_finite"]
 
 #: A point (x, y) or a box (x_min, y_min, x_max, y_max) that a question is about.
 SpatialRef = tuple[float, float] | tuple[float, float, float, float]

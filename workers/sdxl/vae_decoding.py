@@ -7,7 +7,6 @@ pipeline's call so that a decode that does not fit can be repeated without repea
 from typing import Any
 
 import torch
-from PIL import Image
 
 #: Side of a tile. diffusers' own, the size the VAE was trained on (1024 for SDXL), would leave a 1024 × 1024 picture
 #: whole. A decode's memory grows with the area: a tile of 512 needs a quarter.
@@ -17,20 +16,19 @@ TILE_MULTIPLE_PX = 32
 
 
 @torch.no_grad()
-def decode(latents: torch.Tensor, vae: Any, processor: Any) -> list[Image.Image]:
-    """Turn latents into RGB pictures.
+def decode(latents: torch.Tensor, vae: Any) -> torch.Tensor:
+    """Turn latents into pictures: (B, 3, H, W) in −1..1 where all went well, for the pipeline's `VaeImageProcessor`.
 
     Args:
         latents: (B, 4, H/8, W/8), on the device where the VAE runs.
         vae: its precision may be raised to fp32 here, where its configuration says `force_upcast` and it is in fp16
             (SDXL's own overflows there). It is left so; who owns it puts it back.
-        processor: the pipeline's `VaeImageProcessor`.
     """
     if vae.dtype == torch.float16 and vae.config.force_upcast:
         vae.to(dtype=torch.float32)
     scaled = unscaled(latents.to(vae.dtype), vae.config)
-    values = vae.decode(scaled, return_dict=False)[0]
-    return processor.postprocess(values, output_type="pil")
+    values: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
+    return values
 
 
 def unscaled(latents: torch.Tensor, config: Any) -> torch.Tensor:

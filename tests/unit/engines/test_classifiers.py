@@ -1,6 +1,7 @@
 """Taggers and raters: real small models, real preprocessing, one look per picture."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ from transformers import ViTConfig, ViTForImageClassification
 
 from shared.catalogue import ModelCard, load_catalogue
 from shared.contracts.vision import CaptionTask, RatingTask, Tag, TagsTask
-from shared.errors import EngineFailed, ModelMissing
+from shared.errors import EngineFailed, ModelMissing, NotFinite
 from shared.settings import Settings
-from workers.analysis.classifying import Seen, answer, classify
+from workers.analysis.classifying import Seen, answer, classify, rounded
 from workers.analysis.onnx_session import Reopened, open_session
 from workers.engines import efficientnet, hf_classifier, opennsfw, wd_tagger
 from workers.engines.base import AnalyzeWork, Paced, Threaded
@@ -86,6 +87,24 @@ def test_a_rating_counts_as_not_safe_from_its_threshold_on():
     verdicts = [answer(RatingTask(task="rating", threshold=t), Seen(nsfw=0.6)).is_nsfw for t in (0.5, 0.6, 0.61)]
 
     assert verdicts == [True, True, False]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_score_that_is_no_number_is_no_answer_and_spoils_no_other_picture(number):
+    fine = Seen(tags=(Tag(name="x", score=0.5),), nsfw=0.7, classes={"nsfw": 0.7})
+    bad = Seen(tags=(Tag(name="x", score=0.5), Tag(name="y", score=number)), nsfw=number, classes={"nsfw": number})
+    works = [work(fried_egg(), TAGS, RATING, name=name) for name in ("fine", "bad")]
+
+    outcomes = classify(lambda pictures: [fine, bad], works, Watch(), at_once=2)
+
+    assert [[task.error is None for task in one.tasks] for one in outcomes] == [[True, True], [False, False]]
+    assert all("not finite" in task.error.message for task in outcomes[1].tasks)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_never_rounded_to_one(number):
+    with pytest.raises(NotFinite):
+        rounded(number)
 
 
 def test_a_classifier_has_no_words():
@@ -222,6 +241,29 @@ def test_a_transformers_classifier_rates_by_the_class_that_is_called_so(catalogu
 def test_a_classifier_without_such_a_class_rates_nothing(catalogue, tmp_path):
     with pytest.raises(EngineFailed, match="cat, dog"):
         hf_classifier.load(catalogue.get("falconsai-nsfw"), hf_folder(tmp_path, {0: "cat", 1: "dog"}), LoadPlan())
+
+
+def test_a_classifier_with_a_nan_rates_nothing(catalogue, tmp_path):
+    engine = hf_classifier.load(
+        catalogue.get("falconsai-nsfw"), hf_folder(tmp_path, {0: "normal", 1: "nsfw"}), LoadPlan()
+    )
+    engine._network.classifier.bias[0] = math.nan
+
+    (outcome,) = engine.analyze([work(fried_egg(), RATING)], Watch(), 1)
+
+    assert outcome.tasks[0].error.code == "engine_failed"
+    assert "not finite" in outcome.tasks[0].error.message
+
+
+def test_in_fp16_a_score_that_is_no_number_asks_for_a_wider_range(catalogue, tmp_path):
+    engine = hf_classifier.load(
+        catalogue.get("falconsai-nsfw"), hf_folder(tmp_path, {0: "normal", 1: "nsfw"}), LoadPlan()
+    )
+    engine._network = engine._network.half()
+    engine._network.classifier.bias[0] = math.inf
+
+    with pytest.raises(NotFinite, match="float16"):
+        engine.analyze([work(fried_egg(), RATING)], Watch(), 1)
 
 
 class PlayedSession:

@@ -1,5 +1,6 @@
 """The Moondream engine: encode once, ask many; a retry says nothing twice; one bad task spoils no other."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from shared.catalogue import ModelCard, load_catalogue
 from shared.contracts.vision import CaptionTask, DetectTask, PointTask, QueryTask, RatingTask, TagsTask
-from shared.errors import CancelRequested, EngineFailed, OutOfVram
+from shared.errors import CancelRequested, EngineFailed, NotFinite, OutOfVram
 from shared.settings import Settings
 from tests import talker
 from workers.analysis import talk as moondream_talk
@@ -75,6 +76,41 @@ def test_a_picture_is_encoded_once_for_all_tasks_and_for_later_jobs(engine):
     assert first.vision_passes == 1
     assert (again.vision_passes, other.vision_passes) == (0, 1)
     assert [one.vision_passes for one in twice] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("part", "bad"),
+    [
+        ("text.lm_head.bias", (CAPTION, QUERY, DETECT, POINT)),
+        ("region.coord_decoder.fc2.bias", (DETECT, POINT)),
+        ("region.size_decoder.fc2.bias", (DETECT,)),
+        ("vision.pos_emb", (CAPTION, DETECT)),
+    ],
+)
+def test_words_and_places_that_are_not_finite_are_no_answer_and_spoil_no_other_task(card, folder, part, bad):
+    engine = moondream.load(card, folder, PLAN)
+    dict(engine.model.network.named_parameters())[part].view(-1)[0] = math.nan
+    sees = DetectTask(task="detect", object="cat", max_objects=2)
+    tasks = (CAPTION, QUERY, sees, POINT)
+
+    (outcome,) = engine.analyze([work(*tasks)], Watch(), 16)
+
+    for task, told in zip(tasks, outcome.tasks, strict=True):
+        if task in bad:
+            assert told.error is not None, task
+            assert told.error.code == "engine_failed"
+            assert "not finite" in told.error.message
+        elif part != "vision.pos_emb":
+            assert told.error is None, told.error
+
+
+def test_in_fp16_words_that_are_not_finite_ask_for_a_wider_range(card, folder):
+    engine = moondream.load(card, folder, PLAN)
+    engine.model.network.half()
+    engine.model.network.text.lm_head.bias.view(-1)[0] = math.inf
+
+    with pytest.raises(NotFinite, match="float16"):
+        engine.analyze([work(CAPTION)], Watch(), 16)
 
 
 def test_jobs_in_one_batch_answer_as_each_alone(engine):
