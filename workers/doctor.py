@@ -37,6 +37,7 @@ from workers import diagnosis
 from workers.cuda_probe import refusal_of
 from workers.diagnosis import DiskSpeed, Finding, Libraries
 from workers.gpu import Snapshot, cpu_device, errors_of, list_gpus, open_driver
+from workers.inspection.table import flaw_of
 from workers.placing import GPU_WORKER_THREADS, most_threads
 from workers.requeue import Requeue
 from workers.thread_book import ThreadBook, circumstances
@@ -70,7 +71,8 @@ def examine(
     yield from diagnosis.of_memory(psutil.virtual_memory().total // MIB, cache_mib, len(devices))
     yield from diagnosis.of_disk(str(settings.data_dir), disk_speed(settings.data_dir))
     here = {name: size_on_disk_mib(catalogue, name) for name in catalogue.cards}
-    yield from diagnosis.of_models(here, _fits_nowhere([_rack(card, settings, catalogue) for card in devices]))
+    flaws = {name: flaw for name, card in catalogue.cards.items() if (flaw := flaw_of(catalogue, card))}
+    yield from diagnosis.of_models(here, _fits_nowhere([_rack(card, settings, catalogue) for card in devices]), flaws)
     yield _redis(settings)
     yield from diagnosis.of_workers(_reports(settings))
 

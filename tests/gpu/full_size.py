@@ -55,8 +55,8 @@ def write_sdxl(folder: Path, device: str, seed: int = 0) -> None:
     }
     pipe = StableDiffusionXLPipeline(
         **parts,
-        tokenizer=toy._tokenizer("<|endoftext|>"),
-        tokenizer_2=toy._tokenizer("!"),
+        tokenizer=toy._tokenizer("<|endoftext|>", CLIP_VOCABULARY),
+        tokenizer_2=toy._tokenizer("!", CLIP_VOCABULARY),
         scheduler=EulerDiscreteScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading"
         ),

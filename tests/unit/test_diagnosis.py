@@ -138,6 +138,12 @@ def test_models_are_told_apart_by_here_missing_and_too_large():
     assert "sdxl needs 3,500 MiB" in found[2].text
 
 
+def test_a_model_that_cannot_be_loaded_is_a_problem_with_its_reason():
+    found = problems(diagnosis.of_models({"sdxl": 6700}, {}, {"sdxl": "tokenizer/tokenizer.json is missing"}))
+
+    assert [finding.text for finding in found] == ["sdxl: tokenizer/tokenizer.json is missing"]
+
+
 def test_ram_that_the_host_cache_would_eat_is_a_problem():
     assert diagnosis.of_memory(16_000, 8192, workers=4)[0].level == "problem"
     assert diagnosis.of_memory(64_000, 8192, workers=2)[0].level == "ok"

@@ -11,6 +11,7 @@ from shared.settings import Settings
 from workers import doctor
 from workers.doctor import disk_speed, driver_cuda, examine, libraries, main
 from workers.gpu import CardProcess, Snapshot
+from workers.sdxl import toy
 from workers.thread_book import Pace, ThreadBook, circumstances
 
 
@@ -65,6 +66,15 @@ def test_it_examines_each_card(settings):
     assert [one.subject for one in found if one.text == "no kernel image"] == ["GPU 1 (GTX 1070)"]
     assert any("580.65, 2 GPU(s)" in finding.text for finding in found)
     assert {finding.subject for finding in found} >= {"GPU 0 (RTX 3090)", "GPU 1 (GTX 1070)"}
+
+
+def test_a_model_that_is_not_whole_is_a_problem_that_names_the_file(settings):
+    toy.build(settings.models_path / "sdxl-toy")
+    (settings.models_path / "sdxl-toy/tokenizer/tokenizer.json").unlink()
+
+    found = [finding for finding in examine(settings, []) if finding.subject == "models" and finding.level == "problem"]
+
+    assert ["sdxl-toy: tokenizer/tokenizer.json is missing" in finding.text for finding in found] == [True]
 
 
 def test_torchs_version_is_read_without_loading_it():

@@ -24,30 +24,33 @@ FLOORS = {
         api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.jobs
         shared.contracts.orders shared.contracts.vision shared.data_uris shared.embedded_redis shared.jpeg_segments
         shared.picture_boxes shared.picture_formats shared.png_chunks shared.redis_client shared.settings
-        workers.analysis.onnx_session workers.child_watch workers.device_lost workers.feed_bell workers.finite
-        workers.hub workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
-        workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience workers.precision
-        workers.preview_thread workers.sdxl.files workers.sdxl.img2img workers.slot workers.starter.loop
+        workers.child_watch workers.device_lost workers.feed_bell workers.finite workers.hub
+        workers.inspection.weight_files workers.moondream.prefix_cache workers.moondream.prompts
+        workers.moondream.sampling workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience
+        workers.precision workers.preview_thread workers.sdxl.img2img workers.slot workers.starter.loop
         workers.starter.paint workers.starter.patches workers.starter.truth workers.thread_book
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
         shared.catalogue shared.contracts.batch_records shared.contracts.batches shared.job_codec shared.learned
-        shared.lifecycle shared.pixels shared.routing shared.worker_registry workers.card_lock workers.continuation
+        shared.lifecycle shared.pixels shared.routing shared.worker_registry workers.analysis.onnx_session
+        workers.card_lock workers.continuation workers.inspection.classifiers workers.inspection.clip_tokenizer
+        workers.inspection.moondream workers.inspection.sdxl_checkpoint workers.inspection.sdxl_parts
         workers.moondream.region workers.moondream.scripts workers.moondream.text workers.out_of_vram
         workers.starter.judge workers.starter.marks workers.starter.phrasing workers.starter.pictures
         workers.starter.tokens workers.stopwatch
     """,
     3: """
         api.batch_client api.decoding api.model_choice api.stack shared.batch_codec shared.chain_rules
-        shared.effective shared.job_index workers.affinity workers.engines.base workers.gpu workers.kinds.outcome
-        workers.larger_card workers.measured workers.moondream.network workers.needs workers.pull
-        workers.sdxl.placement workers.sdxl.smallest workers.starter.vae workers.teaching
+        shared.effective shared.job_index workers.affinity workers.engines.base workers.gpu workers.inspection.sdxl
+        workers.kinds.outcome workers.larger_card workers.measured workers.moondream.network workers.needs
+        workers.pull workers.sdxl.placement workers.sdxl.smallest workers.starter.vae workers.teaching
     """,
     4: """
         api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.energy
-        workers.engines.table workers.host_cache workers.moondream.generate workers.moondream.training
-        workers.moondream.weights workers.sdxl.sharing workers.starter.latents workers.threads workers.vram
+        workers.engines.table workers.host_cache workers.inspection.table workers.moondream.generate
+        workers.moondream.training workers.moondream.weights workers.sdxl.files workers.sdxl.sharing
+        workers.starter.latents workers.threads workers.vram
     """,
     5: """
         api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains

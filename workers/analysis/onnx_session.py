@@ -12,6 +12,7 @@ import onnxruntime
 import torch
 
 from shared.errors import EngineFailed
+from workers.inspection.weight_files import first_words
 from workers.load_plan import LoadPlan
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -53,7 +54,7 @@ def open_session(path: Path, plan: LoadPlan, threads: int) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers_for(plan))
     except Exception as exc:  # onnxruntime has no public base class for its errors
-        raise EngineFailed(f"{path.name} cannot be loaded: {str(exc)[:300]}") from exc
+        raise EngineFailed(f"{path.name} cannot be loaded: {first_words(exc, path, path.parent)}") from exc
 
 
 def held_mib_of(path: Path, plan: LoadPlan) -> int:

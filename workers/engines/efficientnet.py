@@ -15,10 +15,11 @@ from shared.errors import EngineFailed
 from workers.analysis.classifying import Seen
 from workers.analysis.torch_classifier import TorchClassifier
 from workers.engines.base import EngineKind
+from workers.inspection.classifiers import EFFICIENTNET, inspect_efficientnet
+from workers.inspection.weight_files import first_words
 from workers.load_plan import LoadPlan
 from workers.out_of_vram import named_out_of_vram
 
-WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 NAMES = Path(__file__).parents[1] / "analysis" / "names" / "imagenet.txt"
 SIDE_PX = 224
 #: The share of the shorter side that is looked at; the usual 224 of 256.
@@ -29,14 +30,15 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
     """Put the model on the plan's device, in fp32: it is too small for anything less to pay.
 
     Raises:
-        EngineFailed: the file does not fit the architecture.
+        ModelMissing, EngineFailed: the file is missing, damaged, or does not fit the architecture.
         OutOfVram: it does not fit the card.
     """
+    inspect_efficientnet(path)
     network = EfficientNet.from_name("efficientnet-lite0")
     try:
-        network.load_state_dict(torch.load(path / WEIGHTS, map_location="cpu", weights_only=True))
+        network.load_state_dict(torch.load(path / EFFICIENTNET, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as exc:
-        raise EngineFailed(f"{card.id} cannot be loaded: {str(exc)[:300]}") from exc
+        raise EngineFailed(f"{card.id} cannot be loaded: {first_words(exc, path)}") from exc
     with named_out_of_vram(f"loading {card.id}"):
         network = network.eval().requires_grad_(False).to(plan.device)
     return TorchClassifier(card, network, _pixels, partial(_tags, names()))

@@ -14,13 +14,11 @@ from shared.errors import EngineFailed
 from workers.analysis.classifying import Seen
 from workers.analysis.torch_classifier import TorchClassifier
 from workers.engines.base import EngineKind
+from workers.inspection.classifiers import NSFW_LABELS, PREPROCESSING, inspect_hf_classifier
+from workers.inspection.weight_files import first_words
 from workers.load_plan import LoadPlan
 from workers.out_of_vram import named_out_of_vram
 from workers.precision import dtype_of
-
-PREPROCESSING = "preprocessor_config.json"
-#: Labels, in lower case, that mean not safe for work.
-NSFW_LABELS = frozenset({"nsfw", "porn", "hentai", "sexy", "explicit", "unsafe"})
 
 
 @dataclass(frozen=True)
@@ -38,19 +36,26 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
     """Put a classifier on the plan's device.
 
     Raises:
-        EngineFailed: the folder holds no image classifier with such a label.
+        ModelMissing, EngineFailed: a file is missing or damaged, or no label means what is asked.
         OutOfVram: it does not fit the card.
     """
+    inspect_hf_classifier(path)
     try:
         preprocessing = read_preprocessing(path / PREPROCESSING)
-        network = AutoModelForImageClassification.from_pretrained(
-            path, local_files_only=True, use_safetensors=True, dtype=dtype_of(plan), trust_remote_code=False
+        network, told = AutoModelForImageClassification.from_pretrained(
+            path,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=dtype_of(plan),
+            trust_remote_code=False,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError) as exc:
-        raise EngineFailed(f"{card.id} cannot be loaded: {str(exc)[:300]}") from exc
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as exc:
+        raise EngineFailed(f"{card.id} cannot be loaded: {first_words(exc, path, path.parent)}") from exc
+    if made_up := [*told["missing_keys"], *told["mismatched_keys"]]:
+        # transformers fills these with random numbers and goes on.
+        raise EngineFailed(f"{card.id} is not whole: it lacks {made_up[0]} ({len(made_up)} tensors)")
     labels = [network.config.id2label[index] for index in range(network.config.num_labels)]
-    if not any(is_nsfw(label) for label in labels):
-        raise EngineFailed(f"{card.id} rates nothing: its labels are {', '.join(labels)}")
     with named_out_of_vram(f"loading {card.id}"):
         network = network.eval().requires_grad_(False).to(plan.device)
     return TorchClassifier(card, network, partial(_pixels, preprocessing), partial(_rating, labels))

@@ -20,6 +20,8 @@ from workers.analysis.asking import Asked, Ticks
 from workers.analysis.talk import most_turns, request_for
 from workers.engines.base import AnalyzeWork, EngineKind, TaskOutcome, Watch, WorkOutcome
 from workers.host_copy import off_card, onto_card
+from workers.inspection import moondream as inspection
+from workers.inspection.table import TOKENIZER_FOLDER
 from workers.load_plan import LoadPlan
 from workers.moondream.model import Moondream
 from workers.moondream.prefix_cache import PrefixCache
@@ -32,8 +34,6 @@ from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.precision import dtype_of
 
 MIB = 2**20
-#: Where the tokenizer lies when it comes from a repository of its own.
-TOKENIZER_FOLDER = "tokenizer"
 #: Of the smallest call: enough that a picture's pass and words' passes both count.
 CALL_TOKENS = 8
 
@@ -43,7 +43,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "MoondreamEngine":
 
     Raises:
         OutOfVram: it does not fit; nothing stays allocated.
-        ModelMissing, EngineFailed: see `Moondream.load`.
+        ModelMissing, EngineFailed: see `inspection.moondream.inspect` and `Moondream.load`.
     """
     dtype = dtype_of(plan)
     tokenizer_folder = path / TOKENIZER_FOLDER if card.source.tokenizer_repo else None
@@ -51,6 +51,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "MoondreamEngine":
     def quantise(network: nn.Module) -> object:
         return quantise_nf4(network, device=plan.device, compute_dtype=dtype) if plan.precision == "nf4" else None
 
+    inspection.inspect(path, tokenizer_folder)
     try:
         with named_out_of_vram(f"loading {card.id}"):
             model = Moondream.load(path, tokenizer_folder, device=plan.device, dtype=dtype, quantise=quantise)

@@ -12,6 +12,7 @@ from shared.errors import EngineFailed
 from workers.analysis.classifying import Seen, classify
 from workers.analysis.onnx_session import Reopened, held_mib_of, providers_for
 from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
+from workers.inspection.weight_files import first_words
 from workers.load_plan import LoadPlan
 
 WEIGHTS = "open-nsfw.onnx"
@@ -32,7 +33,7 @@ def _open(file: Path, plan: LoadPlan, threads: int) -> Any:
         # A path of our own: without one the package would look into the environment, and then to the network.
         return NSFWClassifier(str(file), providers=providers_for(plan), intra_op_num_threads=threads)
     except Exception as exc:  # its own errors and onnxruntime's have no common base
-        raise EngineFailed(f"{WEIGHTS} cannot be loaded: {str(exc)[:300]}") from exc
+        raise EngineFailed(f"{WEIGHTS} cannot be loaded: {first_words(exc, file.parent)}") from exc
 
 
 class OpenNsfwEngine:

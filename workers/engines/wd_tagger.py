@@ -14,13 +14,14 @@ from PIL import Image
 
 from shared.catalogue import ModelCard
 from shared.contracts.vision import Tag
-from shared.errors import EngineFailed, ModelMissing
+from shared.errors import EngineFailed
 from workers.analysis.classifying import Seen, classify
 from workers.analysis.onnx_session import Reopened, held_mib_of, open_session
 from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
+from workers.inspection.classifiers import TAGS as TAGS_FILE
+from workers.inspection.classifiers import inspect_wd_tagger
 from workers.load_plan import LoadPlan
 
-TAGS_FILE = "selected_tags.csv"
 RATING_CATEGORY = "9"
 CATEGORIES = {"0": "general", "4": "character"}
 #: Ratings that count as not safe for work.
@@ -40,13 +41,11 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "WdTaggerEngine":
     """Open the model and its list of tags.
 
     Raises:
-        ModelMissing: the list is not beside the model.
-        EngineFailed: the model cannot run here, or the list is not its own.
+        ModelMissing: the model or the list beside it is missing.
+        EngineFailed: the model is damaged or cannot run here, or the list is not its own.
     """
-    tags_file = path.parent / TAGS_FILE
-    if not tags_file.exists():
-        raise ModelMissing(f"no {TAGS_FILE} beside {path.name}; run `darkroom pull {card.id}` again", field="model")
-    labels = read_labels(tags_file)
+    inspect_wd_tagger(path)
+    labels = read_labels(path.parent / TAGS_FILE)
     session = Reopened(partial(open_session, path, plan))
     outputs = session.now.get_outputs()[0].shape[-1]
     if outputs != len(labels):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from shared.errors import ModelMissing
+from shared.errors import EngineFailed, ModelMissing
 
 FILE_NAME = "tokenizer.json"
 
@@ -46,12 +46,15 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     What a caller writes is text: "<|coord|>" in a question must not become a token that means something.
 
     Raises:
-        ModelMissing: the folder holds none.
+        ModelMissing: the folder holds none. EngineFailed: it holds something else.
     """
     path = folder / FILE_NAME
     if not path.is_file():
-        raise ModelMissing(f"no {FILE_NAME} in {folder}")
-    tokenizer = Tokenizer.from_file(str(path))
+        raise ModelMissing(f"no {FILE_NAME} in {folder.name}", field="model")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as exc:  # the library raises plain exceptions
+        raise EngineFailed(f"{FILE_NAME} is damaged, or no tokenizer: {str(exc)[:200]}") from exc
     tokenizer.encode_special_tokens = True
     return tokenizer
 

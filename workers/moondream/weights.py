@@ -5,7 +5,6 @@ itself (or its copy in another precision). A key too many or too few is an error
 fluently and wrongly.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,29 +13,16 @@ from safetensors import safe_open
 from torch import Tensor
 
 from shared.errors import EngineFailed, ModelMissing
-from workers.moondream.config import MOONDREAM_2B, MoondreamConfig
+from workers.inspection import moondream as inspection
 from workers.moondream.network import Network
 
-WEIGHTS_NAME = "model.safetensors"
-CONFIG_NAME = "config.json"
+WEIGHTS_NAME, CONFIG_NAME = inspection.WEIGHTS, inspection.CONFIG
 
 #: The section of config.json that describes the sizes; the published model has none.
-SIZES_KEY = "darkroom"
+SIZES_KEY = inspection.SIZES_KEY
 
 #: Keys named in an error; the rest are counted.
 KEYS_SHOWN = 5
-
-
-def load_config(folder: Path) -> MoondreamConfig:
-    """The sizes in a folder's config.json; the 2B model where it gives none."""
-    path = folder / CONFIG_NAME
-    sizes = json.loads(path.read_text()).get(SIZES_KEY) if path.is_file() else None
-    if sizes is None:
-        return MOONDREAM_2B
-    try:
-        return MoondreamConfig.from_dict(sizes)
-    except TypeError as exc:
-        raise EngineFailed(f"{path}: {exc}") from exc
 
 
 def load_network(folder: Path, *, dtype: torch.dtype = torch.float32) -> Network:
@@ -48,9 +34,9 @@ def load_network(folder: Path, *, dtype: torch.dtype = torch.float32) -> Network
     """
     path = folder / WEIGHTS_NAME
     if not path.is_file():
-        raise ModelMissing(f"no {WEIGHTS_NAME} in {folder}")
+        raise ModelMissing(f"no {WEIGHTS_NAME} in {folder.name}", field="model")
     with torch.device("meta"):
-        network = Network(load_config(folder))
+        network = Network(inspection.config_of(folder))
     tensors = read(path, dtype)
     check(path, {name: value.shape for name, value in network.state_dict().items()}, tensors)
     network.load_state_dict(tensors, assign=True)

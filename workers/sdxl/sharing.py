@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from workers.inspection.sdxl import weights_of_part
 from workers.load_plan import LoadPlan
-from workers.sdxl import files, placement
+from workers.sdxl import placement
 from workers.weights_hash import sha256_of
 
 PARTS = ("vae", "text_encoder", "text_encoder_2")
@@ -111,10 +112,13 @@ def identities(path: Path, plan: LoadPlan, dtype: torch.dtype) -> dict[str, Iden
 
 
 def _digest(folder: Path, part: str) -> str | None:
-    weights, config = files.weights_of_part(folder, part), folder / part / "config.json"
+    weights, config = weights_of_part(folder, part), folder / part / "config.json"
     if not weights or not config.exists():
         return None
-    settings = json.loads(config.read_text())
+    try:
+        settings = dict(json.loads(config.read_text()))
+    except (ValueError, TypeError):
+        return None  # a damaged one is shared with nobody; reading the model says what is wrong with it
     kept = {name: v for name, v in settings.items() if not name.startswith("_") and name not in AUTHORSHIP}
     about = [json.dumps(kept, sort_keys=True), *sha256_of(weights, folder)]
     return hashlib.sha256("\n".join(about).encode()).hexdigest()

@@ -91,9 +91,11 @@ def _pipeline() -> Any:
     )
 
 
-def _tokenizer(pad_token: str) -> CLIPTokenizer:
+def _tokenizer(pad_token: str, size: int = VOCABULARY_SIZE) -> CLIPTokenizer:
+    """Every byte, inside a word and at its end; words that no text has fill a larger size."""
     symbols = _byte_symbols()
     words = [*symbols, *(f"{symbol}</w>" for symbol in symbols), "<|startoftext|>", "<|endoftext|>"]
+    words += [f"<|unused {number}|>" for number in range(size - len(words))]
     return CLIPTokenizer(
         vocab={word: number for number, word in enumerate(words)},
         merges=[],

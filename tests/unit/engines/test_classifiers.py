@@ -195,7 +195,7 @@ def test_a_session_has_no_threads_but_its_own_and_none_that_spin(catalogue):
 def test_damaged_weights_are_an_error_of_ours(catalogue, tmp_path):
     (tmp_path / opennsfw.WEIGHTS).write_bytes(b"not onnx")
     (tmp_path / "models").mkdir()
-    (tmp_path / efficientnet.WEIGHTS).write_bytes(b"not torch")
+    (tmp_path / efficientnet.EFFICIENTNET).write_bytes(b"not torch")
 
     with pytest.raises(EngineFailed, match="sha256"):
         opennsfw.load(catalogue.get("opennsfw"), tmp_path, LoadPlan())

@@ -37,8 +37,8 @@ def test_a_single_file_with_its_configurations_makes_the_folders_pictures(engine
     assert levels_apart(a, b) == 0
 
 
-def test_a_single_file_without_configurations_says_where_to_put_them(tmp_path):
-    (tmp_path / "lonely.safetensors").write_bytes(b"")
+def test_a_single_file_without_configurations_says_where_to_put_them(engine, tmp_path):
+    write_single_file(engine._txt2img, tmp_path / "lonely.safetensors")
 
     with pytest.raises(ModelMissing, match=r"configurations and tokenizers.*lonely"):
         sdxl_files.read(tmp_path / "lonely.safetensors", torch.float32)
@@ -56,7 +56,7 @@ def test_weights_in_another_precision_variant_are_found(toy_folder, tmp_path):
 
 
 def test_nothing_there_is_a_missing_model(tmp_path):
-    with pytest.raises(ModelMissing, match="no weights"):
+    with pytest.raises(ModelMissing, match="gone are not here"):
         sdxl_files.read(tmp_path / "gone", torch.float32)
 
 

@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from shared.errors import EngineFailed, ModelMissing
+from workers.inspection.moondream import config_of
 from workers.moondream.config import MOONDREAM_2B, TINY, MoondreamConfig
 from workers.moondream.model import Moondream
 from workers.moondream.network import Network
 from workers.moondream.toy import build_toy
-from workers.moondream.weights import load_config, load_network
+from workers.moondream.weights import load_network
 
 LINEAR = ["bias", "weight"]
 VISION_BLOCK = ["attn.proj", "attn.qkv", "ln1", "ln2", "mlp.fc1", "mlp.fc2"]
@@ -82,8 +83,8 @@ def test_a_toy_of_one_seed_is_the_same_twice(tmp_path):
 def test_sizes_survive_the_config_file(snapshot, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "moondream1", "config": {}}))
 
-    assert load_config(snapshot) == TINY
-    assert load_config(tmp_path) == MOONDREAM_2B
+    assert config_of(snapshot) == TINY
+    assert config_of(tmp_path) == MOONDREAM_2B
     assert MoondreamConfig.from_dict(json.loads(json.dumps(TINY.as_dict()))) == TINY
 
 
@@ -138,4 +139,4 @@ def test_a_size_nobody_knows_is_an_error(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"darkroom": {"text": {"depth": 3}}}))
 
     with pytest.raises(EngineFailed, match="depth"):
-        load_config(tmp_path)
+        config_of(tmp_path)
