@@ -83,7 +83,7 @@ def unet_mib(side_px: int, samples: int, dtype: torch.dtype = torch.bfloat16) ->
     """Live MiB of one denoising step; guidance makes two samples of a picture."""
     from diffusers import UNet2DConditionModel
 
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), _Default(dtype):
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), in_dtype(dtype):
         unet = UNet2DConditionModel(**UNET)
         latents = torch.empty(samples, 4, side_px // 8, side_px // 8)
         added = {"text_embeds": torch.empty(samples, 1280), "time_ids": torch.empty(samples, 6)}
@@ -97,7 +97,7 @@ def vae_mib(side_px: int, dtype: torch.dtype = torch.bfloat16, tile_px: int | No
     """Live MiB of decoding one picture, in tiles of `tile_px` if given."""
     from diffusers import AutoencoderKL
 
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), _Default(dtype):
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), in_dtype(dtype):
         vae = AutoencoderKL(**VAE)
         if tile_px is not None:
             # SDXL's own tile is its sample size, 1024 px: left alone, tiling would change nothing at 1024 × 1024.
@@ -109,7 +109,7 @@ def vae_mib(side_px: int, dtype: torch.dtype = torch.bfloat16, tile_px: int | No
     return live.peak / MIB
 
 
-class _Default:
+class in_dtype:
     """Makes modules and tensors in a dtype, and puts the old default back."""
 
     def __init__(self, dtype: torch.dtype) -> None:

@@ -25,10 +25,10 @@ FLOORS = {
         shared.contracts.orders shared.contracts.vision shared.data_uris shared.embedded_redis shared.jpeg_segments
         shared.picture_boxes shared.picture_formats shared.png_chunks shared.redis_client shared.settings
         workers.child_watch workers.device_lost workers.feed_bell workers.finite workers.hub
-        workers.inspection.weight_files workers.moondream.prefix_cache workers.moondream.prompts
-        workers.moondream.sampling workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience
-        workers.precision workers.preview_thread workers.sdxl.img2img workers.slot workers.starter.loop
-        workers.starter.paint workers.starter.patches workers.starter.truth workers.thread_book
+        workers.inspection.weight_files workers.moondream.memory workers.moondream.prefix_cache
+        workers.moondream.prompts workers.moondream.sampling workers.moondream.tokenizer workers.moondream.vision
+        workers.nf4 workers.patience workers.precision workers.preview_thread workers.sdxl.img2img workers.slot
+        workers.starter.loop workers.starter.paint workers.starter.patches workers.starter.truth workers.thread_book
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker

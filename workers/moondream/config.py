@@ -9,6 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+#: Crops in one pass through the ViT: bounds its activations (2B, bf16: 0.45 GiB); two large pictures still share a pass.
+CROPS_PER_PASS = 26
+#: Pictures in one pass of the text model: bounds its activations (2B, bf16: 0.3 GiB beside the prefixes it makes).
+PICTURES_PER_PASS = 8
+#: Positions a cache grows by at once: growing copies it, so not by one; each costs 0.2 MB a sequence (2B, bf16).
+GROWTH = 128
+
 
 @dataclass(frozen=True)
 class VisionConfig:

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from shared.errors import NotFinite
 from workers.finite import finite_rows
+from workers.moondream.config import GROWTH
 from workers.moondream.network import Network
 from workers.moondream.prompts import Coord, Feed, Size, Token
 from workers.moondream.requests import Delta, Event, Finished, Prefix
 from workers.moondream.sampling import choose
 from workers.moondream.scripts import Need, Script
-from workers.moondream.text import GROWTH, KVCache, causal_mask
+from workers.moondream.text import KVCache, causal_mask
 
 #: Called before every turn with its number. It may raise to stop everything, or return the indices of requests that
 #: nobody waits for any more: they end as cancelled and the others go on.

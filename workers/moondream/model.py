@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from shared.errors import InvalidRequest
+from workers.moondream.config import PICTURES_PER_PASS
 from workers.moondream.generate import OnStep, Strand, generate
 from workers.moondream.network import Network
 from workers.moondream.prompts import prompt
@@ -30,13 +31,10 @@ from workers.moondream.requests import (
     Request,
 )
 from workers.moondream.scripts import ObjectScript, Script, TextScript
-from workers.moondream.text import KVCache
+from workers.moondream.text import NewPrefixes
 from workers.moondream.tokenizer import load_tokenizer
 from workers.moondream.vision import cut
 from workers.moondream.weights import load_network
-
-#: Pictures in one pass of the text model: bounds its activations (2B, bf16: 0.4 GiB at 8).
-PICTURES_PER_PASS = 8
 
 
 class Moondream:
@@ -94,10 +92,10 @@ class Moondream:
         bos = text.embed(torch.tensor([[self.config.tokens.bos]], device=tokens.device))
         x = torch.cat([bos.expand(len(tokens), -1, -1), tokens], dim=1)
         batch, length, _ = x.shape
-        cache = KVCache(self.config.text, batch, length, like=x)
+        made = NewPrefixes(self.config.text, batch, length, like=x)
         positions = torch.arange(length, device=x.device).expand(batch, -1)
-        text(x, positions, torch.ones(1, 1, length, length, dtype=torch.bool, device=x.device), cache)
-        return [Prefix(cache.prefix(row, length)) for row in range(batch)]
+        text(x, positions, torch.ones(1, 1, length, length, dtype=torch.bool, device=x.device), made)
+        return [Prefix(kv) for kv in made.kv]
 
     def generate(self, requests: Sequence[Request], on_step: OnStep | None = None) -> Iterator[Event]:
         """Words as they come, and each answer when it is complete, of all requests in one batch.

@@ -7,15 +7,14 @@ without knowing of each other.
 Dimensions: B sequences, T new tokens each, S cached positions, D = width, H heads of E values, V = vocabulary.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workers.moondream.config import TextConfig
+from workers.moondream.config import GROWTH, TextConfig
 from workers.moondream.vision import MLP
-
-#: Positions a cache grows by at once: growing copies it, so not by one; each costs 0.2 MB a sequence (2B, bf16).
-GROWTH = 128
 
 
 class KVCache:
@@ -36,24 +35,23 @@ class KVCache:
         if needed <= self.capacity:
             return
         more = needed + GROWTH - self.capacity
-        self.keys = [F.pad(keys, (0, 0, 0, more)) for keys in self.keys]
-        self.values = [F.pad(values, (0, 0, 0, more)) for values in self.values]
+        self._replace(lambda cached: F.pad(cached, (0, 0, 0, more)))
 
     def keep(self, rows: Tensor) -> None:
         """Forget all sequences but these; rows: (B',) indices."""
-        self.keys = [keys[rows] for keys in self.keys]
-        self.values = [values[rows] for values in self.values]
+        self._replace(lambda cached: cached[rows])
+
+    def _replace(self, change: Callable[[Tensor], Tensor]) -> None:
+        """Layer by layer, so that never more than one is there twice."""
+        for layer in range(len(self.keys)):
+            self.keys[layer] = change(self.keys[layer])
+            self.values[layer] = change(self.values[layer])
 
     def fill(self, row: int, prefix: Tensor) -> None:
         """Start one sequence with an encoded picture; prefix: (layers, 2, kv_heads, P, E)."""
         for layer, (keys, values) in enumerate(prefix):
             self.keys[layer][row, :, : keys.shape[1]] = keys
             self.values[layer][row, :, : values.shape[1]] = values
-
-    def prefix(self, row: int, length: int) -> Tensor:
-        """A copy of one sequence's first positions: (layers, 2, kv_heads, length, E)."""
-        pairs = zip(self.keys, self.values, strict=True)
-        return torch.stack([torch.stack([k[row, :, :length], v[row, :, :length]]) for k, v in pairs])
 
     def put(self, layer: int, positions: Tensor, keys: Tensor, values: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Write T new positions of every sequence and read the first `length` of all.
@@ -69,6 +67,24 @@ class KVCache:
         self.keys[layer][rows, :, positions] = keys.transpose(1, 2)
         self.values[layer][rows, :, positions] = values.transpose(1, 2)
         return self.keys[layer][:, :, :length], self.values[layer][:, :, :length]
+
+
+class NewPrefixes:
+    """Keys and values of sequences that are fed whole, written where they stay: one tensor a sequence."""
+
+    def __init__(self, config: TextConfig, batch: int, length: int, like: Tensor) -> None:
+        shape = (config.layers, 2, config.kv_heads, length, config.head_dim)
+        #: What a `Prefix` holds, of each sequence.
+        self.kv = [like.new_empty(shape) for _ in range(batch)]
+
+    def put(self, layer: int, positions: Tensor, keys: Tensor, values: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """See `KVCache.put`; all positions come at once, so what was given is all there is."""
+        for row, kv in enumerate(self.kv):
+            kv[layer, 0], kv[layer, 1] = keys[row], values[row]
+        return keys, values
+
+
+Cache = KVCache | NewPrefixes
 
 
 def rotation(positions: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
@@ -99,7 +115,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(config.dim, config.dim)
 
     def forward(
-        self, x: Tensor, turn: tuple[Tensor, Tensor], positions: Tensor, mask: Tensor, cache: KVCache | None, layer: int
+        self, x: Tensor, turn: tuple[Tensor, Tensor], positions: Tensor, mask: Tensor, cache: Cache | None, layer: int
     ) -> Tensor:
         """(B, T, D) → (B, T, D); see `Text.forward`."""
         heads, kv_heads = self.config.heads, self.config.kv_heads
@@ -122,7 +138,7 @@ class Block(nn.Module):
         self.mlp = MLP(config.dim, config.ff_dim, config.dim)
 
     def forward(
-        self, x: Tensor, turn: tuple[Tensor, Tensor], positions: Tensor, mask: Tensor, cache: KVCache | None, layer: int
+        self, x: Tensor, turn: tuple[Tensor, Tensor], positions: Tensor, mask: Tensor, cache: Cache | None, layer: int
     ) -> Tensor:
         """(B, T, D) → (B, T, D); see `Text.forward`."""
         normed = self.ln(x)
@@ -142,7 +158,7 @@ class Text(nn.Module):
         """(…) token ids → (…, D)."""
         return F.embedding(ids, self.wte)
 
-    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, cache: Cache | None = None) -> Tensor:
         """Hidden states of new tokens.
 
         Args:

@@ -17,10 +17,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from workers.moondream.config import VisionConfig
-
-#: Crops in one pass through the ViT: bounds its activations (2B, bf16: 0.4 GiB); two large pictures still share a pass.
-CROPS_PER_PASS = 26
+from workers.moondream.config import CROPS_PER_PASS, VisionConfig
 
 
 @dataclass(frozen=True)

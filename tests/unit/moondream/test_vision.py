@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from workers.moondream.config import MOONDREAM_2B, TINY
-from workers.moondream.vision import CROPS_PER_PASS, choose_tiling, cut, patches, scale_pixels, stitch
+from workers.moondream.config import CROPS_PER_PASS, MOONDREAM_2B, TINY
+from workers.moondream.vision import choose_tiling, cut, patches, scale_pixels, stitch
 
 # Worked out by hand from the rule: window 266 px, margins 112 px in all, at most 12 crops.
 TILINGS = [
