@@ -26,6 +26,7 @@ from shared.parentage import dies_with_parent
 from shared.routing import queues_of
 from shared.worker_registry import REPORT_EVERY_S, GpuFacts, WorkerRegistry, WorkerReport
 from workers import gpu
+from workers.allocator_settings import allocator_environment
 from workers.card_lock import CardLock
 from workers.ready_pipe import ReadyPipe
 from workers.recovery import Recovery
@@ -184,7 +185,8 @@ class SlotProcess:
 
     def _environment(self) -> dict[str, str]:
         cards = {"CUDA_VISIBLE_DEVICES": "" if self.slot.gpu == "cpu" else self.slot.gpu}
-        return self.slot.as_environment() | thread_settings(self.slot.threads) | cards
+        allocator = {} if self.slot.gpu == "cpu" else allocator_environment(os.environ)
+        return self.slot.as_environment() | thread_settings(self.slot.threads) | cards | allocator
 
     def _bury(self, status: int) -> None:
         lived_s = time.monotonic() - self._started_at

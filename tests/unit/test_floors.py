@@ -14,10 +14,11 @@ FLOORS = {
         api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
         shared.colour shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.finite
         shared.keys shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures
-        workers.cores workers.cuda_device workers.cuda_probe workers.host_copy workers.hub_kernels workers.load_plan
-        workers.memory_return workers.moondream.config workers.moondream.requests workers.noise workers.ready_pipe
-        workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report
-        workers.sdxl.toy workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world
+        workers.allocator_settings workers.cores workers.cuda_device workers.cuda_probe workers.host_copy
+        workers.host_ram workers.hub_kernels workers.load_plan workers.memory_return workers.moondream.config
+        workers.moondream.requests workers.noise workers.ready_pipe workers.sdxl.previews
+        workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report workers.sdxl.toy
+        workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world
         workers.torch_threads workers.turns workers.weights_hash workers.yielding
     """,
     1: """
