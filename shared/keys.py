@@ -42,7 +42,7 @@
     darkroom:paused:{worker}     string  LIVE_TTL_S            `darkroom drain`: this worker takes no jobs
     darkroom:lock:{what}         string  seconds               one holder at a time (a GPU, recovery)
     darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
-    darkroom:need:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch and precision
+    darkroom:peak:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch, precision, kind of card
     darkroom:taken               hash    LIVE_TTL_S            queue → "ms worker": who last took a job from it
     darkroom:done                zset    DONE_TTL_S            ends of jobs, for the drain rate
     darkroom:sequence            string  LIVE_TTL_S            tie-breaker of the order of arrival
@@ -167,5 +167,6 @@ def speed(model: str) -> str:
     return f"{PREFIX}speed:{model}"
 
 
-def need(model: str) -> str:
-    return f"{PREFIX}need:{model}"
+def peak(model: str) -> str:
+    """Not `need:`, under which earlier versions kept peaks without saying of which kind of card: those expire."""
+    return f"{PREFIX}peak:{model}"

@@ -45,18 +45,18 @@ class Learned:
 
     def add_peak(self, model: str, key: str, peak_mib: int) -> int:
         """One run's highest memory, weights included, other models not; `key` is `needs.key_of`. Samples so far."""
-        return self._fold(keys.need(model), key, peak_mib, up=1.0, down=PEAK_FALLS_BY)
+        return self._fold(keys.peak(model), key, peak_mib, up=1.0, down=PEAK_FALLS_BY)
 
     def peaks(self, model: str) -> dict[str, Measured]:
         """Key → peak in MiB."""
-        return self._read(keys.need(model))
+        return self._read(keys.peak(model))
 
     def peaks_of(self, models: Sequence[str]) -> dict[str, dict[str, Measured]]:
         """The same for many models in one round trip."""
         with redis_errors():
             pipe = self._redis.pipeline(transaction=False)
             for model in models:
-                pipe.hgetall(keys.need(model))
+                pipe.hgetall(keys.peak(model))
             rows = pipe.execute()
         return {model: _measured(found) for model, found in zip(models, rows, strict=True)}
 

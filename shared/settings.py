@@ -107,7 +107,9 @@ class Settings(BaseSettings):
     vram_mode: Literal["low", "balanced", "high"] = Field("balanced", description="Row of the VRAM table to use")
     vram_budget_mib: int | None = Field(None, ge=256, description="VRAM a worker may use; none: what its card has")
     reserve_mib: int | None = Field(None, ge=0, description="VRAM left to the system; none: the mode's row says")
-    host_cache_mib: int = Field(8192, ge=0, description="RAM per worker for evicted weights")
+    host_cache_mib: int | None = Field(
+        None, ge=0, description="RAM per worker for weights that wait for the card; none: half the RAM, shared out"
+    )
     keep_alive_s: float = Field(1800.0, ge=0, description="How long an unused model stays resident")
     max_wait_s: float = Field(30.0, gt=0, description="How long a job may wait for a worker that prefers another model")
     max_batch: int = Field(4, ge=1, le=64, description="Jobs that may share one GPU batch")

@@ -44,11 +44,12 @@ def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue, measured: Mea
 
 def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Plans) -> Residency:
     """The models of this worker's card; none is loaded yet."""
+    budget = plans.rack.budget
     return Residency(
         loader(catalogue, plans, settings.prefix_cache_mib),
-        plans.rack.budget.usable_mib,
-        device=None if slot.gpu == CPU else CudaDevice(plans.rack.budget.process_fraction),
-        host_cache_mib=0 if slot.gpu == CPU else settings.host_cache_mib,
+        budget.usable_mib,
+        device=None if slot.gpu == CPU else CudaDevice(budget.process_mib, budget.margin_mib),
+        host_cache_mib=slot.host_cache_mib,
         max_large_residents=MODES[settings.vram_mode].max_large_residents,
         keep_alive_s=settings.keep_alive_s,
     )

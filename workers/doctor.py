@@ -33,12 +33,12 @@ from shared.job_store import JobStore
 from shared.redis_client import connect, redis_errors
 from shared.settings import Settings, from_environment
 from shared.worker_registry import WorkerRegistry, WorkerReport
-from workers import diagnosis
+from workers import diagnosis, host_ram
 from workers.cuda_probe import refusal_of
 from workers.diagnosis import DiskSpeed, Finding, Libraries
 from workers.gpu import Snapshot, cpu_device, errors_of, list_gpus, open_driver
 from workers.inspection.table import flaw_of
-from workers.placing import GPU_WORKER_THREADS, most_threads
+from workers.placing import GPU_WORKER_THREADS, host_cache_mib, most_threads
 from workers.requeue import Requeue
 from workers.thread_book import ThreadBook, circumstances
 from workers.vram import Budget, RackPlan, budget_for, plan_rack
@@ -67,8 +67,8 @@ def examine(
     for card in devices:
         yield from diagnosis.of_card(card, _budget(card, settings), our_processes())
     yield _threads(settings, catalogue, has_gpu=bool(cards))
-    cache_mib = settings.host_cache_mib if cards else 0
-    yield from diagnosis.of_memory(psutil.virtual_memory().total // MIB, cache_mib, len(devices))
+    cache_mib = host_cache_mib(settings, len(devices)) if cards else 0
+    yield from diagnosis.of_memory(host_ram.total_mib(), cache_mib, len(devices))
     yield from diagnosis.of_disk(str(settings.data_dir), disk_speed(settings.data_dir))
     here = {name: size_on_disk_mib(catalogue, name) for name in catalogue.cards}
     flaws = {name: flaw for name, card in catalogue.cards.items() if (flaw := flaw_of(catalogue, card))}

@@ -1,8 +1,13 @@
-"""Evicted models that wait in host RAM: coming back costs a copy over the bus instead of a read from disk.
+"""Models that wait in host RAM, and what those on the card have there: coming back costs a copy over the bus instead of a
+read from disk.
 
-Bounded in MiB; the longest unused is dropped first. Only engines that can move there (`Movable`) get in.
+Weights never change, so one copy in host RAM serves for good: a model that came back to the card may leave it there, and
+its next way off costs nothing. Offloaded models live here altogether. All of it is bounded by one limit in MiB. What has
+to make room gives it in this order: spare copies of models on the card (they can be copied again), then waiting models,
+each time the longest unused first. Only engines that can move (`Movable`) get in.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +27,14 @@ class Movable(Protocol):
         """Come back; raises OutOfVram and stays in host RAM where the card has no room."""
         ...
 
+    def host_mib(self) -> int:
+        """RAM that its weights take now, wherever it is; on a CPU 0, because that RAM is the card."""
+        ...
+
+    def forget_host(self) -> None:
+        """Give up what it has in host RAM beside the card; nothing where it needs it (it waits, or is offloaded)."""
+        ...
+
 
 @dataclass
 class Held:
@@ -33,17 +46,27 @@ class Held:
     #: How many `using` blocks are open.
     uses: int = 0
 
+    @property
+    def host_mib(self) -> int:
+        return self.engine.host_mib() if isinstance(self.engine, Movable) else 0
+
 
 class HostCache:
     """The second tier."""
 
-    def __init__(self, limit_mib: int) -> None:
+    def __init__(self, limit_mib: int, on_card: Callable[[], Mapping[str, Held]] = dict) -> None:
+        """
+        Args:
+            on_card: the models of the first tier, whose host RAM counts here.
+        """
         self._limit_mib = limit_mib
+        self._on_card = on_card
         self._waiting: dict[str, Held] = {}
 
     @property
     def held_mib(self) -> int:
-        return sum(held.held_mib for held in list(self._waiting.values()))
+        """All RAM that weights take: of waiting and of offloaded models, and copies of those on the card."""
+        return sum(held.host_mib for held in [*self._waiting.values(), *self._on_card().values()])
 
     def names(self) -> list[str]:
         return list(self._waiting)
@@ -54,18 +77,39 @@ class HostCache:
         Args:
             coming: the model that it leaves the card for; a copy of that one stays, it is about to be used.
         """
-        leavers = sorted((n for n in self._waiting if n != coming), key=lambda n: self._waiting[n].used_at_s)
-        room_mib = self._limit_mib - (self._waiting[coming].held_mib if coming in self._waiting else 0)
-        if not isinstance(held.engine, Movable) or held.held_mib > room_mib:
+        if not isinstance(held.engine, Movable) or self._limit_mib <= 0:
             return False
-        while self.held_mib + held.held_mib > self._limit_mib:
-            self.drop(leavers.pop(0))
+        copied_mib = max(0, held.held_mib - held.host_mib)
+        kept_mib = sum(self._waiting[n].host_mib for n in [coming] if n in self._waiting) + held.host_mib
+        if copied_mib + kept_mib > self._limit_mib or not self.make_room(copied_mib, keep=(name, coming)):
+            return False
         try:
             held.engine.to_host()
         except (MemoryError, OutOfVram):
             return False
         self._waiting[name] = held
         return True
+
+    def make_room(self, needed_mib: int, *, keep: Iterable[str | None] = ()) -> bool:
+        """Give up copies and waiting models until so much more fits; False: it does not.
+
+        Args:
+            keep: models that nothing is taken from.
+        """
+        spared = set(keep)
+        for spare in _longest_unused(self._on_card(), spared):
+            if self.has_room(needed_mib):
+                return True
+            if isinstance(spare.engine, Movable):
+                spare.engine.forget_host()
+        for name in [held.engine.card.id for held in _longest_unused(self._waiting, spared)]:
+            if self.has_room(needed_mib):
+                return True
+            self.drop(name)
+        return self.has_room(needed_mib)
+
+    def has_room(self, needed_mib: int) -> bool:
+        return self.held_mib + needed_mib <= self._limit_mib
 
     def give_back(self, name: str) -> Engine | None:
         """Move a model onto the card again; None: it is not here. Raises OutOfVram and keeps it."""
@@ -91,3 +135,7 @@ class HostCache:
         for name in old:
             self.drop(name)
         return old
+
+
+def _longest_unused(models: Mapping[str, Held], spared: set[str | None]) -> list[Held]:
+    return sorted((held for name, held in models.items() if name not in spared), key=lambda held: held.used_at_s)

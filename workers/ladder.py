@@ -55,7 +55,8 @@ def _climb(
 ) -> T:
     while True:
         try:
-            with residency.using(card, plans.need(card, shape).peak_mib) as engine:
+            need = plans.need(card, shape)
+            with residency.using(card, need.peak_mib, need.host_mib) as engine:
                 residency.start_peak()
                 done = work(engine)
                 plans.learn(card, shape, residency.peak_mib(card.id))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Precision = Literal["fp32", "bf16", "fp16", "nf4"]
+VaePrecision = Literal["fp32", "bf16"]
 Offload = Literal["none", "model", "sequential"]
 
 
@@ -13,7 +14,7 @@ class LoadPlan:
 
     #: torch device: "cpu" or "cuda:0" (a worker sees one card only).
     device: str = "cpu"
-    #: Of the weights; with nf4 the activations are bf16 (fp16 where the card has no bf16, fp32 on CPU).
+    #: Of the weights; with nf4 that of the rest and of the activations is the engine's own (`precision`).
     precision: Precision = "fp32"
     #: What waits in host memory: nothing, whole sub-models, or single layers.
     offload: Offload = "none"
@@ -23,3 +24,7 @@ class LoadPlan:
     vae_slicing: bool = True
     #: Memory for encoded pictures beside the weights (Moondream); 0: each is encoded every time.
     prefix_cache_mib: int = 0
+    #: Of an image model's VAE.
+    vae_precision: VaePrecision = "fp32"
+    #: What kind of device that is: what was measured on one kind says nothing of another.
+    card_type: str = "cpu"

@@ -1,4 +1,4 @@
-"""Tells "out of memory" from every other failure, and gives the memory back.
+"""Tells "out of memory" from every other failure, counts it, and gives the memory back.
 
 Torch raises its own type for most allocations, but cuDNN and cuBLAS workspaces fail as plain `RuntimeError`s, and on a
 CPU the allocator does. All of them become `OutOfVram`, so that one ladder can act on them.
@@ -39,11 +39,27 @@ def is_out_of_vram(exc: BaseException) -> bool:
     return isinstance(exc, RuntimeError) and any(telltale in str(exc).lower() for telltale in TELLTALES)
 
 
+class Refusals:
+    """How often work in this process was told that there is no memory.
+
+    The allocator's own count is another: cuDNN asks for a large workspace, is refused, takes a smaller algorithm, and
+    the work never hears of it.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+#: Of this process, whose card it is alone.
+REFUSALS = Refusals()
+
+
 def free_cache() -> None:
-    """Hand every block that nobody uses back to the driver."""
+    """Hand every block that nobody uses back: the card's to the driver, page-locked ones to the host."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+        torch.accelerator.empty_host_cache()
 
 
 @contextmanager
@@ -60,6 +76,7 @@ def named_out_of_vram(doing: str) -> Iterator[None]:
         is_lost = device_lost.is_device_lost(exc)
         if not is_lost and not is_out_of_vram(exc):
             raise
+        REFUSALS.count += 1
         forget_frames(exc)
         said = first_line(exc)
         if is_lost or not device_lost.card_answers():

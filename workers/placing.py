@@ -5,6 +5,7 @@ ever goes to a card it does not fit on. A card that torch cannot use gets no wor
 works, and its workers say why.
 """
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,7 @@ from shared.log import logger
 from shared.settings import Settings
 from workers.cores import usable_cores
 from workers.gpu import Snapshot, choose, cpu_device, list_gpus
+from workers.host_ram import share_mib
 from workers.plans import Peaks
 from workers.slot import Slot, slot_name
 from workers.vram import Budget, budget_for, plan_rack
@@ -45,7 +47,7 @@ def place(
     usable, note = _usable(chosen, settings, refusal_of)
     catalogue = load_catalogue(settings)
     if usable:
-        bare = [_gpu_slot(card, settings) for card in usable]
+        bare = [_gpu_slot(card, settings, len(usable)) for card in usable]
     else:
         bare = [_cpu_slot(number, mib, settings) for number, mib in enumerate(_cpu_budgets(settings))]
     return [_with_models(slot.model_copy(update={"note": note}), settings, catalogue, peaks) for slot in bare]
@@ -65,6 +67,7 @@ def budget_of(slot: Slot, mode: str) -> Budget:
         budget_mib=slot.budget_mib,
         reserve_mib=0,
         has_bf16=slot.has_bf16,
+        card_type=slot.card_type,
     )
 
 
@@ -87,7 +90,12 @@ def _usable(
     return usable, note
 
 
-def _gpu_slot(card: Snapshot, settings: Settings) -> Slot:
+def host_cache_mib(settings: Settings, workers: int) -> int:
+    """RAM for the weights of one worker that wait for their card: as set, else its share of what this host has."""
+    return share_mib(workers) if settings.host_cache_mib is None else settings.host_cache_mib
+
+
+def _gpu_slot(card: Snapshot, settings: Settings, workers: int) -> Slot:
     budget = budget_for(
         card.total_mib,
         settings.vram_mode,
@@ -102,6 +110,8 @@ def _gpu_slot(card: Snapshot, settings: Settings) -> Slot:
         budget_mib=budget.limit_mib,
         total_mib=card.total_mib,
         has_bf16=card.has_bf16,
+        card_type=re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-"),
+        host_cache_mib=host_cache_mib(settings, workers),
         threads=settings.cpu_threads or GPU_WORKER_THREADS,
     )
 

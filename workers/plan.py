@@ -87,9 +87,11 @@ def how(planned: Planned) -> str:
     plan = planned.plan
     if planned.card.kind not in QUANTISED_KINDS:
         return "as its file is"
-    offload = {"none": "", "model": "sub-models wait in RAM", "sequential": "layers wait in RAM (slow)"}[plan.offload]
+    vae = f"VAE {plan.vae_precision}{' tiled' if plan.vae_tiling else ''}" if planned.card.kind == "generate" else ""
+    waits = f"wait in {planned.need.host_mib:,} MiB of RAM"
+    offload = {"none": "", "model": f"sub-models {waits}", "sequential": f"layers {waits} (slow)"}[plan.offload]
     source = "measured" if planned.need.is_measured else "computed"
-    return ", ".join(part for part in (plan.precision, "VAE tiled" if plan.vae_tiling else "", offload, source) if part)
+    return ", ".join(part for part in (plan.precision, vae, offload, source) if part)
 
 
 def parse_mib(text: str) -> int:

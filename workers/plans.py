@@ -89,10 +89,15 @@ class Plans:
 
 
 def what_changed(before: LoadPlan, after: LoadPlan) -> list[str]:
-    """What a smaller plan gives up, in the words of a record's `degradations`."""
+    """What a smaller plan gives up, in the words of a record's `degradations`.
+
+    A VAE that is exact again because it now works in tiles gives nothing up.
+    """
     given_up = []
     if after.vae_tiling and not before.vae_tiling:
         given_up.append("vae_tiling")
+    if after.vae_precision != before.vae_precision and after.vae_precision == "bf16":
+        given_up.append("vae_precision_bf16")
     if (before.precision, after.precision) in UPCASTS:
         given_up.append("upcast")
     elif after.precision != before.precision:

@@ -4,8 +4,11 @@ A model is *resident* when its weights are in VRAM. Loading costs seconds and us
 unloaded only to make room, and then the one unused the longest. Pinned ones stay, and one in use is never touched.
 
 An evicted model goes to a second tier in host RAM if its engine can move there: coming back then costs a copy instead
-of a disk read. Every unload is checked with the driver; memory that does not come back is counted in `leaked_mib`, and
-the worker should then recycle its child.
+of a disk read. Offloaded models hold nothing on the card between their jobs: they are bounded by that tier's limit. Where
+not even one fits it, one is loaded all the same, alone: it could not run otherwise.
+
+Every unload is checked with the driver; memory that does not come back is counted in `leaked_mib`, and the worker should
+then recycle its child.
 
 The caller is one thread: a worker's child, between jobs. Torch is not known here; what must be asked of a device comes
 in through `Device`.
@@ -43,13 +46,13 @@ class Residency:
         Args:
             load: loads a model's weights; raises OutOfVram when they do not fit.
             budget_mib: room for weights and work together (`vram.Budget.usable_mib`).
-            host_cache_mib: RAM for evicted weights; 0: they are dropped.
+            host_cache_mib: RAM for weights that wait for the card; 0: evicted ones are dropped.
             max_large_residents: models above LARGE_MIB that may stay loaded at once (`vram.Mode`).
         """
         self._load = load
         self.budget_mib = budget_mib
         self._device = device or SilentDevice()
-        self._host = HostCache(host_cache_mib)
+        self._host = HostCache(host_cache_mib, lambda: dict(self._on_card))
         self._max_large = max_large_residents
         self._keep_alive_s = keep_alive_s
         self._now = clock_s
@@ -62,9 +65,9 @@ class Residency:
     # -- using -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def using(self, card: ModelCard, need_mib: int) -> Iterator[Engine]:
-        """The loaded model, safe from eviction inside the block."""
-        engine = self.engine_for(card, need_mib)
+    def using(self, card: ModelCard, need_mib: int, host_mib: int = 0) -> Iterator[Engine]:
+        """The loaded model, safe from eviction inside the block. See `engine_for`."""
+        engine = self.engine_for(card, need_mib, host_mib)
         held = self._on_card[card.id]
         held.uses += 1
         try:
@@ -74,11 +77,12 @@ class Residency:
             held.used_at_s = self._now()
             self._weigh()
 
-    def engine_for(self, card: ModelCard, need_mib: int) -> Engine:
+    def engine_for(self, card: ModelCard, need_mib: int, host_mib: int = 0) -> Engine:
         """The model, loaded, with room to work; others leave for it if they must.
 
         Args:
             need_mib: its weights and the working room of the job to come.
+            host_mib: RAM that its offloaded weights take.
 
         Raises:
             DoesNotFit: more than the whole budget.
@@ -87,6 +91,8 @@ class Residency:
         if need_mib > self.budget_mib:
             raise DoesNotFit(f"{card.id} needs {need_mib:,} MiB, largest budget {self.budget_mib:,}", field="model")
         self.make_room(card.id, need_mib)
+        if card.id not in self._on_card and card.id not in self._host.names():
+            self._make_host_room(card.id, host_mib)
         held = self._on_card.get(card.id) or self._bring(card)
         held.used_at_s = self._now()
         return held.engine
@@ -108,7 +114,7 @@ class Residency:
         """
         gone = []
         while (missing := self._missing_mib(model, need_mib)) > 0:
-            leaver = self._next_to_leave(model)
+            leaver = next((name for name in self._leavers(model) if self._on_card[name].held_mib > 0), None)
             if leaver is None:
                 raise OutOfVram(f"{model} needs {need_mib:,} MiB, {missing:,} MiB more than is free: {self._story()}")
             self._evict(leaver, coming=model)
@@ -178,6 +184,7 @@ class Residency:
 
     @property
     def host_held_mib(self) -> int:
+        """RAM that weights take: of waiting and offloaded models, and copies of those on the card."""
         return self._host.held_mib
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -204,6 +211,16 @@ class Residency:
     def _next_to_leave(self, but: str) -> str | None:
         return next(iter(self._leavers(but)), None)
 
+    def _make_host_room(self, model: str, host_mib: int) -> None:
+        """Room in the second tier for a model that will be offloaded; offloaded ones leave for it last."""
+        if host_mib <= 0 or self._host.make_room(host_mib, keep=(model,)):
+            return
+        for name in self._leavers(model):
+            if self._host.has_room(host_mib):
+                return
+            if self._on_card[name].host_mib > 0:
+                self._drop(name)
+
     def _bring(self, card: ModelCard) -> Held:
         """Onto the card from the host's copy or from disk; when it does not fit, once more with all others gone."""
         try:
@@ -219,13 +236,13 @@ class Residency:
         engine = self._load(card) if waiting is None else waiting
         held = self._on_card[card.id] = Held(engine, engine.held_mib(), self._now())
         self._weigh()
-        if held.held_mib > LARGE_MIB:
+        if _weighs_mib(held) > LARGE_MIB:
             self._keep_few_large(card.id)
         return held
 
     def _keep_few_large(self, newest: str) -> None:
         """The mode may want fewer large models loaded than would fit."""
-        large = [name for name, held in self._on_card.items() if held.held_mib > LARGE_MIB]
+        large = [name for name, held in self._on_card.items() if _weighs_mib(held) > LARGE_MIB]
         leavers = [name for name in self._leavers(newest) if name in large]
         for name in leavers[: max(0, len(large) - self._max_large)]:
             self._evict(name)
@@ -286,3 +303,8 @@ class Residency:
         free = self._device.free_mib()
         driver = "" if free is None else f", the driver has {free:,} MiB free"
         return f"budget {self.budget_mib:,} MiB, held by {', '.join(parts) or 'nobody'}{driver}"
+
+
+def _weighs_mib(held: Held) -> int:
+    """How large a loaded model is, also one whose weights only visit the card."""
+    return max(held.held_mib, held.host_mib)

@@ -11,10 +11,11 @@ that fits is taken: that is the whole policy. The same functions serve the worke
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal
 
 from shared.catalogue import ModelCard
 from shared.errors import DoesNotFit
-from workers.load_plan import LoadPlan, Offload, Precision
+from workers.load_plan import LoadPlan, Offload, Precision, VaePrecision
 from workers.needs import Need, Shape, default_shape, need_of
 
 #: CUDA context, cuBLAS and cuDNN handles of one process (published 300–500 MiB on Ampere and newer, CUDA 12).
@@ -25,17 +26,22 @@ MARGIN_SHARE = 0.03
 QUANTISED_KINDS = ("generate", "analyze")
 #: Models above this count against a mode's `max_large_residents`.
 LARGE_MIB = 1024
-#: In a seating, giving up a rung of an image model weighs as much as this many of another's: its pictures show it.
-PICTURE_WEIGHT = 4
+#: In a seating, tiles or four bits of an image model weigh as much as four bits of so many others: its pictures show it.
+PICTURE_WEIGHT = 4.0
+#: The grain of a VAE in bf16 is less than a level of 255: worth less than another model's four bits.
+VAE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
 class Rung:
     """One way to put a model on a card."""
 
-    precision: Precision
+    #: What half precision is, the model says: fp16 for image models, bf16 for the others where the card has it.
+    precision: Literal["half", "nf4"]
     offload: Offload = "none"
     vae_tiling: bool = False
+    #: fp32 decodes without the grain of bf16 and takes twice the room; cards without bf16 know nothing else.
+    vae_precision: VaePrecision = "bf16"
 
 
 @dataclass(frozen=True)
@@ -50,20 +56,23 @@ class Mode:
     max_large_residents: int
 
 
-_PLAIN, _TILED = Rung("bf16"), Rung("bf16", vae_tiling=True)
+_EXACT, _PLAIN = Rung("half", vae_precision="fp32"), Rung("half")
+_EXACT_TILED, _TILED = Rung("half", vae_tiling=True, vae_precision="fp32"), Rung("half", vae_tiling=True)
 _NF4, _NF4_OFFLOADED = Rung("nf4", vae_tiling=True), Rung("nf4", "model", vae_tiling=True)
-_OFFLOADED, _LAYERWISE = Rung("bf16", "model", vae_tiling=True), Rung("bf16", "sequential", vae_tiling=True)
+_OFFLOADED, _LAYERWISE = Rung("half", "model", vae_tiling=True), Rung("half", "sequential", vae_tiling=True)
+#: Nothing but the VAE gives way in these.
+_WHOLE = (_EXACT, _PLAIN, _EXACT_TILED, _TILED)
 
 #: The modes. Low keeps the card usable for a desktop, high keeps every weight as it was trained.
 MODES: Mapping[str, Mode] = {
     "low": Mode(reserve_mib=2048, max_large_residents=1, rungs=(_NF4, _NF4_OFFLOADED, _LAYERWISE)),
-    "balanced": Mode(reserve_mib=1024, max_large_residents=8, rungs=(_PLAIN, _TILED, _NF4, _OFFLOADED, _LAYERWISE)),
-    "high": Mode(reserve_mib=512, max_large_residents=16, rungs=(_PLAIN, _TILED, _OFFLOADED, _LAYERWISE)),
+    "balanced": Mode(reserve_mib=1024, max_large_residents=8, rungs=(*_WHOLE, _NF4, _OFFLOADED, _LAYERWISE)),
+    "high": Mode(reserve_mib=512, max_large_residents=16, rungs=(*_WHOLE, _OFFLOADED, _LAYERWISE)),
 }
 
 
 #: On a CPU four bits save memory and cost a lot of time: only where nothing else fits, whatever the mode.
-CPU_RUNGS = (_PLAIN, _TILED, _NF4)
+CPU_RUNGS = (_EXACT, _EXACT_TILED, _NF4)
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,8 @@ class Budget:
     context_mib: int
     margin_mib: int
     has_bf16: bool = True
+    #: The kind of card, by which measured peaks are kept.
+    card_type: str = "cpu"
 
     @property
     def usable_mib(self) -> int:
@@ -86,9 +97,9 @@ class Budget:
         return max(0, self.limit_mib - self.context_mib - self.margin_mib)
 
     @property
-    def process_fraction(self) -> float:
-        """For `torch.cuda.set_per_process_memory_fraction`, which does not count the context."""
-        return min(1.0, max(0.0, (self.limit_mib - self.context_mib) / self.total_mib))
+    def process_mib(self) -> int:
+        """What torch may reserve in this process; it does not count the context."""
+        return max(0, self.limit_mib - self.context_mib)
 
     @property
     def is_cpu(self) -> bool:
@@ -122,6 +133,7 @@ def budget_for(
     budget_mib: int | None = None,
     reserve_mib: int | None = None,
     has_bf16: bool = True,
+    card_type: str = "cpu",
 ) -> Budget:
     """The budget of a card; `budget_mib` and `reserve_mib` (from the settings) win over the mode's row."""
     reserve = MODES[mode].reserve_mib if reserve_mib is None else reserve_mib
@@ -137,6 +149,7 @@ def budget_for(
         context_mib=0 if is_cpu else CONTEXT_MIB,
         margin_mib=round(MARGIN_SHARE * limit),
         has_bf16=has_bf16,
+        card_type=card_type,
     )
 
 
@@ -219,17 +232,23 @@ def table_mib(planned: list[Planned]) -> int:
 
 def _plan(card: ModelCard, rung: Rung, budget: Budget) -> LoadPlan:
     """A rung as this model and device can do it; what they cannot do is left out of it."""
-    precision = rung.precision
-    if precision == "nf4" and card.kind not in QUANTISED_KINDS:
-        precision = "bf16"
-    if precision == "bf16":
-        precision = "fp32" if budget.is_cpu else "bf16" if budget.has_bf16 else "fp16"
+    is_image_model = card.kind == "generate"
+    is_packed = rung.precision == "nf4" and card.kind in QUANTISED_KINDS
     return LoadPlan(
         device=budget.device,
-        precision=precision,
+        card_type=budget.card_type,
+        precision="nf4" if is_packed else _half(is_image_model, budget),
+        vae_precision=rung.vae_precision if is_image_model and budget.has_bf16 and not budget.is_cpu else "fp32",
         offload=rung.offload,
-        vae_tiling=rung.vae_tiling and card.kind == "generate",
+        vae_tiling=rung.vae_tiling and is_image_model,
     )
+
+
+def _half(is_image_model: bool, budget: Budget) -> Precision:
+    """Image models are published in fp16, the others in bf16 or fp32. A CPU computes in fp32."""
+    if budget.is_cpu:
+        return "fp32"
+    return "fp16" if is_image_model or not budget.has_bf16 else "bf16"
 
 
 def _seating(cards: list[ModelCard], budget: Budget, peaks: Mapping[str, Mapping[str, int]]) -> dict[str, Planned]:
@@ -237,8 +256,8 @@ def _seating(cards: list[ModelCard], budget: Budget, peaks: Mapping[str, Mapping
     guests = {card.kind: card for card in sorted(cards, key=lambda c: c.vram.weights_mib)}
     options = [
         [
-            (rank * (PICTURE_WEIGHT if card.kind == "generate" else 1), Planned(card, plan, _need(card, plan, peaks)))
-            for rank, plan in enumerate(plans_of(card, budget))
+            (_given_up(card, plan), Planned(card, plan, _need(card, plan, peaks)))
+            for plan in plans_of(card, budget)
             if plan.offload == "none" and not (budget.is_cpu and plan.precision == "nf4")
         ]
         for card in guests.values()
@@ -248,6 +267,14 @@ def _seating(cards: list[ModelCard], budget: Budget, peaks: Mapping[str, Mapping
         if may_stay_together(seated, budget):
             return {p.card.kind: p for p in seated}
     return {}
+
+
+def _given_up(card: ModelCard, plan: LoadPlan) -> float:
+    """What a plan costs against the best one."""
+    is_packed = plan.precision == "nf4"
+    if card.kind != "generate":
+        return float(is_packed)
+    return PICTURE_WEIGHT * (plan.vae_tiling + is_packed) + VAE_WEIGHT * (plan.vae_precision == "bf16")
 
 
 def _like_its_guest(

@@ -1,6 +1,6 @@
 -- Folds one measurement into what is known, and counts it.
 --
--- KEYS[1]  darkroom:need:{model} or darkroom:speed:{model}   hash: what was measured → "value samples"
+-- KEYS[1]  darkroom:peak:{model} or darkroom:speed:{model}   hash: what was measured → "value samples"
 -- ARGV[1]  the hash field
 -- ARGV[2]  the measurement, a number
 -- ARGV[3]  weight of a measurement above the known value (1: it replaces it)

@@ -85,6 +85,7 @@ class SimulatedEngine:
     def __init__(self, card: ModelCard, arrivals: Counter[str]) -> None:
         self.card = card
         self._arrivals = arrivals
+        self._has_copy = False
         arrivals["disk"] += 1
 
     def held_mib(self) -> int:
@@ -94,10 +95,16 @@ class SimulatedEngine:
         return None
 
     def to_host(self) -> None:
-        return None
+        self._has_copy = True
 
     def to_device(self) -> None:
         self._arrivals["host"] += 1
+
+    def host_mib(self) -> int:
+        return self.held_mib() if self._has_copy else 0
+
+    def forget_host(self) -> None:
+        self._has_copy = False
 
 
 @dataclass

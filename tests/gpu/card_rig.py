@@ -49,7 +49,7 @@ class CardRig:
         self.residency = Residency(
             self._load,
             budget.usable_mib,
-            device=CudaDevice(budget.process_fraction) if is_cuda else SilentDevice(),
+            device=CudaDevice(budget.process_mib, budget.margin_mib) if is_cuda else SilentDevice(),
             host_cache_mib=host_mib,
         )
         self.watch = Watch()

@@ -20,11 +20,11 @@ def learned(settings) -> Learned:
 
 def test_callers_see_measured_peaks_with_their_samples(web, learned):
     for peak_mib in (9000, 8000, 9500):
-        learned.add_peak("sdxl-toy", "1024x1024x1g:bf16:none", peak_mib)
+        learned.add_peak("sdxl-toy", "1024x1024x1g:fp16+fp32:none@rtx-4090", peak_mib)
 
     shown = {model["id"]: model["measured"] for model in web.get("/v1/models").json["models"]}
 
-    assert shown["sdxl-toy"] == {"1024x1024x1g:bf16:none": {"peak_mib": 9500, "samples": 3}}
+    assert shown["sdxl-toy"] == {"1024x1024x1g:fp16+fp32:none@rtx-4090": {"peak_mib": 9500, "samples": 3}}
     assert shown["sdxl"] == {}
 
 
@@ -65,5 +65,5 @@ def _every_plan_takes(model, peak_mib, settings):
     from shared.catalogue import load_catalogue
 
     card = load_catalogue(settings).get(model)
-    plans = plans_of(card, budget_for(CARD.total_mib, settings.vram_mode, has_bf16=True))
+    plans = plans_of(card, budget_for(CARD.total_mib, settings.vram_mode, has_bf16=True, card_type="card"))
     return {key_of(plan, default_shape(card)): peak_mib for plan in plans}

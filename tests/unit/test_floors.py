@@ -14,18 +14,18 @@ FLOORS = {
         api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
         shared.colour shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.finite
         shared.keys shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures
-        workers.allocator_settings workers.cores workers.cuda_device workers.cuda_probe workers.host_copy
-        workers.host_ram workers.hub_kernels workers.load_plan workers.memory_return workers.moondream.config
-        workers.moondream.requests workers.noise workers.ready_pipe workers.sdxl.previews
-        workers.sdxl.prompt_encoding workers.sdxl.schedulers workers.sdxl.step_report workers.sdxl.toy
-        workers.sdxl.vae_decoding workers.starter.crew workers.starter.shapes workers.starter.world
-        workers.torch_threads workers.turns workers.weights_hash workers.yielding
+        workers.allocator_settings workers.cores workers.cuda_probe workers.host_ram workers.hub_kernels
+        workers.load_plan workers.memory_return workers.moondream.config workers.moondream.requests workers.noise
+        workers.ready_pipe workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.schedulers
+        workers.sdxl.step_report workers.sdxl.toy workers.sdxl.vae_decoding workers.sdxl.vae_encoding
+        workers.starter.crew workers.starter.shapes workers.starter.world workers.torch_threads workers.turns
+        workers.weights_hash workers.yielding
     """,
     1: """
         api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.jobs
         shared.contracts.orders shared.contracts.vision shared.data_uris shared.embedded_redis shared.jpeg_segments
         shared.picture_boxes shared.picture_formats shared.png_chunks shared.redis_client shared.settings
-        workers.child_watch workers.device_lost workers.feed_bell workers.finite workers.hub
+        workers.child_watch workers.device_lost workers.feed_bell workers.finite workers.host_copy workers.hub
         workers.inspection.weight_files workers.moondream.memory workers.moondream.prefix_cache
         workers.moondream.prompts workers.moondream.sampling workers.moondream.tokenizer workers.moondream.vision
         workers.nf4 workers.patience workers.precision workers.preview_thread workers.sdxl.img2img workers.slot
@@ -38,14 +38,14 @@ FLOORS = {
         workers.card_lock workers.continuation workers.inspection.classifiers workers.inspection.clip_tokenizer
         workers.inspection.moondream workers.inspection.sdxl_checkpoint workers.inspection.sdxl_parts
         workers.moondream.region workers.moondream.scripts workers.moondream.text workers.out_of_vram
-        workers.starter.judge workers.starter.marks workers.starter.phrasing workers.starter.pictures
-        workers.starter.tokens workers.stopwatch
+        workers.sdxl.offloading workers.starter.judge workers.starter.marks workers.starter.phrasing
+        workers.starter.pictures workers.starter.tokens workers.stopwatch
     """,
     3: """
         api.batch_client api.decoding api.model_choice api.stack shared.batch_codec shared.chain_rules
-        shared.effective shared.job_index workers.affinity workers.engines.base workers.gpu workers.inspection.sdxl
-        workers.kinds.outcome workers.larger_card workers.measured workers.moondream.network workers.needs
-        workers.pull workers.sdxl.placement workers.sdxl.smallest workers.starter.vae workers.teaching
+        shared.effective shared.job_index workers.affinity workers.cuda_device workers.engines.base workers.gpu
+        workers.inspection.sdxl workers.kinds.outcome workers.larger_card workers.measured workers.moondream.network
+        workers.needs workers.pull workers.sdxl.placement workers.sdxl.smallest workers.starter.vae workers.teaching
     """,
     4: """
         api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.energy

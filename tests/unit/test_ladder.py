@@ -81,7 +81,7 @@ def test_what_fits_gives_nothing_up(card_of_24_gib):
 
     plan = with_room(residency, plans, ONE, SHAPE, said, fits_when(lambda engine: True))
 
-    assert (plan.precision, said.degradations) == ("bf16", [])
+    assert (plan.precision, said.degradations) == ("fp16", [])
 
 
 def test_other_models_leave_before_this_one_is_put_smaller(card_of_24_gib):
@@ -91,7 +91,7 @@ def test_other_models_leave_before_this_one_is_put_smaller(card_of_24_gib):
 
     plan = with_room(residency, plans, ONE, SHAPE, said, fits_when(lambda engine: other.closed))
 
-    assert (plan.precision, said.degradations) == ("bf16", ["others_evicted"])
+    assert (plan.precision, said.degradations) == ("fp16", ["others_evicted"])
 
 
 def test_then_the_model_is_put_smaller_and_stays_so(card_of_24_gib):
@@ -102,7 +102,8 @@ def test_then_the_model_is_put_smaller_and_stays_so(card_of_24_gib):
     with_room(residency, plans, ONE, SHAPE, said, needs_nf4)
     with_room(residency, plans, ONE, SHAPE, again, needs_nf4)
 
-    assert said.degradations == again.degradations == ["vae_tiling", "precision_nf4"]
+    assert set(said.degradations) == {"vae_precision_bf16", "vae_tiling", "precision_nf4"}
+    assert again.degradations == ["vae_tiling", "vae_precision_bf16", "precision_nf4"]
 
 
 def test_a_job_too_large_for_the_plan_leaves_the_model_as_the_next_one_wants_it(card_of_24_gib):
@@ -207,7 +208,9 @@ def test_what_changed_names_each_thing_once():
     before = plans.of(ONE)
 
     assert what_changed(before, before) == []
-    assert what_changed(before, plans.shrink(ONE)) == ["vae_tiling"]
+    assert what_changed(before, plans.shrink(ONE)) == ["vae_precision_bf16"]
+    assert what_changed(before, plans.shrink(ONE)) == ["vae_tiling"]  # with room again for an exact VAE
+    assert what_changed(before, plans.shrink(ONE)) == ["vae_tiling", "vae_precision_bf16"]
 
 
 def worker(name, budget_mib, state="ready", models=("one",)):

@@ -18,10 +18,10 @@ def learned(client):
 
 
 def test_the_first_run_is_believed(learned):
-    samples = learned.add_peak("sdxl", "1024x1024x1g:bf16:none", 9400)
+    samples = learned.add_peak("sdxl", "1024x1024x1g:fp16+fp32:none@rtx-4090", 9400)
 
     assert samples == 1
-    assert learned.peaks_mib("sdxl") == {"1024x1024x1g:bf16:none": 9400}
+    assert learned.peaks_mib("sdxl") == {"1024x1024x1g:fp16+fp32:none@rtx-4090": 9400}
 
 
 def test_a_higher_peak_counts_at_once_and_a_lower_one_slowly(learned):
@@ -71,4 +71,10 @@ def test_models_do_not_learn_from_one_another(learned):
 def test_what_was_learned_expires_when_nobody_refreshes_it(learned, client):
     learned.add_peak("sdxl", "key", 9000)
 
-    assert 0 < client.ttl(keys.need("sdxl")) <= keys.LIVE_TTL_S
+    assert 0 < client.ttl(keys.peak("sdxl")) <= keys.LIVE_TTL_S
+
+
+def test_peaks_of_an_earlier_version_which_did_not_say_of_which_card_are_left_to_expire(learned, client):
+    client.hset("darkroom:need:sdxl", "1024x1024x1g:bf16:none", "9400.000 3")
+
+    assert learned.peaks("sdxl") == {}

@@ -55,7 +55,7 @@ def test_the_12_gb_case_holds_sdxl_moondream_and_the_rating_at_once():
 
     assert found.together == ("sdxl", "moondream-2", "opennsfw")
     assert found.in_turns == ("sdxl-anime",)
-    assert rows["sdxl: weights"].note == "bf16, VAE tiled, computed"
+    assert rows["sdxl: weights"].note == "fp16, VAE fp32 tiled, computed"
     assert rows["moondream-2: weights"].note == "nf4, computed"
     assert rows["free"].mib > 0
 

@@ -73,10 +73,21 @@ class PlainEngine:
 @dataclass
 class MovingEngine(PlainEngine):
     on_card: bool = True
+    has_copy: bool = False
+    #: Ways off the card that cost a copy.
+    copies: int = 0
+
+    def host_mib(self) -> int:
+        return self.held_mib() if self.has_copy else 0
+
+    def forget_host(self) -> None:
+        self.has_copy = self.has_copy and not self.on_card
 
     def to_host(self) -> None:
         self.device.used_mib -= self.held_mib()
         self.on_card = False
+        self.copies += not self.has_copy
+        self.has_copy = True
 
     def to_device(self) -> None:
         self._take()
@@ -86,6 +97,26 @@ class MovingEngine(PlainEngine):
         if self.on_card:
             super().close()
         self.closed = True
+
+
+@dataclass
+class OffloadedEngine(PlainEngine):
+    """Its weights only visit the card."""
+
+    def held_mib(self) -> int:
+        return 0
+
+    def host_mib(self) -> int:
+        return 0 if self.closed else self.card.vram.weights_mib
+
+    def forget_host(self) -> None:
+        return None
+
+    def to_host(self) -> None:
+        return None
+
+    def to_device(self) -> None:
+        return None
 
 
 @dataclass
@@ -487,3 +518,104 @@ def test_closing_drops_everything_pinned_or_waiting():
 
     assert all(engine.closed for engine in engines)
     assert rig.device.used_mib == 0
+
+
+# -- host RAM ----------------------------------------------------------------------------------------------------------
+
+
+def two_that_take_turns(host_cache_mib: int) -> Rig:
+    """Two models of SDXL's size on a card for one, used a, b, a, b, …"""
+    rig = Rig(budget_mib=10_000, device=Card(10_000), host_cache_mib=host_cache_mib, engine=MovingEngine)
+    for name in "abababab":
+        rig.use(card(name, 6617))
+    return rig
+
+
+def test_two_models_that_take_turns_come_from_disk_once_where_ram_is_enough():
+    assert two_that_take_turns(host_cache_mib=16_384).loads == ["a", "b"]
+
+
+def test_a_model_is_copied_off_the_card_once():
+    rig = two_that_take_turns(host_cache_mib=16_384)
+
+    engines = [rig.use(card(name, 6617)) for name in "ab"]
+
+    assert [engine.copies for engine in engines] == [1, 1]
+
+
+def test_copies_of_models_on_the_card_count_in_host_ram():
+    rig = two_that_take_turns(host_cache_mib=16_384)
+
+    assert rig.residency.in_host() == ["a"]
+    assert rig.residency.host_held_mib == 2 * 6617
+
+
+def test_host_ram_is_bounded_whatever_happens():
+    rig = Rig(budget_mib=10_000, device=Card(10_000), host_cache_mib=8192, engine=MovingEngine)
+    for name, mib in zip("abcabdac" * 3, (6617, 3000, 5000, 6617, 3000, 2000, 6617, 5000) * 3, strict=True):
+        rig.use(card(name, mib))
+
+        assert rig.residency.host_held_mib <= 8192
+
+
+def test_a_spare_copy_goes_before_a_model_that_waits():
+    """What is on the card can be copied again; what waits would come from disk."""
+    rig = Rig(budget_mib=10_000, device=Card(10_000), host_cache_mib=10_000, engine=MovingEngine)
+    rig.use(card("spare", 3000))
+    rig.use(card("all", 10_000))
+    rig.residency.unload("all")
+    rig.use(card("waits", 5000))
+    rig.use(card("spare", 3000))  # back, its copy still there
+    rig.use(card("last", 4000))  # "waits" leaves for it
+    rig.use(card("spare", 3000))
+    before_mib = rig.residency.host_held_mib
+
+    rig.use(card("new", 6000))  # "last" leaves for it
+
+    assert before_mib == 5000 + 3000
+    assert sorted(rig.residency.in_host()) == ["last", "waits"]
+    assert rig.residency.host_held_mib == 5000 + 4000
+
+
+def test_offloaded_models_are_bounded_by_the_host_though_the_card_holds_none():
+    """Four models on a card of 8 GB, all offloaded: the ledger said 0, and RAM filled with 26.5 GiB."""
+    rig = Rig(host_cache_mib=16_384, engine=OffloadedEngine)
+    for name in "abcd":
+        rig.now_s += 1
+        with rig.residency.using(card(name, 6617), 5000, host_mib=6617):
+            assert rig.residency.host_held_mib <= 16_384
+
+    assert rig.names() == {"c", "d"}
+
+
+def test_an_offloaded_model_beyond_the_whole_limit_runs_alone():
+    rig = Rig(host_cache_mib=4096, engine=OffloadedEngine)
+    for name in "ab":
+        rig.now_s += 1
+        with rig.residency.using(card(name, 6617), 5000, host_mib=6617):
+            pass
+
+    assert rig.names() == {"b"}
+
+
+def test_an_offloaded_model_is_as_large_as_its_weights_when_the_mode_counts_large_ones():
+    rig = Rig(host_cache_mib=60_000, engine=OffloadedEngine, max_large_residents=1)
+    for name in "ab":
+        rig.now_s += 1
+        with rig.residency.using(card(name, 6617), 5000, host_mib=6617):
+            pass
+
+    assert rig.names() == {"b"}
+
+
+def test_a_model_that_holds_nothing_on_the_card_is_not_sent_away_for_room_there():
+    rig = Rig(host_cache_mib=16_384)
+    rig.engine = OffloadedEngine
+    offloaded = rig.use(card("offloaded", 6617), working_mib=-6617)
+    rig.engine = PlainEngine
+    rig.use(card("one", 7000))
+
+    rig.use(card("two", 8000))
+
+    assert rig.names() == {"offloaded", "two"}
+    assert not offloaded.closed

@@ -19,7 +19,7 @@ from shared.errors import DarkroomError, EngineFailed, InvalidRequest, OutOfVram
 from workers.analysis.asking import Asked, Ticks
 from workers.analysis.talk import most_turns, request_for
 from workers.engines.base import AnalyzeWork, EngineKind, TaskOutcome, Watch, WorkOutcome
-from workers.host_copy import off_card, onto_card
+from workers.host_copy import HOST, device_nbytes, forget, host_nbytes, off_card, onto_card
 from workers.inspection import moondream as inspection
 from workers.inspection.table import TOKENIZER_FOLDER
 from workers.load_plan import LoadPlan
@@ -72,9 +72,20 @@ class MoondreamEngine:
         self.prefixes = PrefixCache(self._encode, plan.prefix_cache_mib * MIB)
 
     def held_mib(self) -> int:
-        """Weights, and the pictures it keeps."""
-        tensors = [*self.model.network.parameters(), *self.model.network.buffers()]
-        return -(-(sum(tensor.nbytes for tensor in tensors) + self.prefixes.held_bytes) // MIB)
+        """Weights with their scales, and the pictures it keeps."""
+        weights = device_nbytes([self.model.network], self._plan.device)
+        return -(-(weights + self.prefixes.held_bytes) // MIB)
+
+    def host_mib(self) -> int:
+        """RAM: all of it while the model waits there, else the copy that was left there. None on a CPU, where the RAM
+        is the card.
+        """
+        return 0 if self._plan.device == HOST else -(-host_nbytes([self.model.network]) // MIB)
+
+    def forget_host(self) -> None:
+        """Give up what lies in host memory beside the card; the next way off the card copies it again."""
+        forget(self.model.network)
+        free_cache()
 
     def close(self) -> None:
         """Drop the model; a closed engine cannot be used again."""
@@ -83,22 +94,31 @@ class MoondreamEngine:
         free_cache()
 
     def to_host(self) -> None:
-        """Wait in host RAM, without pictures. Four-bit weights cannot: they are packed for their card."""
-        if self._plan.precision == "nf4":
-            raise MemoryError("four-bit weights stay on their card")
+        """Wait in host RAM, without pictures. Four-bit weights of a CPU cannot: running turns them into its own form.
+
+        Raises:
+            OutOfVram, MemoryError: no room there, or they cannot; the model is whole where it was.
+        """
+        if self._plan.precision == "nf4" and self._plan.device == HOST:
+            raise MemoryError("four-bit weights stay on their CPU")
         self.prefixes.clear()
-        off_card(self.model.network)
-        free_cache()
+        try:
+            with named_out_of_vram(f"moving {self.card.id} to host memory"):
+                off_card(self.model.network)
+        finally:
+            free_cache()
 
     def to_device(self) -> None:
-        """Come back."""
+        """Come back.
+
+        Raises:
+            OutOfVram: no room there; the model is in host memory still.
+        """
         try:
             with named_out_of_vram(f"bringing {self.card.id} back"):
                 onto_card(self.model.network, self._plan.device)
-        except OutOfVram:
-            off_card(self.model.network)
+        finally:
             free_cache()
-            raise
 
     def smallest_call(self) -> None:
         """A picture of one crop and a few words, past the pictures it keeps."""

@@ -28,11 +28,12 @@ from shared.contracts.generation import GenerationParams
 from shared.errors import EngineFailed, NotFinite, OutOfVram
 from workers.engines.base import EngineKind, GenerateWork, Watch
 from workers.finite import refuse_non_finite
+from workers.host_copy import forget
 from workers.load_plan import LoadPlan
-from workers.noise import NOISE_VERSION, generator_of
+from workers.noise import NOISE_VERSION
 from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
-from workers.precision import dtype_of
-from workers.sdxl import files, placement, previews, schedulers, sharing, toy, vae_decoding
+from workers.precision import diffusion_dtype_of, vae_dtype_of
+from workers.sdxl import files, offloading, placement, previews, schedulers, sharing, toy, vae_decoding, vae_encoding
 from workers.sdxl.img2img import fit, start
 from workers.sdxl.prompt_encoding import Conditioning, encode, together
 from workers.sdxl.sharing import Copy, Shares, Shelf
@@ -87,11 +88,11 @@ def load(card: ModelCard, path: Path, plan: LoadPlan, shelf: Shelf | None = None
 
 def _loaded(path: Path, plan: LoadPlan, shelf: Shelf | None) -> tuple[Any, dict[str, Copy]]:
     """Its own frame: what it holds half loaded goes with it."""
-    dtype = dtype_of(plan)
-    identities = sharing.identities(path, plan, dtype) if shelf is not None else {}
+    dtypes = {"default": diffusion_dtype_of(plan), "vae": vae_dtype_of(plan)}
+    identities = sharing.identities(path, plan, dtypes) if shelf is not None else {}
     known = shelf.find(identities) if shelf is not None else {}
-    pipe = files.read(path, dtype, {name: copy.module for name, copy in known.items()})
-    placement.place(pipe, plan, dtype, done=known)
+    pipe = files.read(path, dtypes, {name: copy.module for name, copy in known.items()})
+    placement.place(pipe, plan, dtypes["default"], done=known)
     return pipe, shelf.put(identities, pipe, known) if shelf is not None else {}
 
 
@@ -126,6 +127,22 @@ class SdxlEngine:
         """The same with all shared parts."""
         return placement.held_mib(placement.modules_of(self._txt2img).values(), self._plan.device)
 
+    def host_mib(self) -> int:
+        """RAM: all of it while the model waits there or is offloaded, else the copies that were left there. None on a
+        CPU, where the RAM is the card.
+        """
+        if self._plan.device == placement.HOST:
+            return 0
+        return placement.host_mib([*self._own(), *self._shared.counted_on_host()])
+
+    def forget_host(self) -> None:
+        """Give up what lies in host memory beside the card; the next way off the card copies it again."""
+        if placement.offloads(self._plan):
+            return
+        for module in placement.modules_of(self._txt2img).values():
+            forget(module)
+        free_cache()
+
     def to_host(self) -> None:
         """Leave the card and wait in host memory; where that has no room, nothing has changed."""
         if placement.offloads(self._plan):
@@ -150,7 +167,7 @@ class SdxlEngine:
 
     def close(self) -> None:
         """Drop the model; a closed engine cannot be used again."""
-        self._shared.leave()
+        self._shared.close()
         self._txt2img.remove_all_hooks()
         del self._txt2img, self._img2img, self._shared
         free_cache()
@@ -201,7 +218,7 @@ class SdxlEngine:
             vae.disable_tiling()
             if vae.dtype != self._vae_dtype:
                 vae.to(dtype=self._vae_dtype)
-            self._txt2img.maybe_free_model_hooks()
+            offloading.end_visits(placement.modules_of(self._txt2img).values())
 
     def _shots(self, works: list[GenerateWork]) -> list[Shot]:
         shots: list[Shot] = []
@@ -245,19 +262,31 @@ class SdxlEngine:
         pipe.scheduler = schedulers.build(
             params.scheduler, self._scheduler_config, steps=params.steps, seeds=[shot.seed for shot in shots]
         )
+        generators = [generator_of(shot.seed) for shot in shots]
+        conditioning = together([shot.conditioning for shot in shots])
         with named_out_of_vram(f"{len(shots)} × {params.width}×{params.height}, {params.steps} steps"):
             latents = pipe(
-                **together([shot.conditioning for shot in shots]),
-                **start(params, [shot.image for shot in shots]),
+                **conditioning,
+                **start(params, self._start_latents(shots, generators)),
                 num_inference_steps=params.steps,
                 guidance_scale=params.guidance_scale,
-                generator=[generator_of(shot.seed) for shot in shots],
+                generator=generators,
                 output_type="latent",
                 callback_on_step_end=batch.report.callback([shot.job for shot in shots]),
             ).images
         refuse_non_finite(latents, "the latents", [f"seed {shot.seed}" for shot in shots])
         batch.report.run_finished()
         return latents
+
+    def _start_latents(self, shots: list[Shot], generators: list[torch.Generator]) -> torch.Tensor | None:
+        """The starting pictures as the UNet sees them; None where there are none."""
+        images = [shot.image for shot in shots if shot.image is not None]
+        if not images:
+            return None
+        pipe = self._img2img
+        return vae_encoding.encode(
+            pipe.image_processor.preprocess(images), pipe.vae, generators, pipe._execution_device, pipe.unet.dtype
+        )
 
     def _decode(self, latents: torch.Tensor, seeds: list[int], batch: Batch) -> list[Image]:
         """Pictures; in tiles, one at a time, if they do not fit otherwise; in fp32 if half precision overflows."""

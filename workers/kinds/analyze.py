@@ -142,7 +142,8 @@ def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> tuple[lis
     runtime = turn.runtime
     if card.id not in runtime.plans.rack.planned:
         raise ModelMissing(f"{card.id} is not served by {runtime.slot.name}, which took this job", field="model")
-    at_once = _at_once(card, sum(len(work.tasks) for work in works), runtime)
+    pictures = max(1, len({work.picture_id for work in works}))
+    at_once = _at_once(card, sum(len(work.tasks) for work in works), pictures, runtime)
     turn.stopwatch.start("loading")
     turn.watch.phase("loading")
 
@@ -153,7 +154,7 @@ def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> tuple[lis
         turn.watch.phase("running")
         return engine.analyze(works, turn, at_once), threads
 
-    return with_room(runtime.residency, runtime.plans, card, asking_shape(at_once), turn.watch, work)
+    return with_room(runtime.residency, runtime.plans, card, asking_shape(at_once, pictures), turn.watch, work)
 
 
 def _work(each: Asked, indexes: list[int], turn: Turn) -> AnalyzeWork:
@@ -167,12 +168,11 @@ def _work(each: Asked, indexes: list[int], turn: Turn) -> AnalyzeWork:
     return work if tell is None else AnalyzeWork(work.picture, work.picture_id, work.tasks, work.is_wanted, tell)
 
 
-def _at_once(card: ModelCard, tasks: int, runtime: Runtime) -> int:
+def _at_once(card: ModelCard, tasks: int, pictures: int, runtime: Runtime) -> int:
     """As many tasks as the budget allows, at least one: too little room for that is residency's to say."""
+    budget_mib = runtime.residency.budget_mib
     wanted = min(tasks, MOST_AT_ONCE)
-    fitting = (
-        n for n in range(wanted, 1, -1) if runtime.need_mib(card, asking_shape(n)) <= runtime.residency.budget_mib
-    )
+    fitting = (n for n in range(wanted, 1, -1) if runtime.need_mib(card, asking_shape(n, pictures)) <= budget_mib)
     return next(fitting, 1)
 
 

@@ -65,7 +65,8 @@ def _starting_picture(params: GenerationParams, runtime: Runtime) -> Image | Non
 
 def _shape(params: list[GenerationParams]) -> Shape:
     first = params[0]
-    return Shape(first.width, first.height, sum(p.n for p in params), first.is_guided)
+    pictures = sum(p.n for p in params)
+    return Shape(first.width, first.height, pictures, first.is_guided, is_img2img=first.is_img2img)
 
 
 def _about(engine: GenerateEngine) -> dict[str, Any]:

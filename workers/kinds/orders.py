@@ -23,7 +23,8 @@ def unload(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwa
 
 def _switch(record: JobRecord, runtime: Runtime) -> Outcome:
     card = runtime.catalogue.get(record.model)
-    with runtime.residency.using(card, runtime.need_mib(card, default_shape(card))) as engine:
+    need = runtime.plans.need(card, default_shape(card))
+    with runtime.residency.using(card, need.peak_mib, need.host_mib) as engine:
         held_mib = engine.held_mib()
     pin = record.params.get("pin")
     if pin is not None:

@@ -17,7 +17,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from diffusers import StableDiffusionXLPipeline
+from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 
 from shared.errors import DarkroomError, EngineFailed, ModelMissing
 from workers.inspection import sdxl as inspection
@@ -26,10 +26,13 @@ from workers.inspection.weight_files import SAFETENSORS, first_words, refuse_mis
 from workers.out_of_vram import is_out_of_vram
 
 
-def read(path: Path, dtype: torch.dtype, given: Mapping[str, Any] = MappingProxyType({})) -> Any:
+def read(
+    path: Path, dtype: torch.dtype | Mapping[str, torch.dtype], given: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
     """A `StableDiffusionXLPipeline` in host memory.
 
     Args:
+        dtype: of all parts, or by part, `default` for those not named.
         given: parts of a folder's model that are loaded already, by name; they are taken as they are.
 
     Raises:
@@ -58,11 +61,11 @@ def _told(exc: Exception, path: Path) -> str:
     return "it is not whole, tensors are missing" if "meta tensor" in str(exc) else first_words(exc, path, path.parent)
 
 
-def _read_folder(folder: Path, dtype: torch.dtype, given: Mapping[str, Any]) -> Any:
+def _read_folder(folder: Path, dtype: torch.dtype | Mapping[str, torch.dtype], given: Mapping[str, Any]) -> Any:
     return StableDiffusionXLPipeline.from_pretrained(
         folder,
         **given,
-        dtype=dtype,
+        dtype=dtype if isinstance(dtype, torch.dtype) else dict(dtype),
         variant=inspection.variant_of(folder),
         use_safetensors=True,
         local_files_only=True,
@@ -70,9 +73,14 @@ def _read_folder(folder: Path, dtype: torch.dtype, given: Mapping[str, Any]) -> 
     )
 
 
-def _read_file(file: Path, configs: Path, dtype: torch.dtype) -> Any:
+def _read_file(file: Path, configs: Path, dtype: torch.dtype | Mapping[str, torch.dtype]) -> Any:
+    """diffusers gives all parts of a single file one dtype; a VAE that wants another is read on its own."""
+    how = {"config": str(configs), "local_files_only": True}
+    if isinstance(dtype, torch.dtype):
+        return StableDiffusionXLPipeline.from_single_file(str(file), **how, dtype=dtype, add_watermarker=False)
+    vae = AutoencoderKL.from_single_file(str(file), **how, subfolder="vae", dtype=dtype.get("vae", dtype["default"]))
     return StableDiffusionXLPipeline.from_single_file(
-        str(file), config=str(configs), dtype=dtype, local_files_only=True, add_watermarker=False
+        str(file), **how, dtype=dtype["default"], add_watermarker=False, vae=vae
     )
 
 

@@ -1,17 +1,19 @@
 """Where the modules of a diffusers pipeline lie: put on the card as the plan says, moved off it and back, weighed."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
-from workers.host_copy import off_card, onto_card
+from workers import host_copy
+from workers.host_copy import HOST, off_card, onto_card
 from workers.load_plan import LoadPlan
 from workers.nf4 import quantise_nf4
 from workers.out_of_vram import free_cache, named_out_of_vram
+from workers.sdxl import offloading
 
-HOST = "cpu"
+MIB = 2**20
 #: Parts that four bits shrink; the VAE is all convolutions.
 PACKED_PARTS = ("unet", "text_encoder", "text_encoder_2")
 
@@ -21,26 +23,27 @@ def place(pipe: Any, plan: LoadPlan, dtype: torch.dtype, done: Collection[str] =
 
     Args:
         dtype: what nf4 weights unpack to.
-        done: parts that were placed for another model, which shares them.
+        done: parts that were placed for another model, which shares them. Where this fails, they lie where they lay.
 
     Raises:
+        OutOfVram: it does not fit.
         EngineFailed: four bits did not take effect.
     """
-    if plan.precision == "nf4":
-        device = HOST if offloads(plan) else plan.device
-        for name in PACKED_PARTS:
-            if name not in done:
-                quantise_nf4(getattr(pipe, name), device=device, compute_dtype=dtype)
-    if not offloads(plan):
-        pipe.to(plan.device)
-    elif plan.offload == "model":
-        pipe.enable_model_cpu_offload(device=plan.device)
+    parts = modules_of(pipe)
+    for name in PACKED_PARTS if plan.precision == "nf4" else ():
+        if name not in done:
+            # On the card, also what will wait in host memory: on a CPU it takes minutes.
+            quantise_nf4(parts[name], device=plan.device, compute_dtype=dtype)
+            if offloads(plan):
+                off_card(parts[name])
+    if offloads(plan):
+        offloading.enable(list(parts.values()), plan)
     else:
-        pipe.enable_sequential_cpu_offload(device=plan.device)
+        move([part for part in parts.values() if not _lies_on(part, plan.device)], plan.device, back=HOST)
 
 
 def offloads(plan: LoadPlan) -> bool:
-    """Whether hooks move modules during a job. Never on a CPU: all lies in host memory, and the hooks refuse to run."""
+    """Whether hooks move modules during a job. Never on a CPU: all lies in host memory anyway."""
     return plan.offload != "none" and torch.device(plan.device).type != HOST
 
 
@@ -65,6 +68,11 @@ def _move(modules: Iterable[nn.Module], device: str) -> None:
         off_card(module) if device == HOST else onto_card(module, device)
 
 
+def _lies_on(module: nn.Module, device: str) -> bool:
+    kind = torch.device(device).type
+    return all(place.tensor.device.type == kind for place in host_copy.places_of(module))
+
+
 def modules_of(pipe: Any) -> dict[str, nn.Module]:
     """A pipeline's parts that have weights."""
     return {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
@@ -72,11 +80,9 @@ def modules_of(pipe: Any) -> dict[str, nn.Module]:
 
 def held_mib(modules: Iterable[nn.Module], device: str) -> int:
     """The weights that lie on the device now."""
-    kind = torch.device(device).type
-    return -(-sum(tensor.nbytes for tensor in _tensors(modules) if tensor.device.type == kind) // 2**20)
+    return -(-host_copy.device_nbytes(modules, device) // MIB)
 
 
-def _tensors(modules: Iterable[nn.Module]) -> Iterator[torch.Tensor]:
-    for module in modules:
-        yield from module.parameters()
-        yield from module.buffers()
+def host_mib(modules: Iterable[nn.Module]) -> int:
+    """The RAM that weights take now, those with a copy on the card included."""
+    return -(-host_copy.host_nbytes(modules) // MIB)

@@ -46,6 +46,8 @@ class Copy:
     module: nn.Module
     #: Tokens of its users that are on the card, in order of arrival.
     on_card: list[object] = field(default_factory=list)
+    #: Of all its users, wherever they are.
+    users: list[object] = field(default_factory=list)
 
 
 class Shares:
@@ -54,6 +56,8 @@ class Shares:
     def __init__(self, copies: Mapping[str, Copy]) -> None:
         self._copies = dict(copies)
         self._token = object()
+        for copy in self._copies.values():
+            copy.users.append(self._token)
         self.arrive()
 
     def __contains__(self, part: str) -> bool:
@@ -70,6 +74,12 @@ class Shares:
             if self._token in copy.on_card:
                 copy.on_card.remove(self._token)
 
+    def close(self) -> None:
+        """The model is gone."""
+        self.leave()
+        for copy in self._copies.values():
+            copy.users.remove(self._token)
+
     def unused(self) -> list[nn.Module]:
         """Parts that no model on the card uses."""
         return [copy.module for copy in self._copies.values() if not copy.on_card]
@@ -77,6 +87,10 @@ class Shares:
     def counted(self) -> list[nn.Module]:
         """Parts whose memory this model counts, because it was the first of those that are on the card."""
         return [copy.module for copy in self._copies.values() if copy.on_card[:1] == [self._token]]
+
+    def counted_on_host(self) -> list[nn.Module]:
+        """Parts whose host memory this model counts, because it was the first of all that are loaded."""
+        return [copy.module for copy in self._copies.values() if copy.users[:1] == [self._token]]
 
 
 class Shelf:
@@ -98,14 +112,20 @@ class Shelf:
         return copies
 
 
-def identities(path: Path, plan: LoadPlan, dtype: torch.dtype) -> dict[str, Identity]:
-    """Part → what it is; empty where nothing can be shared (a single file, offload)."""
+def identities(path: Path, plan: LoadPlan, dtypes: Mapping[str, torch.dtype]) -> dict[str, Identity]:
+    """Part → what it is; empty where nothing can be shared (a single file, offload).
+
+    Args:
+        dtypes: by part, `default` for those not named.
+    """
     if placement.offloads(plan) or not path.is_dir():
         return {}
     digests = {name: _digest(path, name) for name in PARTS}
     packs = plan.precision == "nf4"
     return {
-        name: Identity(digest, dtype, plan.device, packs and name in placement.PACKED_PARTS)
+        name: Identity(
+            digest, dtypes.get(name, dtypes["default"]), plan.device, packs and name in placement.PACKED_PARTS
+        )
         for name, digest in digests.items()
         if digest is not None
     }

@@ -27,7 +27,8 @@ def decode(latents: torch.Tensor, vae: Any) -> torch.Tensor:
     if vae.dtype == torch.float16 and vae.config.force_upcast:
         vae.to(dtype=torch.float32)
     scaled = unscaled(latents.to(vae.dtype), vae.config)
-    values: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
+    # In fp32 before anything is rounded to levels: in bf16, 1 and 0.9961 are neighbours, and a level is 0.0039.
+    values: torch.Tensor = vae.decode(scaled, return_dict=False)[0].float()
     return values
 
 

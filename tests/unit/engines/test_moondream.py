@@ -12,6 +12,7 @@ from shared.contracts.vision import CaptionTask, DetectTask, PointTask, QueryTas
 from shared.errors import CancelRequested, EngineFailed, NotFinite, OutOfVram
 from shared.settings import Settings
 from tests import talker
+from workers import host_copy
 from workers.analysis import talk as moondream_talk
 from workers.engines import moondream
 from workers.engines.base import AnalyzeWork, Paced
@@ -236,6 +237,56 @@ def test_it_waits_in_host_memory_and_comes_back(engine):
     engine.to_device()
 
     assert texts(engine.analyze([work(CAPTION)], Watch(), 16)[0]) == texts(before[0])
+
+
+class Reader:
+    """Reads from a card without storage; may have no room at some tensor."""
+
+    def __init__(self, fails_at=None):
+        self.read, self.fails_at = 0, fails_at
+
+    def __call__(self, tensor, *, pinned):
+        self.read += 1
+        if self.read == self.fails_at:
+            raise RuntimeError("CUDA error: out of memory")
+        return torch.zeros(tensor.shape, dtype=tensor.dtype)
+
+
+def on_a_card(card, folder, monkeypatch, fails_at=None, **plan):
+    monkeypatch.setattr(host_copy, "on_host", Reader(fails_at))
+    engine = moondream.load(card, folder, replace(PLAN, device="meta", precision="fp16", **plan))
+    return engine, engine.held_mib()
+
+
+def where(engine):
+    return {place.tensor.device.type for place in host_copy.places_of(engine.model.network)}
+
+
+def test_a_way_off_the_card_that_breaks_off_leaves_no_half_on_the_cpu(card, folder, monkeypatch):
+    engine, held_mib = on_a_card(card, folder, monkeypatch, fails_at=5)
+
+    with pytest.raises(OutOfVram):
+        engine.to_host()
+
+    assert (where(engine), engine.held_mib(), engine.host_mib()) == ({"meta"}, held_mib, 0)
+
+
+def test_it_counts_where_its_weights_are(card, folder, monkeypatch):
+    engine, held_mib = on_a_card(card, folder, monkeypatch)
+
+    engine.to_host()
+    waiting = engine.held_mib(), engine.host_mib()
+    engine.to_device()
+    back = engine.held_mib(), engine.host_mib()
+    engine.forget_host()
+
+    assert (waiting, back) == ((0, held_mib), (held_mib, held_mib))
+    assert (engine.held_mib(), engine.host_mib()) == (held_mib, 0)
+
+
+def test_a_cpus_ram_is_counted_once(engine):
+    assert engine.held_mib() > 0
+    assert engine.host_mib() == 0
 
 
 def test_the_toy_appears_whole_and_is_built_once(card, tmp_path):

@@ -9,10 +9,13 @@ import torch
 from bitsandbytes.nn import Linear4bit
 from safetensors.torch import load_file, save_file
 
+from shared.errors import OutOfVram
 from tests.unit.engines.parts import Watch, levels_apart, toy_card, work
+from workers import host_copy
 from workers.engines.sdxl import SdxlEngine, load
 from workers.load_plan import LoadPlan
 from workers.residency import Residency
+from workers.sdxl import placement
 from workers.sdxl.sharing import PARTS, Shelf
 from workers.weights_hash import CACHE_NAME, sha256_of
 
@@ -87,6 +90,41 @@ def test_a_shared_part_leaves_the_card_with_its_last_user(pair):
 
     assert other.held_mib() < one.held_mib()
     assert levels_apart(paint(one), paint(one)) == 0
+
+
+def test_a_load_that_does_not_fit_leaves_shared_parts_where_they_were(folders, monkeypatch):
+    """They were brought to the card for it, and nobody there used or counted them."""
+    shelf, on_card = Shelf(), LoadPlan("meta", precision="fp16", vae_slicing=False)
+    monkeypatch.setattr(host_copy, "on_host", lambda tensor, pinned: torch.zeros(tensor.shape, dtype=tensor.dtype))
+    waiting = load(toy_card(), folders[0], on_card, shelf)
+    waiting.to_host()
+    real = host_copy.copied_to
+
+    def only_small_ones(tensor, device):
+        if tensor.nbytes > 2**16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(tensor, device)
+
+    monkeypatch.setattr(host_copy, "copied_to", only_small_ones)
+    with pytest.raises(OutOfVram):
+        load(toy_card(), folders[1], on_card, shelf)
+
+    parts = [getattr(waiting._txt2img, name) for name in PARTS]
+    assert placement.held_mib(parts, "meta") == 0
+
+
+def test_shared_weights_count_once_in_host_memory_and_pass_to_whoever_stays(folders, monkeypatch):
+    shelf, on_card = Shelf(), LoadPlan("meta", precision="fp16", vae_slicing=False)
+    monkeypatch.setattr(host_copy, "on_host", lambda tensor, pinned: torch.zeros(tensor.shape, dtype=tensor.dtype))
+    one, other = (load(toy_card(), folder, on_card, shelf) for folder in folders)
+    one.to_host()
+    other.to_host()
+    whole = one.host_mib()
+    assert other.host_mib() < whole
+
+    one.close()
+
+    assert other.host_mib() == whole
 
 
 def test_when_all_models_are_gone_so_are_their_parts(folders):
