@@ -30,7 +30,7 @@ from workers.engines.base import EngineKind, GenerateWork, Watch
 from workers.finite import refuse_non_finite
 from workers.host_copy import forget
 from workers.load_plan import LoadPlan
-from workers.noise import NOISE_VERSION
+from workers.noise import NOISE_VERSION, generator_of
 from workers.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.precision import diffusion_dtype_of, vae_dtype_of
 from workers.sdxl import files, offloading, placement, previews, schedulers, sharing, toy, vae_decoding, vae_encoding
