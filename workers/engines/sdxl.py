@@ -218,7 +218,8 @@ class SdxlEngine:
             vae.disable_tiling()
             if vae.dtype != self._vae_dtype:
                 vae.to(dtype=self._vae_dtype)
-            offloading.end_visits(placement.modules_of(self._txt2img).values())
+            if placement.offloads(self._plan):
+                offloading.end_visits(placement.modules_of(self._txt2img).values())
 
     def _shots(self, works: list[GenerateWork]) -> list[Shot]:
         shots: list[Shot] = []
