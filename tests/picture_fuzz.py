@@ -21,7 +21,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from shared.errors import CallersError
 from shared.pixels import PictureLimits, check, decode, inspect, thumbnail
-from tests.pictures import chunk, saved, with_chunk
+from tests.pictures import PNG_SIGNATURE, chunk, saved, with_chunk
 
 LIMITS = PictureLimits(max_bytes=2**20, max_pixels=4_000_000)
 #: Longest one damaged picture of at most four megapixels may take, all four readings together.
@@ -103,7 +103,7 @@ def chunks_of(png: bytes) -> list[tuple[bytes, bytes]]:
 
 def written(chunks: list[tuple[bytes, bytes]]) -> bytes:
     """Chunks as a PNG whose checksums are right, so that damage gets past them."""
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, body) for kind, body in chunks)
+    return PNG_SIGNATURE + b"".join(chunk(kind, body) for kind, body in chunks)
 
 
 def flipped(data: bytes, dice: random.Random) -> bytes:

@@ -17,6 +17,9 @@ class Allocator:
         self.highest, self.fraction, self.resets = 900 * MIB, None, 0
         self.reserved, self.most_reserved, self.allocated = 700 * MIB, 0, 500 * MIB
 
+    def is_available(self):
+        return False
+
     def set_per_process_memory_fraction(self, fraction):
         self.fraction = fraction
 

@@ -84,12 +84,6 @@ def test_no_job_casts_a_vae_that_is_exact_enough(toy_folder, monkeypatch, image)
 
 def test_pictures_are_rounded_once_and_from_fp32(engine):
     """Levels around 200 lie closer together than neighbours in bf16: rounding there merges them."""
-    seen = []
-
-    class Processor:
-        def postprocess(self, values, output_type):
-            seen.append(values.dtype)
-            return []
 
     class Vae:
         dtype, config = BF16, engine._txt2img.vae.config
@@ -97,9 +91,7 @@ def test_pictures_are_rounded_once_and_from_fp32(engine):
         def decode(self, latents, return_dict):
             return (latents,)
 
-    vae_decoding.decode(torch.zeros(1, 4, 8, 8, dtype=FP16), Vae(), Processor())
-
-    assert seen == [FP32]
+    assert vae_decoding.decode(torch.zeros(1, 4, 8, 8, dtype=FP16), Vae()).dtype == FP32
 
 
 def test_no_library_that_engines_load_lets_fp32_be_rounded_to_less():
