@@ -30,7 +30,10 @@ class SizeQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     width: int = Field(
-        0, ge=0, le=4096, description="At most this wide, as WebP, never enlarged; 0: the stored bytes as they are"
+        0,
+        ge=0,
+        le=4096,
+        description="At most this wide (and 16,383 high), as WebP, never enlarged; 0: the stored bytes as they are",
     )
 
 
