@@ -6,7 +6,11 @@ it. So a worker tries: after a model is loaded and before the job begins, a few 
 threads, in turn, and of each count the quickest, because noise only ever adds. It takes `MOST_S` at the most, counts as
 loading, and beats in between. The count never changes inside a job, and the job's result names it: it changes rounding.
 
-Limits: the smallest call stands for all; a model whose one call takes longer than `MOST_S` gets all threads unmeasured.
+Other programs must not decide. One thread's time is its processor time where that is less than the clock's, so noise
+speaks only against more threads, which fare worse beside others anyway. And what is not sure in the end (see `Compared`)
+holds for the time being: it is not kept, and measured again `AGAIN_S` later.
+
+Limits: the smallest call stands for all; beside other programs the last call may end late; a model whose one call takes longer than `MOST_S` gets all threads unmeasured.
 A worker of a GPU, and one whose threads are set by `DARKROOM_CPU_THREADS`, does not measure.
 """
 
@@ -14,7 +18,7 @@ import itertools
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 
 from shared.errors import Signal
 from shared.log import logger
@@ -22,14 +26,18 @@ from workers.engines.base import Engine, Paced, Threaded
 from workers.thread_book import Circumstances, Pace, ThreadBook
 from workers.torch_threads import between_modules, set_threads
 
-#: Longest that one model is measured.
-MOST_S = 5.0
+#: Longest that one model is measured; with the way out of an unfinished call it stays below five seconds.
+MOST_S = 4.5
 #: Shortest, unless there is nothing to compare: what disturbs a machine comes and goes.
 LEAST_S = 0.5
 #: Rounds that are made in any case.
 LEAST_ROUNDS = 3
 #: Of each count the two quickest calls must be so close: one alone may be luck, or all the others bad luck.
 CLOSE = 1.05
+#: A measurement that had so much processor time within its limit was not disturbed, whatever its calls look like.
+UNDISTURBED = 0.8
+#: When what is not sure is measured again, at the next job then.
+AGAIN_S = 600.0
 #: Threads are taken only where they make a call at least so much quicker: a core that another program wants stops all.
 WORTH = 0.97
 
@@ -41,41 +49,70 @@ class TimeIsUp(Signal):
     """The measurement has had its time; goes through an engine like any signal."""
 
 
-def choose(quickest_s: Mapping[int, float], most: int) -> int:
-    """The fewest threads that are about as quick as the quickest; all where nothing could be compared."""
-    if len(quickest_s) < 2:
-        return most
-    least_s = min(quickest_s.values())
-    return min(count for count, took_s in quickest_s.items() if took_s * WORTH <= least_s)
+@dataclass(frozen=True)
+class Compared:
+    """What calls took."""
+
+    #: Threads → the quickest call, of the counts that could be tried in time.
+    quickest_s: Mapping[int, float]
+    #: The two quickest calls of every count agree, or nobody else was at work and the time was too short.
+    is_sure: bool
+
+    def best(self, most: int) -> int:
+        """The fewest threads that are about as quick as the quickest; all where nothing could be compared."""
+        if len(self.quickest_s) < 2:
+            return most
+        least_s = min(self.quickest_s.values())
+        return min(count for count, took_s in self.quickest_s.items() if took_s * WORTH <= least_s)
 
 
-def compare(counts: Sequence[int], call: Callable[[int], float], spent_s: Callable[[], float]) -> dict[int, float]:
-    """Threads → seconds of the quickest call, of those that could be tried in time.
+class Stopclock:
+    """Time on the wall and of the processor since its making."""
+
+    def __init__(self, wall_s: Callable[[], float], cpu_s: Callable[[], float]) -> None:
+        self._wall_s, self._cpu_s = wall_s, cpu_s
+        self._wall_began_s, self._cpu_began_s = wall_s(), cpu_s()
+
+    @property
+    def wall_s(self) -> float:
+        return self._wall_s() - self._wall_began_s
+
+    @property
+    def cpu_s(self) -> float:
+        """Of all threads of this process."""
+        return self._cpu_s() - self._cpu_began_s
+
+
+def compare(counts: Sequence[int], call: Callable[[int], float], spent: Stopclock) -> Compared:
+    """Try all counts in turn until it is sure how they compare, or the time is up.
 
     Args:
         call: makes one call with so many threads, returns its seconds; raises TimeIsUp.
-        spent_s: since the start.
+        spent: runs from the start.
     """
     most = counts[-1]
     took_s: dict[int, list[float]] = {count: [] for count in counts}
     try:
-        took_s[most] = [call(most)]  # also warms up, and says whether the others can be tried at all
+        took_s[most].append(call(most))  # also warms up, and says whether the others can be tried at all
+        work_s = spent.cpu_s
         for turn in itertools.count():
-            if turn >= LEAST_ROUNDS and spent_s() >= LEAST_S and all(map(_is_sure, took_s.values())):
+            if turn >= LEAST_ROUNDS and spent.wall_s >= LEAST_S and all(map(_agree, took_s.values())):
                 break
             for count in counts if turn % 2 == 0 else reversed(counts):
-                expected_s = min(took_s[count], default=min(took_s[most]) * most / count)
-                if spent_s() + expected_s > MOST_S:
+                expected_s = min(took_s[count], default=work_s / count)
+                if spent.wall_s + expected_s > MOST_S:
                     raise TimeIsUp("another call would take too long")
                 took_s[count].append(call(count))
     except TimeIsUp:
         pass
-    return {count: min(calls) for count, calls in took_s.items() if calls}
+    was_undisturbed = spent.cpu_s >= UNDISTURBED * spent.wall_s
+    is_sure = was_undisturbed or all(map(_agree, took_s.values()))
+    return Compared({count: min(calls) for count, calls in took_s.items() if calls}, is_sure)
 
 
-def _is_sure(calls_s: list[float]) -> bool:
-    first, second = sorted(calls_s)[:2]
-    return second <= CLOSE * first
+def _agree(calls_s: list[float]) -> bool:
+    quickest = sorted(calls_s)[:2]
+    return len(quickest) == 2 and quickest[1] <= CLOSE * quickest[0]
 
 
 class Threads:
@@ -86,7 +123,8 @@ class Threads:
         counts: Sequence[int],
         book: ThreadBook,
         ask: Ask,
-        clock_s: Callable[[], float] = time.perf_counter,
+        wall_s: Callable[[], float] = time.perf_counter,
+        cpu_s: Callable[[], float] = time.process_time,
     ) -> None:
         """
         Args:
@@ -95,14 +133,15 @@ class Threads:
         self._counts = counts
         self._book = book
         self._ask = ask
-        self._clock_s = clock_s
-        #: Model → the engine that was asked last and its count; a model that is loaded anew is looked up anew.
-        self._settled: dict[str, tuple[weakref.ref[Engine], int]] = {}
+        self._wall_s = wall_s
+        self._cpu_s = cpu_s
+        #: By model.
+        self._settled: dict[str, Settled] = {}
 
     def of(self, model: str) -> int | None:
         """The count of a model that was used; None: not yet."""
-        _, count = self._settled.get(model, (None, None))
-        return count
+        settled = self._settled.get(model)
+        return settled.count if settled else None
 
     def settle(self, engine: Engine, precision: str, still_wanted: Callable[[], None]) -> int:
         """Give a loaded model its threads, measured if they never were; how many.
@@ -110,60 +149,74 @@ class Threads:
         Args:
             still_wanted: called often while it measures, beats at its own pace; what it raises ends the measurement.
         """
-        reference, count = self._settled.get(engine.card.id, (None, 0))
-        if reference is None or reference() is not engine:
-            count = self._find(engine, precision, still_wanted)
-            self._settled[engine.card.id] = (weakref.ref(engine), count)
-        _give(engine, count)
-        return count
+        settled = self._settled.get(engine.card.id)
+        if settled is None or settled.engine() is not engine or self._wall_s() >= settled.until_s:
+            count, is_sure = self._find(engine, precision, still_wanted)
+            until_s = float("inf") if is_sure else self._wall_s() + AGAIN_S
+            settled = self._settled[engine.card.id] = Settled(weakref.ref(engine), count, until_s)
+        _give(engine, settled.count)
+        return settled.count
 
-    def _find(self, engine: Engine, precision: str, still_wanted: Callable[[], None]) -> int:
+    def _find(self, engine: Engine, precision: str, still_wanted: Callable[[], None]) -> tuple[int, bool]:
+        """The count, and whether it is sure."""
         most = self._counts[-1]
         if len(self._counts) == 1 or not isinstance(engine, Paced):
-            return most
-        model = engine.card.id
+            return most, True
         try:
-            circumstances = self._ask(model)
-            known = self._book.find(model, precision, circumstances)
-            return known.threads if known else self._measured(engine, precision, circumstances, still_wanted)
+            circumstances = self._ask(engine.card.id)
+            known = self._book.find(engine.card.id, precision, circumstances)
+            if known is not None:
+                return known.threads, True
+            compared = self._compared(engine, still_wanted)
         except Signal:
             raise
         except Exception as exc:  # a measurement never costs a job; what is wrong with the model, the job will say
-            logger().warning("threads.not_measured", model=model, reason=f"{type(exc).__name__}: {str(exc)[:300]}")
-            return most
-
-    def _measured(
-        self, engine: Paced, precision: str, circumstances: Circumstances, still_wanted: Callable[[], None]
-    ) -> int:
-        started_s = self._clock_s()
-
-        def spent_s() -> float:
-            return self._clock_s() - started_s
-
-        def look() -> None:
-            still_wanted()
-            if spent_s() > MOST_S:
-                raise TimeIsUp("the threads were measured long enough")
-
-        with between_modules(look):
-            quickest_s = compare(self._counts, partial(self._timed, engine, look), spent_s)
-        quickest_ms = {count: round(1000 * took_s, 2) for count, took_s in sorted(quickest_s.items())}
+            reason = f"{type(exc).__name__}: {str(exc)[:300]}"
+            logger().warning("threads.not_measured", model=engine.card.id, reason=reason)
+            return most, False
         pace = Pace(
             model=engine.card.id,
             precision=precision,
             circumstances=circumstances,
-            threads=choose(quickest_s, self._counts[-1]),
-            quickest_ms=quickest_ms,
+            threads=compared.best(most),
+            quickest_ms={count: round(1000 * took_s, 2) for count, took_s in sorted(compared.quickest_s.items())},
         )
-        logger().info("threads.measured", model=pace.model, threads=pace.threads, ms=quickest_ms, s=round(spent_s(), 2))
-        return self._book.keep(pace).threads
+        logger().info(
+            "threads.measured",
+            model=pace.model,
+            threads=pace.threads,
+            quickest_ms=pace.quickest_ms,
+            is_sure=compared.is_sure,
+        )
+        return (self._book.keep(pace) if compared.is_sure else pace).threads, compared.is_sure
 
-    def _timed(self, engine: Paced, look: Callable[[], None], count: int) -> float:
-        look()
-        _give(engine, count)
-        started_s = self._clock_s()
-        engine.smallest_call()
-        return self._clock_s() - started_s
+    def _compared(self, engine: Paced, still_wanted: Callable[[], None]) -> Compared:
+        spent = Stopclock(self._wall_s, self._cpu_s)
+
+        def look() -> None:
+            still_wanted()
+            if spent.wall_s > MOST_S:
+                raise TimeIsUp("the threads were measured long enough")
+
+        def call(count: int) -> float:
+            look()
+            _give(engine, count)
+            took = Stopclock(self._wall_s, self._cpu_s)
+            engine.smallest_call()
+            return min(took.wall_s, took.cpu_s) if count == 1 else took.wall_s
+
+        with between_modules(look):
+            return compare(self._counts, call, spent)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A loaded model's count. One that is loaded anew is looked up anew."""
+
+    engine: weakref.ref[Engine]
+    count: int
+    #: When to measure again, by the clock on the wall.
+    until_s: float
 
 
 def _give(engine: object, count: int) -> None:
