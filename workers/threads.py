@@ -10,8 +10,9 @@ Other programs must not decide. One thread's time is its processor time where th
 speaks only against more threads, which fare worse beside others anyway. And what is not sure in the end (see `Compared`)
 holds for the time being: it is not kept, and measured again `AGAIN_S` later.
 
-Limits: the smallest call stands for all; beside other programs the last call may end late; a model whose one call takes longer than `MOST_S` gets all threads unmeasured.
-A worker of a GPU, and one whose threads are set by `DARKROOM_CPU_THREADS`, does not measure.
+Limits: the smallest call stands for all; beside other programs the last call may end late; a model whose one call takes
+longer than `MOST_S` gets all threads unmeasured. A worker of a GPU, and one whose threads are set by
+`DARKROOM_CPU_THREADS`, does not measure.
 """
 
 import itertools
