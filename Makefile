@@ -47,8 +47,8 @@ chaos: $(STAMP) ## kill things at random under load and check the ledger (KILLS=
 bench: $(STAMP) ## measure against bare loops; writes tests/bench/results/
 	@$(BIN)/python -m tests.bench
 
-bench-gpu: $(STAMP) ## the same on a CUDA card, with real sizes
-	@$(BIN)/python -m tests.bench --gpu
+bench-gpu: $(STAMP) ## the ten-minute run on a CUDA card (DRY=1: the same code on a CPU)
+	@$(BIN)/python -m tests.bench --gpu $(if $(DRY),--dry)
 
 train-starter: $(STAMP) ## train the starter models (resumable; hours on a CPU, minutes on a GPU)
 	@$(BIN)/python -m workers.starter.train all --run-dir starter-run

@@ -17,9 +17,8 @@ from shared.catalogue import ModelCard, load_catalogue
 from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import CaptionTask
 from shared.settings import Settings
-from tests.unit.engines.parts import Watch
 from workers.cuda_device import CudaDevice
-from workers.engines.base import AnalyzeWork, Engine, GenerateWork
+from workers.engines.base import AnalyzeWork, Engine, GenerateWork, Previews
 from workers.engines.table import engine_kind
 from workers.ladder import with_room
 from workers.memory_return import SilentDevice
@@ -30,6 +29,19 @@ from workers.vram import budget_for, plan_rack
 
 MIB = 2**20
 HOST_CACHE_MIB = 24_576
+
+
+class Watch:
+    """Remembers what was given up; wants no previews, which would be measured too."""
+
+    def __init__(self) -> None:
+        self.degradations: list[str] = []
+
+    def step(self, step: int, steps: int, previews: Previews | None = None) -> None:
+        return None
+
+    def degrade(self, what: str) -> None:
+        self.degradations.append(what)
 
 
 class CardRig:
@@ -105,9 +117,9 @@ class CardRig:
     def need(self, model: str, shape: Shape) -> Need:
         return self.plans.need(self.cards[model], shape)
 
-    def peak_mib(self, model: str) -> int:
-        """The highest that any job of the model took."""
-        return max(mib for (name, _), mib in self.peaks_mib.items() if name == model)
+    def peak_mib(self, model: str) -> int | None:
+        """The highest that any job of the model took; None: nothing was learned, because each was refused something."""
+        return max((mib for (name, _), mib in self.peaks_mib.items() if name == model), default=None)
 
     def bring(self, model: str) -> float:
         """Load a model, or fetch it from host memory; seconds."""

@@ -1,4 +1,8 @@
-"""Full-size models, written once; everything here but the rig's own test needs a CUDA card."""
+"""Full-size models, written once; everything here but the rig's own test needs a CUDA card.
+
+A machine that is rented for its card may have no network and few packages: `pytest tests/gpu --confcutdir=tests/gpu` asks
+for no web side, no Redis and none of the plugins.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +14,12 @@ from tests.gpu.card_rig import CardRig
 from tests.gpu.full_size import write_moondream, write_sdxl
 
 DEVICE = "cuda:0"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Marks that a plugin would bring, or the project's configuration where that was not carried along."""
+    config.addinivalue_line("markers", "timeout(seconds): pytest-timeout's, where it is installed")
+    config.addinivalue_line("markers", "gpu: needs a CUDA card; skipped without one")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,154 @@
+"""Stage 2: every way to put a model on the card paints the same picture and says the same words, as near as it can.
+
+The trained starters are the judges: pictures against those of the same model in fp32 on the CPU, in decibels; words
+equal or not. What the engines cannot do yet (fp8 storage, group offload) goes through diffusers' own calls.
+"""
+
+import gc
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from shared.contracts.generation import GenerationParams
+from shared.contracts.vision import CaptionTask
+from tests.bench.card.where import STARTERS, Where, attempted, card_of
+from tests.gpu.card_rig import Watch
+from workers.engines import moondream as moondream_engine
+from workers.engines.base import AnalyzeWork, GenerateWork
+from workers.engines.sdxl import SdxlEngine
+from workers.load_plan import LoadPlan
+from workers.nf4 import quantise_nf4
+from workers.sdxl import files
+from workers.sdxl.placement import PACKED_PARTS, modules_of
+
+PAINTER, TALKER = STARTERS / "sdxl-starter", STARTERS / "moondream-starter"
+PROMPT = "a big red house in the middle, on the snow at dusk"
+PRECISIONS = ("bf16", "fp16", "nf4", "fp8")
+OFFLOADS = ("none", "model", "group")
+VARIANTS = tuple(itertools.product((False, True), ("txt2img", "img2img"), (1, 3)))
+#: A difference of nothing.
+SAME_DB = 99.0
+
+
+def run(where: Where) -> dict[str, Any]:
+    truths = _pictures(_engine("cpu", "fp32", "none"))
+    precisions, offloads = (("fp32",), ("none", "group")) if where.is_dry else (PRECISIONS, OFFLOADS)
+    found: dict[str, Any] = {}
+    for precision, offload in itertools.product(precisions, offloads):
+        found[f"{precision}/{offload}"] = attempted(lambda p=precision, o=offload: _compared(where, p, o, truths))
+        gc.collect()
+        where.free()
+    return {"psnr_db": found, "words": _words(where)}
+
+
+def _compared(where: Where, precision: str, offload: str, truths: dict[str, list[Image.Image]]) -> dict[str, Any]:
+    engine = _engine(where.device, precision, offload)
+    try:
+        painted = _pictures(engine)
+        found: dict[str, Any] = {
+            name: round(min(map(psnr_db, pictures, truths[name])), 1) for name, pictures in painted.items()
+        }
+        if offload == "none":
+            found["after_host_round_trip"] = attempted(lambda: _round_trip(engine, painted))
+        return found
+    finally:
+        engine.close()
+
+
+def _engine(device: str, precision: str, offload: str) -> SdxlEngine:
+    """The starter, put on the device. Half precision for all parts: a VAE that overflows shows as a low figure."""
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}.get(precision, torch.float16)
+    dtype = torch.float32 if device == "cpu" else dtype
+    pipe = files.read(PAINTER, dtype)
+    if precision == "nf4":
+        for name in PACKED_PARTS:
+            quantise_nf4(getattr(pipe, name), device=device, compute_dtype=dtype)
+    if precision == "fp8":
+        pipe.unet.enable_layerwise_casting(torch.float8_e4m3fn, compute_dtype=dtype)
+    if offload == "model":
+        pipe.enable_model_cpu_offload(device=device)
+    elif offload == "group":
+        for part in modules_of(pipe).values():
+            group_offload(part, device)
+    else:
+        pipe.to(device)
+    kept = "nf4" if precision == "nf4" else "fp16" if precision == "fp8" else precision
+    plan = LoadPlan(device, kept, "model" if offload == "model" else "none")  # type: ignore[arg-type]
+    return SdxlEngine(card_of("sdxl-starter"), pipe, plan)
+
+
+def group_offload(part: Any, device: str) -> None:
+    """Layer by layer, the next one copied while this one works; diffusers' function serves transformers' modules too."""
+    from diffusers.hooks import apply_group_offloading
+
+    has_streams = torch.device(device).type != "cpu"
+    apply_group_offloading(
+        part,
+        torch.device(device),
+        offload_type="leaf_level",
+        use_stream=has_streams,
+        record_stream=has_streams,
+    )
+
+
+def _pictures(engine: SdxlEngine) -> dict[str, list[Image.Image]]:
+    """By variant: tiled or not, from words or from a picture, one or three at once."""
+    defaults, found = engine.card.defaults, {}
+    assert defaults is not None
+    start = Image.new("RGB", (defaults.width, defaults.height), (200, 60, 40))
+    for tiled, mode, batch in VARIANTS:
+        params = GenerationParams(
+            prompt=PROMPT,
+            negative_prompt="",
+            width=defaults.width,
+            height=defaults.height,
+            steps=8,
+            guidance_scale=defaults.guidance_scale,
+            scheduler=defaults.scheduler,
+            seed=7,
+            n=batch,
+            **({"image": "start", "strength": 0.75} if mode == "img2img" else {}),
+        )
+        engine._plan = replace(engine._plan, vae_tiling=tiled)
+        [made] = engine.generate([GenerateWork(params, start if mode == "img2img" else None)], Watch())
+        found[f"{mode} × {batch}{' tiled' if tiled else ''}"] = made
+    return found
+
+
+def _round_trip(engine: SdxlEngine, before: dict[str, list[Image.Image]]) -> float:
+    engine.to_host()
+    engine.to_device()
+    after = _pictures(engine)
+    return round(min(psnr_db(a, b) for name in before for a, b in zip(before[name], after[name], strict=True)), 1)
+
+
+def psnr_db(one: Image.Image, other: Image.Image) -> float:
+    error = float(np.mean((np.asarray(one, float) - np.asarray(other, float)) ** 2))
+    return SAME_DB if error == 0 else min(SAME_DB, 10 * float(np.log10(255**2 / error)))
+
+
+def _words(where: Where) -> dict[str, Any]:
+    """The talker's captions of the painter's pictures, against those of fp32 on the CPU."""
+    pictures = [made for row in _pictures(_engine("cpu", "fp32", "none")).values() for made in row[:1]][:3]
+    truth = _captions(LoadPlan("cpu", "fp32"), pictures)
+    plans = ("fp32",) if where.is_dry else ("bf16", "fp16", "nf4")
+    return {
+        "truth": truth,
+        **{
+            precision: attempted(lambda p=precision: _captions(LoadPlan(where.device, p), pictures) == truth)
+            for precision in plans
+        },
+    }
+
+
+def _captions(plan: LoadPlan, pictures: list[Image.Image]) -> list[str]:
+    engine = moondream_engine.load(card_of("moondream-starter"), TALKER, plan)
+    task = CaptionTask(task="caption", temperature=0.0, max_tokens=48)
+    works = [AnalyzeWork(picture, str(number), (task,)) for number, picture in enumerate(pictures)]
+    outcomes = engine.analyze(works, Watch(), len(works))
+    engine.close()
+    return [str(getattr(one.tasks[0].answer, "text", one.tasks[0].error)) for one in outcomes]
