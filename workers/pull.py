@@ -17,10 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from shared.catalogue import COMPLETE_MARK, ModelCard, load_catalogue
+from shared.catalogue import COMPLETE_MARK, Catalogue, ModelCard, load_catalogue
 from shared.errors import ArtifactStoreFull, DarkroomError, EngineFailed, InvalidRequest, NotFound
 from shared.settings import from_environment
 from workers.hub import Hub, HubFile, HuggingFaceHub
+from workers.inspection.table import flaw_of
 
 #: Room left on the disk after a pull.
 SPARE_BYTES = 2**30
@@ -70,6 +71,8 @@ def pull(card: ModelCard, models_path: Path, hub: Hub, say: Callable[[str], None
     sums = {path: total for part in parts for path, total in _checked(card, part, draft).items()}
     _finish(card, parts, sums, draft, target)
     say(f"{card.id} is at {target} (commit {parts[0].commit})")
+    if flaw := flaw_of(Catalogue({card.id: card}, models_path), card):
+        say(f"but it cannot be loaded: {flaw}")
     return target
 
 

@@ -16,10 +16,10 @@ FLOORS = {
         shared.keys shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures
         workers.allocator_settings workers.cores workers.cuda_probe workers.host_ram workers.hub_kernels
         workers.load_plan workers.memory_return workers.moondream.config workers.moondream.requests workers.noise
-        workers.ready_pipe workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.schedulers
-        workers.sdxl.step_report workers.sdxl.toy workers.sdxl.vae_decoding workers.sdxl.vae_encoding
-        workers.starter.crew workers.starter.shapes workers.starter.world workers.torch_threads workers.turns
-        workers.weights_hash workers.yielding
+        workers.ready_pipe workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.step_report
+        workers.sdxl.toy workers.sdxl.vae_decoding workers.sdxl.vae_encoding workers.starter.crew
+        workers.starter.shapes workers.starter.world workers.torch_threads workers.turns workers.weights_hash
+        workers.yielding
     """,
     1: """
         api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.jobs
@@ -28,8 +28,9 @@ FLOORS = {
         workers.child_watch workers.device_lost workers.feed_bell workers.finite workers.host_copy workers.hub
         workers.inspection.weight_files workers.moondream.memory workers.moondream.prefix_cache
         workers.moondream.prompts workers.moondream.sampling workers.moondream.tokenizer workers.moondream.vision
-        workers.nf4 workers.patience workers.precision workers.preview_thread workers.sdxl.img2img workers.slot
-        workers.starter.loop workers.starter.paint workers.starter.patches workers.starter.truth workers.thread_book
+        workers.nf4 workers.patience workers.precision workers.preview_thread workers.sdxl.img2img
+        workers.sdxl.schedulers workers.slot workers.starter.loop workers.starter.paint workers.starter.patches
+        workers.starter.truth workers.thread_book
     """,
     2: """
         api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
@@ -45,7 +46,7 @@ FLOORS = {
         api.batch_client api.decoding api.model_choice api.stack shared.batch_codec shared.chain_rules
         shared.effective shared.job_index workers.affinity workers.cuda_device workers.engines.base workers.gpu
         workers.inspection.sdxl workers.kinds.outcome workers.larger_card workers.measured workers.moondream.network
-        workers.needs workers.pull workers.sdxl.placement workers.sdxl.smallest workers.starter.vae workers.teaching
+        workers.needs workers.sdxl.placement workers.sdxl.smallest workers.starter.vae workers.teaching
     """,
     4: """
         api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.energy
@@ -57,8 +58,8 @@ FLOORS = {
         api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains
         shared.dispatch shared.token_stream workers.analysis.talk workers.analysis.torch_classifier
         workers.diagnosis workers.engines.opennsfw workers.engines.sdxl workers.engines.wd_tagger
-        workers.housekeeping workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.reader
-        workers.residency workers.starter.sdxl workers.tickets workers.watching
+        workers.housekeeping workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.pull
+        workers.reader workers.residency workers.starter.sdxl workers.tickets workers.watching
     """,
     6: """
         api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from shared.contracts.generation import MAX_STEPS, SCHEDULERS
+from shared.errors import InvalidRequest
 from tests.unit.engines.parts import Watch, distance, levels_apart, rings, work
 from workers.sdxl import schedulers
 
@@ -68,6 +69,27 @@ def test_the_noise_that_a_sampler_adds_on_its_way_depends_on_all_bits_of_a_seed(
     first, second = (picture(engine, name, seed=seed) for seed in (5, 5 + 2**32))
 
     assert distance(first, second) > 0
+
+
+#: Samplers that have no such thing in diffusers.
+WITHOUT_ZERO_SNR = {"dpmpp_sde_karras", "lms", "heun", "kdpm2", "kdpm2_ancestral", "pndm", "deis"}
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULERS.keys() - WITHOUT_ZERO_SNR))
+def test_a_models_zero_snr_schedule_is_followed(engine, name):
+    config = {**engine._scheduler_config, "rescale_betas_zero_snr": True}
+
+    assert schedulers.build(name, config, steps=4, seeds=[1]).config.rescale_betas_zero_snr
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_ZERO_SNR))
+def test_a_sampler_that_would_leave_a_models_zero_snr_schedule_out_is_refused(engine, name):
+    config = {**engine._scheduler_config, "rescale_betas_zero_snr": True}
+
+    with pytest.raises(InvalidRequest, match=r"one of euler,") as caught:
+        schedulers.build(name, config, steps=4, seeds=[1])
+
+    assert caught.value.field == "scheduler"
 
 
 def test_every_build_is_a_fresh_scheduler(engine):
