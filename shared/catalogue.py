@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.contracts.generation import SchedulerName
+from shared.contracts.samplers import ScheduleName, SchedulerName, sampling_of
 from shared.contracts.vision import TaskName
 from shared.errors import InvalidRequest, ModelMissing, NotFound
 from shared.settings import Settings
@@ -58,8 +58,15 @@ class Defaults(Row):
     steps: int = 30
     guidance_scale: float = 6.0
     scheduler: SchedulerName = "euler"
+    #: None: what the scheduler's name says, else the model's own.
+    schedule: ScheduleName | None = None
     negative_prompt: str = ""
     strength: float = 0.6
+
+    @model_validator(mode="after")
+    def _sampler_follows_schedule(self) -> "Defaults":
+        sampling_of(self.scheduler, self.schedule)
+        return self
 
 
 class Limits(Row):

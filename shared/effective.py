@@ -6,8 +6,9 @@ import secrets
 from itertools import islice
 from typing import TypeVar
 
-from shared.catalogue import Limits, ModelCard
+from shared.catalogue import Defaults, Limits, ModelCard
 from shared.contracts.generation import GenerateRequest, GenerationParams, PictureWishes, steps_run
+from shared.contracts.samplers import AUTOMATIC, COMBINED, sampler_of, sampling_of
 from shared.contracts.sizes import Size, SizeRule
 from shared.contracts.vision import AnyTask, QueryTask, Sampled, TagsTask
 from shared.errors import InvalidRequest
@@ -39,6 +40,7 @@ def effective_params(
     defaults, rule = card.defaults, size_rule(request, card)
     follows = rule.size_for(*image_size) if rule and image_size else None
     width, height = follows or (defaults.width, defaults.height)
+    scheduler, schedule = _sampling(request, defaults)
     params = GenerationParams(
         prompt=request.prompt,
         negative_prompt=_either(request.negative_prompt, defaults.negative_prompt),
@@ -46,7 +48,8 @@ def effective_params(
         height=_either(request.height, height),
         steps=_either(request.steps, defaults.steps),
         guidance_scale=_either(request.guidance_scale, defaults.guidance_scale),
-        scheduler=_either(request.scheduler, defaults.scheduler),
+        scheduler=scheduler,
+        schedule=schedule,
         seed=request.seed if request.seed is not None else secrets.randbits(DRAWN_SEED_BITS),
         n=request.n,
         image=image_id,
@@ -93,6 +96,23 @@ def effective_task(task: AnyTask, card: ModelCard, *, field: str) -> AnyTask:
     if isinstance(task, QueryTask) and not task.question.strip():
         raise InvalidRequest("the question is empty", field=f"{field}.question")
     return task.model_copy(update=found)
+
+
+def _sampling(request: GenerateRequest, defaults: Defaults) -> tuple[str, str]:
+    """The record's scheduler and schedule. A name that has always said both stays as it is, for those who read it back.
+
+    A schedule without a scheduler is for the model's own sampler; the model's schedule goes with its scheduler only.
+    """
+    scheduler, schedule = request.scheduler, request.schedule
+    if scheduler is None:
+        is_neutral = schedule is None or schedule == AUTOMATIC
+        scheduler = defaults.scheduler if is_neutral else sampler_of(defaults.scheduler)
+        schedule = defaults.schedule if is_neutral else schedule
+    try:
+        found = sampling_of(scheduler, schedule)
+    except ValueError as exc:
+        raise InvalidRequest(str(exc), field="schedule" if request.schedule is not None else "scheduler") from exc
+    return scheduler if scheduler in COMBINED else found.sampler, found.schedule
 
 
 def _check_limits(params: GenerationParams, model: str, limits: Limits) -> None:

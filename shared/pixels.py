@@ -15,6 +15,7 @@ from PIL import AvifImagePlugin, Image
 from PIL.PngImagePlugin import PngInfo
 
 from shared.as_seen import as_seen
+from shared.contracts.samplers import sampling_of
 from shared.errors import BadPicture, DarkroomError, TooLarge
 from shared.jpeg_segments import take_apart as take_jpeg_apart
 from shared.orientation import is_turned, orientation_of
@@ -131,10 +132,14 @@ def thumbnail(data: bytes, width_px: int) -> bytes:
 
 
 def to_png(picture: Image.Image, *, parameters: str | None = None, record: dict[str, Any] | None = None) -> bytes:
-    """PNG bytes; `parameters` in A1111's text form and `record` as JSON under `darkroom` go into its text chunks."""
+    """PNG bytes; `parameters` in A1111's text form and `record` as JSON under `darkroom` go into its text chunks.
+
+    ASCII goes into tEXt, all else into iTXt: readers disagree about the encoding of the first, though it is Latin-1.
+    """
     info = PngInfo()
     if parameters is not None:
-        info.add_itxt("parameters", parameters) if not parameters.isascii() else info.add_text("parameters", parameters)
+        text = _chunk_text(parameters)
+        info.add_text("parameters", text) if text.isascii() else info.add_itxt("parameters", text)
     if record is not None:
         info.add_text("darkroom", json.dumps(record, sort_keys=True))
     out = io.BytesIO()
@@ -151,24 +156,45 @@ def to_webp(picture: Image.Image, *, quality: int = 80) -> bytes:
     return out.getvalue()
 
 
-def a1111_parameters(params: dict[str, Any], *, seed: int, model: str) -> str:
-    """Generation parameters as the text that A1111, Civitai and most viewers read."""
+def a1111_parameters(params: dict[str, Any], *, seed: int, model: str, model_hash: str = "") -> str:
+    """Generation parameters as the text that A1111, Civitai and most viewers read.
+
+    Args:
+        params: of a record, also one from before there were schedules.
+        model_hash: the first ten hex digits of the SHA-256 of its weights, as A1111 shows it; "": left out.
+    """
     lines = [str(params["prompt"])]
     if params.get("negative_prompt"):
         lines.append(f"Negative prompt: {params['negative_prompt']}")
+    sampling = sampling_of(params["scheduler"], params.get("schedule"))
     facts = {
         "Steps": params["steps"],
-        "Sampler": params["scheduler"],
+        "Sampler": sampling.label,
+        "Schedule type": sampling.schedule_label,
         "CFG scale": params["guidance_scale"],
         "Seed": seed,
         "Size": f"{params['width']}x{params['height']}",
+        **({"Model hash": model_hash} if model_hash else {}),
         "Model": model,
+        **({"Denoising strength": params["strength"]} if params.get("strength") is not None else {}),
+        # Without it A1111 takes the noise for a GPU's.
+        "RNG": "CPU",
+        "Version": "darkroom",
     }
-    if params.get("strength") is not None:
-        facts["Denoising strength"] = params["strength"]
-    facts["Version"] = "darkroom"
-    lines.append(", ".join(f"{name}: {value}" for name, value in facts.items()))
+    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items()))
     return "\n".join(lines)
+
+
+def _quoted(value: Any) -> str:
+    """As A1111 writes a value, so that its reader finds the end of it."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if any(char in text for char in ",:\n") else text
+
+
+def _chunk_text(text: str) -> str:
+    """Text as a PNG may hold it: without NUL (it would end the text), line feeds alone, and nothing UTF-8 cannot say."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return lines.encode(errors="replace").decode()
 
 
 @contextmanager

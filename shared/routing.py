@@ -43,12 +43,14 @@ def batch_key_of(model: str, params: GenerationParams) -> str:
     Prompt, negative prompt, seed and starting picture may differ. Whether there is guidance at all is shared with its
     scale.
     """
+    sampling = params.sampling
     shared = (
         model,
         params.width,
         params.height,
         params.steps,
-        params.scheduler,
+        sampling.sampler,
+        sampling.schedule,
         params.guidance_scale,
         params.is_img2img,
         params.strength,

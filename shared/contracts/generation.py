@@ -9,6 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from shared.contracts.samplers import SCHEDULERS, Sampling, ScheduleName, SchedulerName, sampling_of
+
+__all__ = ["SCHEDULERS"]  # its name for those who list what a request may say
+
 #: Seeds stay exact in JavaScript (Number.MAX_SAFE_INTEGER); the last 16 are left for seed…seed+n−1.
 MAX_SEED = 2**53 - 17
 MAX_PROMPT_CHARS = 4000
@@ -25,49 +29,22 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
-#: Scheduler → the spellings other programs use for it (A1111's and ComfyUI's menus, diffusers' class names).
-SCHEDULERS: dict[str, tuple[str, ...]] = {
-    "euler": ("Euler", "EulerDiscreteScheduler", "sample_euler"),
-    "euler_trailing": ("Euler trailing", "Euler SGMUniform", "Euler SGM Uniform", "euler_sgm_uniform"),
-    "euler_ancestral": ("Euler a", "euler_a", "k_euler_a", "EulerAncestralDiscreteScheduler"),
-    "dpmpp_2m": ("DPM++ 2M", "DPMSolverMultistepScheduler"),
-    "dpmpp_2m_karras": ("DPM++ 2M Karras", "dpmpp_2m_k"),
-    "dpmpp_2m_sde_karras": ("DPM++ 2M SDE Karras", "dpmpp_2m_sde_k"),
-    "dpmpp_sde_karras": ("DPM++ SDE Karras", "dpmpp_sde_k", "DPMSolverSDEScheduler"),
-    "lms": ("LMS", "LMSDiscreteScheduler"),
-    "lcm": ("LCM", "LCMScheduler"),
-    "tcd": ("TCD", "TCDScheduler"),
-    "ddim": ("DDIM", "DDIMScheduler"),
-    "unipc": ("UniPC", "uni_pc", "UniPCMultistepScheduler"),
-    "heun": ("Heun", "HeunDiscreteScheduler"),
-    "kdpm2": ("DPM2", "dpm_2", "KDPM2DiscreteScheduler"),
-    "kdpm2_ancestral": ("DPM2 a", "dpm_2_ancestral", "KDPM2AncestralDiscreteScheduler"),
-    "pndm": ("PNDM", "PLMS", "PNDMScheduler"),
-    "deis": ("DEIS", "DEISMultistepScheduler"),
-}
-_SPELLINGS = {s.lower(): name for name, aliases in SCHEDULERS.items() for s in (name, *aliases)}
-
-
-def scheduler_name(spelling: Any) -> Any:
-    """The field's name of a scheduler in any known spelling, letters' case aside.
-
-    Raises:
-        ValueError: nobody spells one so; the message lists the names.
-    """
-    if not isinstance(spelling, str):
-        return spelling
-    name = _SPELLINGS.get(spelling.strip().lower())
-    if name is None:
-        raise ValueError(f"unknown scheduler {spelling!r}; one of {', '.join(SCHEDULERS)}")
-    return name
-
-
-SchedulerName = Annotated[
-    str,
-    BeforeValidator(scheduler_name),
-    WithJsonSchema({"type": "string", "enum": [s for name, aliases in SCHEDULERS.items() for s in (name, *aliases)]}),
-]
 Side = Annotated[int, Field(ge=8, le=MAX_SIDE_PX, multiple_of=8)]
+
+#: What A1111, ComfyUI and their clients send for "draw one".
+DRAW = -1
+
+
+def _none_to_draw(seed: Any) -> Any:
+    return None if type(seed) is int and seed == DRAW else seed
+
+
+#: A seed, or None: draw one. −1 says the same.
+Seed = Annotated[
+    Annotated[int, Field(ge=0, le=MAX_SEED)] | None,
+    BeforeValidator(_none_to_draw),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": DRAW, "maximum": MAX_SEED}, {"type": "null"}]}),
+]
 
 
 def steps_run(steps: int, strength: float | None) -> int:
@@ -93,9 +70,11 @@ class PictureWishes(Contract):
         None, ge=0, le=50, description="Classifier-free guidance; 0 and 1 turn it off, nothing lies between them"
     )
     scheduler: SchedulerName | None = Field(None, description="Sampler; A1111's and ComfyUI's spellings work too")
-    seed: int | None = Field(
-        None, ge=0, le=MAX_SEED, description="Seed of the first picture; absent: drawn and reported"
+    schedule: ScheduleName | None = Field(
+        None,
+        description="Noise levels the sampler stops at; absent: those of the scheduler's name, else the model's own",
     )
+    seed: Seed = Field(None, description="Seed of the first picture; absent, null or -1: drawn and reported")
     n: int = Field(1, ge=1, le=MAX_PICTURES, description="Pictures to make, with seeds seed … seed+n−1")
     strength: float | None = Field(
         None,
@@ -134,10 +113,17 @@ class GenerationParams(BaseModel):
     steps: int
     guidance_scale: float
     scheduler: str
+    #: None: what the scheduler's name says (records of versions that knew no schedules).
+    schedule: str | None = None
     seed: int
     n: int
     image: str | None = None
     strength: float | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """Sampler and schedule, each by its own name however the record spells them."""
+        return sampling_of(self.scheduler, self.schedule)
 
     @property
     def is_img2img(self) -> bool:

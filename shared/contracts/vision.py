@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from shared.contracts.generation import MAX_INLINE_CHARS, MAX_SEED, Contract, Priority
+from shared.contracts.generation import MAX_INLINE_CHARS, Contract, Priority, Seed
 
 MAX_TASKS = 32
 MAX_QUESTION_CHARS = 8000
@@ -37,7 +37,7 @@ class Sampled(Task):
     temperature: float = Field(0.5, ge=0, le=2, description="0: always the likeliest word")
     top_p: float = Field(0.3, ge=0, le=1, description="Choose among the likeliest words up to this probability")
     max_tokens: int = Field(768, ge=1, le=MAX_NEW_TOKENS, description="Of the answer, and again of the reasoning")
-    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Absent: drawn and reported")
+    seed: Seed = Field(None, description="Absent, null or -1: drawn and reported")
 
 
 class CaptionTask(Sampled):

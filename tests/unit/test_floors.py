@@ -12,89 +12,91 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = {
     0: """
         api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
-        shared.colour shared.contracts.generation shared.contracts.sizes shared.errors shared.eta shared.finite
+        shared.colour shared.contracts.samplers shared.contracts.sizes shared.errors shared.eta shared.finite
         shared.keys shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures
         workers.allocator_settings workers.cores workers.cuda_probe workers.host_ram workers.hub_kernels
         workers.load_plan workers.memory_return workers.moondream.config workers.moondream.requests workers.noise
-        workers.ready_pipe workers.sdxl.previews workers.sdxl.prompt_encoding workers.sdxl.step_report
-        workers.sdxl.toy workers.sdxl.vae_decoding workers.sdxl.vae_encoding workers.starter.crew
-        workers.starter.shapes workers.starter.world workers.torch_threads workers.turns workers.weights_hash
-        workers.yielding
+        workers.ready_pipe workers.sdxl.ancestral workers.sdxl.previews workers.sdxl.prompt_encoding
+        workers.sdxl.step_report workers.sdxl.timesteps workers.sdxl.toy workers.sdxl.vae_decoding
+        workers.sdxl.vae_encoding workers.starter.crew workers.starter.shapes workers.starter.world
+        workers.torch_threads workers.turns workers.weights_hash workers.yielding
     """,
     1: """
-        api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.jobs
-        shared.contracts.orders shared.contracts.vision shared.data_uris shared.embedded_redis shared.jpeg_segments
-        shared.picture_boxes shared.picture_formats shared.png_chunks shared.redis_client shared.settings
-        workers.child_watch workers.device_lost workers.feed_bell workers.finite workers.host_copy workers.hub
-        workers.inspection.weight_files workers.moondream.memory workers.moondream.prefix_cache
-        workers.moondream.prompts workers.moondream.sampling workers.moondream.tokenizer workers.moondream.vision
-        workers.nf4 workers.patience workers.precision workers.preview_thread workers.sdxl.img2img
-        workers.sdxl.schedulers workers.slot workers.starter.loop workers.starter.paint workers.starter.patches
-        workers.starter.truth workers.thread_book
+        api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.generation
+        shared.data_uris shared.embedded_redis shared.jpeg_segments shared.picture_boxes shared.picture_formats
+        shared.png_chunks shared.redis_client shared.settings workers.child_watch workers.device_lost
+        workers.feed_bell workers.finite workers.host_copy workers.hub workers.inspection.weight_files
+        workers.moondream.memory workers.moondream.prefix_cache workers.moondream.prompts workers.moondream.sampling
+        workers.moondream.tokenizer workers.moondream.vision workers.nf4 workers.patience workers.precision
+        workers.preview_thread workers.sdxl.schedulers workers.slot workers.starter.loop workers.starter.paint
+        workers.starter.patches workers.starter.truth workers.thread_book
     """,
     2: """
-        api.access api.gunicorn_settings api.openai_chat api.picture_fetch shared.artifact_store shared.broker
-        shared.catalogue shared.contracts.batch_records shared.contracts.batches shared.job_codec shared.learned
-        shared.lifecycle shared.pixels shared.routing shared.worker_registry workers.analysis.onnx_session
-        workers.card_lock workers.continuation workers.inspection.classifiers workers.inspection.clip_tokenizer
-        workers.inspection.moondream workers.inspection.sdxl_checkpoint workers.inspection.sdxl_parts
-        workers.moondream.region workers.moondream.scripts workers.moondream.text workers.out_of_vram
-        workers.sdxl.offloading workers.starter.judge workers.starter.marks workers.starter.phrasing
-        workers.starter.pictures workers.starter.tokens workers.stopwatch
+        api.access api.gunicorn_settings api.picture_fetch shared.artifact_store shared.broker shared.contracts.jobs
+        shared.contracts.orders shared.contracts.vision shared.learned shared.pixels shared.worker_registry
+        workers.analysis.onnx_session workers.card_lock workers.inspection.classifiers
+        workers.inspection.clip_tokenizer workers.inspection.moondream workers.inspection.sdxl_checkpoint
+        workers.inspection.sdxl_parts workers.moondream.region workers.moondream.scripts workers.moondream.text
+        workers.out_of_vram workers.sdxl.img2img workers.sdxl.offloading workers.starter.judge workers.starter.marks
+        workers.starter.phrasing workers.starter.pictures workers.starter.tokens
     """,
     3: """
-        api.batch_client api.decoding api.model_choice api.stack shared.batch_codec shared.chain_rules
-        shared.effective shared.job_index workers.affinity workers.cuda_device workers.engines.base workers.gpu
-        workers.inspection.sdxl workers.kinds.outcome workers.larger_card workers.measured workers.moondream.network
-        workers.needs workers.sdxl.placement workers.sdxl.smallest workers.starter.vae workers.teaching
+        api.decoding api.openai_chat api.stack shared.catalogue shared.contracts.batch_records
+        shared.contracts.batches shared.job_codec shared.lifecycle shared.routing workers.continuation
+        workers.cuda_device workers.gpu workers.inspection.sdxl workers.larger_card workers.measured
+        workers.moondream.network workers.sdxl.placement workers.starter.vae workers.stopwatch workers.teaching
     """,
     4: """
-        api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.energy
-        workers.engines.table workers.host_cache workers.inspection.table workers.moondream.generate
-        workers.moondream.training workers.moondream.weights workers.sdxl.files workers.sdxl.sharing
-        workers.starter.latents workers.threads workers.vram
+        api.batch_client api.model_choice shared.batch_codec shared.chain_rules shared.effective shared.job_index
+        workers.affinity workers.energy workers.engines.base workers.inspection.table workers.kinds.outcome
+        workers.moondream.generate workers.moondream.training workers.moondream.weights workers.needs
+        workers.sdxl.files workers.sdxl.sharing workers.sdxl.smallest workers.starter.latents
     """,
     5: """
-        api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains
-        shared.dispatch shared.token_stream workers.analysis.talk workers.analysis.torch_classifier
-        workers.diagnosis workers.engines.opennsfw workers.engines.sdxl workers.engines.wd_tagger
-        workers.housekeeping workers.moondream.model workers.moondream.toy workers.plan workers.plans workers.pull
-        workers.reader workers.residency workers.starter.sdxl workers.tickets workers.watching
+        api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.engines.sdxl
+        workers.engines.table workers.host_cache workers.moondream.model workers.moondream.toy workers.pull
+        workers.starter.sdxl workers.threads workers.vram
     """,
     6: """
+        api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains
+        shared.dispatch shared.token_stream workers.analysis.talk workers.analysis.torch_classifier
+        workers.diagnosis workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping workers.plan
+        workers.plans workers.reader workers.residency workers.tickets workers.watching
+    """,
+    7: """
         api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
         workers.chain_care workers.engines.efficientnet workers.engines.hf_classifier workers.ladder workers.placing
         workers.requeue workers.runtime workers.standing_orders workers.starter.lessons
     """,
-    7: """
+    8: """
         api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers api.cli api.waiting
         workers.doctor workers.endings workers.engines.moondream workers.feeder workers.giving_way
         workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery workers.starter.evaluate
         workers.starter.moondream workers.webhooks
     """,
-    8: """
+    9: """
         api.batch_answers api.blueprints.home api.job_answers workers.assembly workers.keeper workers.runner
         workers.slot_process workers.starter.train
     """,
-    9: """
+    10: """
         api.blueprints.jobs api.blueprints.orders api.chat_job api.submission workers.child_start workers.launcher
     """,
-    10: """
+    11: """
         api.blueprints.generate api.blueprints.retry api.chat_answers api.engine_choice workers.tasks
     """,
-    11: """
+    12: """
         api.batch_acceptance api.blueprints.analyze api.blueprints.chat
     """,
-    12: """
+    13: """
         api.blueprints.batches
     """,
-    13: """
+    14: """
         api.blueprints.batch_exports
     """,
-    14: """
+    15: """
         api.app
     """,
-    15: """
+    16: """
         api.wsgi
     """,
 }

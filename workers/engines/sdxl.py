@@ -43,7 +43,7 @@ from workers.sdxl.step_report import StepReport
 #: What a record's `degradations` call a wider range than the plan's.
 UPCAST = "upcast"
 #: What the jobs of one batch must share.
-SHARED = ("width", "height", "steps", "guidance_scale", "scheduler", "strength", "is_img2img")
+SHARED = ("width", "height", "steps", "guidance_scale", "sampling", "strength", "is_img2img")
 
 
 @dataclass(frozen=True)
@@ -260,8 +260,9 @@ class SdxlEngine:
         """One run of the pipeline: (len(shots), 4, height/8, width/8)."""
         params = batch.params
         pipe = self._img2img if params.is_img2img else self._txt2img
+        name, config = params.scheduler, self._scheduler_config
         pipe.scheduler = schedulers.build(
-            params.scheduler, self._scheduler_config, steps=params.steps, seeds=[shot.seed for shot in shots]
+            name, config, steps=params.steps, seeds=[shot.seed for shot in shots], schedule=params.schedule
         )
         generators = [generator_of(shot.seed) for shot in shots]
         conditioning = together([shot.conditioning for shot in shots])
@@ -269,6 +270,7 @@ class SdxlEngine:
             latents = pipe(
                 **conditioning,
                 **start(params, self._start_latents(shots, generators)),
+                **schedulers.given_timesteps(name, config, steps=params.steps, schedule=params.schedule),
                 num_inference_steps=params.steps,
                 guidance_scale=params.guidance_scale,
                 generator=generators,
