@@ -50,6 +50,56 @@ def test_schedulers_are_understood_in_the_fields_spellings(web, spelling, name):
     assert web.post("/v1/generate", json=PROMPT | {"scheduler": spelling}).json["params"]["scheduler"] == name
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ({"scheduler": "dpmpp_2m", "schedule": "Karras"}, ("dpmpp_2m", "karras")),
+        ({"scheduler": "DPM++ 2M Karras"}, ("dpmpp_2m_karras", "karras")),
+        ({"scheduler": "Euler a Karras"}, ("euler_ancestral", "karras")),
+        ({"scheduler": "dpmpp_3m_sde", "schedule": None}, ("dpmpp_3m_sde", "normal")),
+        ({"schedule": "beta"}, ("euler", "beta")),  # the starter's own is euler_trailing
+        ({"schedule": "automatic"}, ("euler_trailing", "sgm_uniform")),
+        ({}, ("euler_trailing", "sgm_uniform")),
+    ],
+)
+def test_the_record_says_sampler_and_schedule(web, asked, shown):
+    params = web.post("/v1/generate", json=PROMPT | {"model": "sdxl-starter"} | asked).json["params"]
+
+    assert (params["scheduler"], params["schedule"]) == shown
+
+
+def test_a_contradiction_is_refused_and_both_are_named(web):
+    answer = web.post("/v1/generate", json=PROMPT | {"scheduler": "dpmpp_2m_karras", "schedule": "exponential"})
+
+    assert answer.status_code == 422
+    assert answer.json["error"]["field"] == "schedule"
+    assert all(name in answer.json["error"]["message"] for name in ("dpmpp_2m_karras", "exponential"))
+
+
+@pytest.mark.parametrize("seed", ["-1", "null", "-1.0", "-1e0"])
+def test_a_seed_is_drawn_where_everybody_would_have_one_drawn(web, seed):
+    bodies = [f'{{"prompt": "x", "seed": {seed}}}'] * 2
+    drawn = [web.post("/v1/generate", data=b, content_type="application/json").json["params"]["seed"] for b in bodies]
+
+    assert all(0 <= each < 2**32 for each in drawn)
+    assert drawn[0] != drawn[1]
+
+
+def test_whole_numbers_are_integers_however_they_are_written(web):
+    body = '{"prompt": "x", "steps": 7.0, "width": 128.0, "seed": 3e2, "n": 2.0, "guidance_scale": 2.0}'
+
+    params = web.post("/v1/generate", data=body, content_type="application/json").json["params"]
+
+    assert (params["steps"], params["width"], params["seed"], params["n"]) == (7, 128, 300, 2)
+
+
+def test_a_body_may_begin_with_a_byte_order_mark(web):
+    assert (
+        web.post("/v1/generate", data=b'\xef\xbb\xbf{"prompt": "x"}', content_type="application/json").status_code
+        == 202
+    )
+
+
 def test_priorities_go_first_in_the_queue(web):
     web.post("/v1/generate", json=PROMPT | {"model": "sdxl-toy"})
     low = web.post("/v1/generate", json=PROMPT | {"model": "sdxl-toy", "priority": "low"}).json

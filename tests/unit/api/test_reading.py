@@ -70,3 +70,15 @@ def test_bodies_that_mean_the_same_have_the_same_hash():
 
 def test_another_prompt_is_another_body():
     assert body_hash(GenerateRequest(prompt="x")) != body_hash(GenerateRequest(prompt="y"))
+
+
+@pytest.mark.parametrize("written", ["7.0", "7", "7.000", "70e-1", "0.7e1"])
+def test_a_whole_number_is_an_integer_however_it_is_written(written):
+    value = parse_json(f'{{"steps": {written}}}')["steps"]
+
+    assert (value, type(value)) == (7, int)
+
+
+@pytest.mark.parametrize("written", ["7.5", "1e300", "9007199254740994.0", "-0.25"])
+def test_what_is_not_whole_or_not_exact_stays_a_float(written):
+    assert isinstance(parse_json(written), float)
