@@ -26,7 +26,7 @@ from api.blueprints import (
 from api.chat_answers import ChatCompletion
 from api.errors import ErrorBody, register_errors
 from api.services import EXTENSION, Services, build_services, services
-from shared.contracts.batch_records import BatchList, BatchView, MemberList
+from shared.contracts.batch_records import BatchCheck, BatchList, BatchView, MemberList
 from shared.contracts.batches import BatchRequest
 from shared.contracts.jobs import JobView
 from shared.pixels import MIB
@@ -38,6 +38,7 @@ ANSWERED = (
     JobView,
     jobs.JobList,
     images.StoredImage,
+    BatchCheck,
     BatchView,
     BatchList,
     MemberList,

@@ -42,6 +42,8 @@ class Accepted:
 
     record: BatchRecord
     members: list[Member]
+    #: Whether it was only to be checked.
+    is_dry: bool
     #: The same for requests that mean the same.
     body_hash: str
 
@@ -57,8 +59,10 @@ def from_json(ours: Services, body: BatchRequest) -> Accepted:
     models = {name: choice.named(name).id for name in (body.grid.models if body.grid else ())}
     steps = _steps(ours, choice, body, has_pictures=body.images is not None, grid_models=list(models.values()))
     members = effective_grid(members_of(body), models)
-    members = _with_pictures(ours, members, needs_size=any(variant.sizing for variant in steps[0].variants))
-    return Accepted(_record(ours, body, steps, len(members)), members, body_hash(body))
+    record = _record(ours, body, steps, len(members))
+    if not body.dry_run:
+        members = _with_pictures(ours, members, needs_size=any(variant.sizing for variant in steps[0].variants))
+    return Accepted(record, members, body.dry_run, body_hash(body))
 
 
 def from_form(ours: Services) -> Accepted:
@@ -72,6 +76,8 @@ def from_form(ours: Services) -> Accepted:
     request.max_content_length = ours.settings.max_batch_body_mib * MIB
     request.max_form_parts = ours.settings.max_batch_members + OTHER_PARTS
     options = _form_options()
+    if options.dry_run:
+        raise InvalidRequest("a form has sent its pictures already: ask for a dry run with JSON", field="dry_run")
     files = [file for _, file in request.files.items(multi=True) if file.filename or file.mimetype]
     if not files:
         raise InvalidRequest("the form has no files; send pictures, or JSON with images, prompts or a grid")
@@ -82,7 +88,7 @@ def from_form(ours: Services) -> Accepted:
     steps = _steps(ours, Choice(ours), options, has_pictures=True, grid_models=())
     with ours.decoding.form():
         members = [_member_of(ours, file) for file in files]
-    return Accepted(_record(ours, options, steps, len(members)), members, _form_hash(options, members))
+    return Accepted(_record(ours, options, steps, len(members)), members, False, _form_hash(options, members))
 
 
 def _form_options() -> BatchOptions:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import httpx
 from pydantic import ConfigDict
 
-from shared.contracts.batch_records import BatchView, MemberList, MemberView
+from shared.contracts.batch_records import BatchCheck, BatchView, MemberList, MemberView
 
 Watch = Callable[[str, float | None], Iterator[bytes]]
 
@@ -44,6 +44,11 @@ class Batches:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         given = {name: value for name, value in fields.items() if value is not None}
         return self._read("POST", "/v1/batches", json=given, headers=headers)
+
+    def check(self, **fields: Any) -> BatchCheck:
+        """What a batch would be, without starting it or looking at its pictures; errors are those of `start`."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        return BatchCheck.model_validate_json(self._send("POST", "/v1/batches", json=given | {"dry_run": True}).content)
 
     def get(self, batch_id: str) -> Batch:
         """A batch as it stands."""

@@ -7,7 +7,6 @@ Running the same command again uploads nothing twice (pictures are known by thei
 import argparse
 import hashlib
 import json
-import mimetypes
 import os
 import sys
 import time
@@ -20,8 +19,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from api import exports
 from api.batch_client import Batch
 from api.client import Darkroom
+from api.folder_pictures import Found, oversized, pictures_in
 from shared.artifact_store import id_of
 from shared.errors import CallersError, DarkroomError, Gone, InvalidRequest, OurError
 
@@ -30,6 +31,10 @@ UPLOADS_AT_ONCE = 4
 #: How often an upload that met a server in trouble is tried.
 TRIES = 5
 FORMS = {".jsonl": "jsonl", ".csv": "csv", ".zip": "xmp.zip"}
+#: Longest name of a batch, see `BatchOptions.name`.
+MOST_BATCH_NAME_CHARS = 200
+#: Stands for pictures that are not uploaded yet.
+ANY_PICTURE = "img_" + "0" * 32
 
 
 @dataclass(frozen=True)
@@ -61,38 +66,41 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Upload what is not there yet, find or start the batch, wait, write what it found out."""
+    """Check everything, upload what is not there yet, find or start the batch, wait, write what it found out."""
     form = _form_of(options.out)
     files = pictures_in(options.folder)
     with Darkroom(options.url, key=os.environ.get("DARKROOM_KEY")) as darkroom, _progress() as progress:
-        uploaded = upload_all(darkroom, options.folder, files, _ticker(progress, "upload", len(files)))
+        files = checked(darkroom, options, files)
+        uploaded = upload_all(darkroom, files, _ticker(progress, "upload", len(files)))
         good = [each for each in uploaded if each.error is None]
         batch = _developed(darkroom, options, good, progress) if good else None
         found = darkroom.batches.export(batch.id, form) if batch else b""  # type: ignore[arg-type]
     refused = [each for each in uploaded if each.error is not None]
-    _write(options.out, form, found, refused)
+    _write(options.out, _with_refused(form, found, refused))
     return _told(batch, refused, len(files))
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """Every file below a folder whose name says that it is a picture, in order.
+def checked(darkroom: Darkroom, options: argparse.Namespace, files: Sequence[Found]) -> list[Found]:
+    """The files, those refused that the server would refuse; nothing has been sent yet.
 
     Raises:
-        InvalidRequest: no such folder, or none in it.
+        CallersError: the server would refuse the whole batch: too many members, an unknown model …
     """
-    if not folder.is_dir():
-        raise InvalidRequest(f"{folder} is no folder")
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and _is_picture(path))
-    if not found:
-        raise InvalidRequest(f"there are no pictures in {folder}")
-    return found
+    good = [each for each in files if each.error is None]
+    if not good:
+        return list(files)
+    asked = _asked(options, [{"id": ANY_PICTURE, "name": each.name} for each in good])
+    most_bytes = darkroom.batches.check(**asked).pictures.max_bytes
+    return [oversized(each, most_bytes) if each.error is None else each for each in files]
 
 
-def upload_all(darkroom: Darkroom, folder: Path, files: Sequence[Path], on_each: Callable[[], None]) -> list[Uploaded]:
+def upload_all(darkroom: Darkroom, files: Sequence[Found], on_each: Callable[[], None]) -> list[Uploaded]:
     """Make sure the server has each file; those it refuses come back with its reason."""
 
-    def one(path: Path) -> Uploaded:
-        uploaded = _upload(darkroom, str(path.relative_to(folder)), path)
+    def one(file: Found) -> Uploaded:
+        uploaded = (
+            _upload(darkroom, file.name, file.path) if file.error is None else Uploaded(file.name, "", file.error)
+        )
         on_each()
         return uploaded
 
@@ -116,6 +124,8 @@ def _upload(darkroom: Darkroom, name: str, path: Path) -> Uploaded:
         except OSError as exc:
             return Uploaded(name, error=InvalidRequest(f"cannot be read: {exc.strerror}"))
         except OurError as error:
+            if attempt == TRIES and type(error) is OurError:  # it broke over this picture; the next may do
+                return Uploaded(name, error=error)
             if attempt == TRIES:
                 raise
             time.sleep(error.retry_after_s or attempt)
@@ -140,14 +150,7 @@ def _developed(darkroom: Darkroom, options: argparse.Namespace, good: Sequence[U
 
 
 def _start(darkroom: Darkroom, options: argparse.Namespace, good: Sequence[Uploaded]) -> Batch:
-    body = {
-        "name": options.folder.resolve().name,
-        "images": [{"id": each.image, "name": each.name} for each in good],
-        "steps": [
-            {"kind": "analyze", "tasks": tasks_of(options)} | ({"model": options.model} if options.model else {})
-        ],
-        "fresh": options.fresh,
-    }
+    body = _asked(options, [{"id": each.image, "name": each.name} for each in good])
     if options.fresh:
         return darkroom.batches.start(**body)
     key = "folder-" + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
@@ -160,6 +163,17 @@ def _start(darkroom: Darkroom, options: argparse.Namespace, good: Sequence[Uploa
     return batch
 
 
+def _asked(options: argparse.Namespace, images: list[dict[str, str]]) -> dict[str, Any]:
+    folder = options.folder.resolve().name
+    step = {"kind": "analyze", "tasks": tasks_of(options)} | ({"model": options.model} if options.model else {})
+    return {
+        "name": "".join(char for char in folder if char.isprintable())[-MOST_BATCH_NAME_CHARS:],
+        "images": images,
+        "steps": [step],
+        "fresh": options.fresh,
+    }
+
+
 def tasks_of(options: argparse.Namespace) -> list[dict[str, Any]]:
     """What is asked about each picture; everything where nothing is named."""
     wanted = {"caption": options.caption, "tags": options.tags, "rating": options.rate}
@@ -167,11 +181,17 @@ def tasks_of(options: argparse.Namespace) -> list[dict[str, Any]]:
     return [{"task": name} | ({"length": options.length} if name == "caption" else {}) for name in names]
 
 
-def _write(out: Path | None, form: str, found: bytes, refused: Iterable[Uploaded]) -> None:
-    """The export, and for those the server refused a line each, where the form has lines of JSON."""
+def _with_refused(form: str, found: bytes, refused: Iterable[Uploaded]) -> bytes:
+    """The export, and behind it a row for each file that never became a member; sidecars have no place for those."""
+    rows = [exports.refused_row(each.name, each.error) for each in refused if each.error]
     if form == "jsonl":
-        rows = [{"file": each.name, "state": "failed", "error": each.error.as_dict()} for each in refused if each.error]
-        found += "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+        return found + exports.jsonl(rows).encode()
+    if form == "csv":
+        return found + exports.csv_of(rows, has_header=False).encode() if found else exports.csv_file(rows).encode()
+    return found or exports.sidecars(())
+
+
+def _write(out: Path | None, found: bytes) -> None:
     if out is None:
         sys.stdout.buffer.write(found)
         sys.stdout.flush()
@@ -196,11 +216,9 @@ def _form_of(out: Path | None) -> str:
     form = FORMS.get(out.suffix.lower()) if out is not None else "jsonl"
     if form is None:
         raise InvalidRequest(f"--out: {out} must end in {', '.join(FORMS)}")
+    if out is not None and (out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK)):
+        raise InvalidRequest(f"--out: {out} cannot be written there")  # better now than after the work
     return form
-
-
-def _is_picture(path: Path) -> bool:
-    return (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
 
 
 def _progress() -> Progress:

@@ -1,13 +1,16 @@
 """The `darkroom` command: start the stack or a part of it, ask a running one for things."""
 
 import argparse
+import io
 import os
 import sys
 import time
 from collections.abc import Callable
+from json import JSONDecodeError
 from pathlib import Path
 
 import httpx
+from pydantic import ValidationError
 from rich.console import Console
 from rich.live import Live
 
@@ -39,17 +42,47 @@ def main(arguments: list[str] | None = None) -> int:
         return _become_worker_command(given[0], given[1:])
     options = _parser().parse_args(given)
     log.configure(json_lines=False)
+    _print_names_as_they_are()
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
-    except DarkroomError as exc:
-        print(f"darkroom: {exc.message}", file=sys.stderr)
-        return 1
-    except httpx.TransportError as exc:
-        print(f"darkroom: {options.url} does not answer ({exc}); start it with `darkroom up`", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except (DarkroomError, httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as exc:
+        print(f"darkroom: {_told(exc, getattr(options, 'url', ''))}", file=sys.stderr)
+        return 1
+
+
+def _told(exc: Exception, url: str) -> str:
+    """What went wrong, in one sentence.
+
+    Raises:
+        ValueError: `exc`, where it is none of those that a person can do something about.
+    """
+    match exc:
+        case DarkroomError():
+            return exc.message
+        case httpx.TransportError():
+            return f"{url} does not answer ({exc}); start it with `darkroom up`"
+        case httpx.HTTPError() | httpx.InvalidURL():
+            return f"{url}: {exc}"
+        case ValidationError() | JSONDecodeError():
+            return f"{url} answers, but not as Darkroom does: is this its address?"
+        case UnicodeEncodeError():
+            return (
+                f"an argument or DARKROOM_KEY cannot be sent: {exc.object[exc.start : exc.end]!r} is no {exc.encoding}"
+            )
+        case OSError(filename=name, strerror=str(why)) if name is not None:
+            return f"{os.fsdecode(name)}: {why}"
+        case OSError():
+            return str(exc)
+    raise exc
+
+
+def _print_names_as_they_are() -> None:
+    """File names are bytes; those that are not UTF-8 go out as they came in, instead of ending the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,6 +151,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
+    options.out.mkdir(parents=True, exist_ok=True)  # better now than after the work
     with Darkroom(options.url, key=os.environ.get("DARKROOM_KEY")) as darkroom:
         image = darkroom.upload(options.image) if options.image else None
         names = ("n", "model", "seed", "steps", "width", "height", "strength")

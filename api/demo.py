@@ -65,7 +65,8 @@ def run_demo(out: Path, console: Console) -> int:
             with Darkroom(stack.url) as darkroom:
                 return _show(darkroom, stack, out, console)
         except DarkroomError:
-            console.print(log_file.read_text(errors="replace")[-LOG_TAIL_CHARS:], markup=False)
+            if log_file.exists():  # else nothing was started
+                console.print(log_file.read_text(errors="replace")[-LOG_TAIL_CHARS:], markup=False)
             raise
         finally:
             stack.stop()

@@ -6,21 +6,27 @@ A row is a member. Where several steps answered the same, the last one counts.
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import PurePath
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from api.sidecar_names import sidecar_names
 from shared.batch_members import MemberRow
 from shared.contracts.batch_records import MemberState
 from shared.contracts.jobs import JobRecord, State
+from shared.errors import DarkroomError
 
 #: Columns of the CSV, in order.
 COLUMNS = ("file", "image", "state", "caption", "tags", "nsfw", "is_nsfw", "prompt", "seed", "pictures", "error")
 #: Cells that begin so would be read as formulas by spreadsheets.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: Without it spreadsheets take a CSV for their system's old encoding.
+BYTE_ORDER_MARK = "\ufeff"
+#: Beside control characters: half a surrogate pair, and two that are no characters.
+_NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 OUR_NAMESPACE = "https://darkroom.invalid/ns/1.0/"
 
 
@@ -28,7 +34,8 @@ OUR_NAMESPACE = "https://darkroom.invalid/ns/1.0/"
 class Row:
     """One member's findings."""
 
-    index: int
+    #: None: it never became a member.
+    index: int | None
     file: str
     image: str | None
     state: str
@@ -69,16 +76,27 @@ def row_of(member: MemberRow, jobs: Sequence[JobRecord]) -> Row:
     )
 
 
+def refused_row(file: str, error: DarkroomError) -> Row:
+    """A file that was refused before there was a batch."""
+    return Row(index=None, file=file, image=None, state=MemberState.FAILED.value, error=error.as_dict())
+
+
 def jsonl(rows: Iterable[Row]) -> str:
     """One JSON object a line."""
     return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
 
 
-def csv_of(rows: Iterable[Row]) -> str:
+def csv_file(rows: Iterable[Row]) -> str:
+    """A whole CSV file."""
+    return BYTE_ORDER_MARK + csv_of(rows)
+
+
+def csv_of(rows: Iterable[Row], *, has_header: bool = True) -> str:
     """A table with a header; lists are joined by `; `, and what a spreadsheet would calculate gets a leading quote."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
+    if has_header:
+        writer.writerow(COLUMNS)
     for row in rows:
         cells = asdict(row) | {"tags": "; ".join(row.tags), "pictures": "; ".join(row.pictures)}
         cells["error"] = f"{row.error['code']}: {row.error['message']}" if row.error else None
@@ -87,16 +105,12 @@ def csv_of(rows: Iterable[Row]) -> str:
 
 
 def sidecars(rows: Iterable[Row]) -> bytes:
-    """A zip with one `<file name>.xmp` for each member that was described."""
-    out, taken = io.BytesIO(), set()
+    """A zip with one `<file name>.xmp` for each member that was described, in its picture's folder."""
+    told = [row for row in rows if row.caption is not None or row.tags or row.nsfw is not None]
+    names = sidecar_names([(row.index or 0, row.file, row.image or str(row.index)) for row in told])
+    out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for row in rows:
-            if row.caption is None and not row.tags and row.nsfw is None:
-                continue
-            name = _sidecar_name(row)
-            if name in taken:
-                name = f"{row.index}-{name}"
-            taken.add(name)
+        for name, row in zip(names, told, strict=True):
             archive.writestr(name, xmp(row))
     return out.getvalue()
 
@@ -130,17 +144,9 @@ def xmp(row: Row) -> str:
     )
 
 
-def _sidecar_name(row: Row) -> str:
-    """`photo.jpg.xmp`: with the extension, so that photo.jpg and photo.png each keep their own. Never a path."""
-    name = PurePath(row.file.replace("\\", "/")).name
-    return f"{name if name not in ('', '.', '..') else row.image or row.index}.xmp"
-
-
 def _text(words: str) -> str:
     """Text as XML holds it; control characters cannot stand in XML 1.0 at all."""
-    return escape(
-        "".join(char for char in words if char in "\t\n\r" or (ord(char) >= 32 and ord(char) not in (0xFFFE, 0xFFFF)))
-    )
+    return escape("".join(char for char in words if char in "\t\n\r" or (ord(char) >= 32 and not _NOT_XML.match(char))))
 
 
 def _harmless(cell: Any) -> Any:

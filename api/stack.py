@@ -21,7 +21,9 @@ from types import FrameType
 
 import httpx
 
+from api.access import access_from
 from shared.broker import STOP_MARGIN_S
+from shared.catalogue import load_catalogue
 from shared.embedded_redis import EmbeddedRedis
 from shared.errors import InvalidRequest
 from shared.parentage import dies_with_parent
@@ -116,8 +118,11 @@ class Stack:
         """Start all parts and wait until the API answers.
 
         Raises:
-            InvalidRequest: the API did not come up; what it said stands above.
+            InvalidRequest: a setting or the models file is wrong, or the API did not come up; what it said stands above.
         """
+        # Read here too, though only the parts use them: one sentence now, instead of a traceback from each of them.
+        load_catalogue(self.settings)
+        access_from(self.settings)
         self._require_free_port()
         redis_url = self.settings.redis_url or self._start_redis()
         self.environment = environment_of(self.settings) | {"DARKROOM_REDIS_URL": redis_url}

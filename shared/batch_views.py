@@ -38,11 +38,16 @@ def batch_view(record: BatchRecord, numbers: Numbers) -> BatchView:
         members_per_second=pace,
         eta_s=round(left / pace, 1) if pace and not record.is_over else None,
         failures=_failures(numbers),
-        steps=[PlannedStep(kind=s.kind, models=[variant.model for variant in s.variants]) for s in record.steps],
+        steps=planned_steps(record),
         round=record.round,
         webhook=_webhook(record),
         links=_links(record.id),
     )
+
+
+def planned_steps(record: BatchRecord) -> list[PlannedStep]:
+    """Every step with its models, as callers see them."""
+    return [PlannedStep(kind=s.kind, models=[variant.model for variant in s.variants]) for s in record.steps]
 
 
 def member_view(row: MemberRow, jobs: Sequence[JobRecord]) -> MemberView:

@@ -8,7 +8,7 @@ import importlib.util
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -208,14 +208,42 @@ def load_catalogue(settings: Settings) -> Catalogue:
 
 
 def _read(path: Path) -> dict[str, ModelCard]:
-    try:
-        tables = tomllib.loads(path.read_text())["models"]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as exc:
-        raise InvalidRequest(f"{path}: not a models file: {exc}", field="DARKROOM_MODELS_FILE") from exc
     cards = {}
-    for model_id, table in tables.items():
+    for model_id, table in _tables(path).items():
+        if not isinstance(table, dict):
+            raise _wrong(path, f"model {model_id}: a table is wanted, [models.{model_id}], not {table!r}")
         try:
-            cards[model_id] = ModelCard(id=model_id, **table)
-        except (ValidationError, TypeError) as exc:
-            raise InvalidRequest(f"{path}: model {model_id}: {exc}", field="DARKROOM_MODELS_FILE") from exc
+            cards[model_id] = ModelCard(**{**table, "id": model_id})
+        except ValidationError as exc:
+            raise _wrong(path, f"model {model_id}: {_problems(exc)}") from exc
     return cards
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("models")
+    except OSError as exc:
+        raise _wrong(path, f"cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise _wrong(path, f"not UTF-8: byte {exc.start} is {exc.object[exc.start]:#04x}") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise _wrong(path, f"not TOML: {exc}") from exc
+    if not isinstance(found, dict):
+        raise _wrong(path, "has no table [models.<id>]")
+    return found
+
+
+def _wrong(path: Path, why: str) -> InvalidRequest:
+    return InvalidRequest(f"{path}: {why}", field="DARKROOM_MODELS_FILE")
+
+
+def _problems(exc: ValidationError) -> str:
+    """The first problem in a person's words, and how many there are beside it."""
+    errors = exc.errors(include_url=False)
+    where = ".".join(str(part) for part in errors[0]["loc"])
+    what = errors[0]["msg"].removeprefix("Value error, ")
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    if errors[0]["type"] == "missing":
+        return f"{where} is missing{more}"
+    given = "" if isinstance(errors[0]["input"], dict) else f", got {errors[0]['input']!r}"[:100]
+    return f"{where}: {what}{given}{more}" if where else f"{what}{more}"

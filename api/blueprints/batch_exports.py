@@ -46,18 +46,19 @@ def as_jsonl(path: BatchPath) -> Response:
 @blueprint.get(
     "/v1/batches/<batch_id>/export.csv",
     summary="Export as a table",
-    description="One member a row, in order, as they stand now.",
+    description="One member a row, in order, as they stand now. UTF-8 with a byte order mark, as spreadsheets want it.",
     responses=_described("text/csv", "File name, caption, tags, rating, pictures, error"),
 )
 @reads_request
 def as_csv(path: BatchPath) -> Response:
-    return _file(path.batch_id, exports.csv_of, "text/csv", "csv")
+    return _file(path.batch_id, exports.csv_file, "text/csv", "csv")
 
 
 @blueprint.get(
     "/v1/batches/<batch_id>/export.xmp.zip",
     summary="Export as XMP sidecars",
-    description="A zip with `<file name>.xmp` for each member that was described; photo managers read them.",
+    description="A zip with `<file name>.xmp` in its picture's folder for each member that was described; photo managers "
+    "read them. Of two with one name the later has its index in front.",
     responses=_described("application/zip", "Captions as dc:description, tags as dc:subject"),
 )
 @reads_request

@@ -14,8 +14,8 @@ from api.services import Services, services
 from api.submission import SubmitHeaders
 from shared import lifecycle
 from shared.batch_store import refusals
-from shared.batch_views import batch_view, member_view
-from shared.contracts.batch_records import BatchRecord, BatchState, MemberState
+from shared.batch_views import batch_view, member_view, planned_steps
+from shared.contracts.batch_records import BatchCheck, BatchRecord, BatchState, MemberState, PictureBounds
 from shared.contracts.batches import BATCH_ID_PATTERN, BatchRequest
 from shared.errors import Gone, NotFound
 from shared.job_store import Idempotency
@@ -75,6 +75,7 @@ class MembersQuery(BaseModel):
         },
     },
     responses={
+        "200": documents.body("BatchCheck", "Of a dry run: what would be made"),
         "202": documents.body("BatchView", "Accepted", Location=documents.LOCATION, ETag=documents.ETAG),
         **documents.failures(400, 404, 409, 413, 415, 429, 507),
     },
@@ -86,6 +87,8 @@ def create(header: SubmitHeaders) -> Response:
         accepted = batch_acceptance.from_form(ours)
     else:
         accepted = batch_acceptance.from_json(ours, read_json(BatchRequest))
+    if accepted.is_dry:
+        return Response(_check(ours, accepted.record).model_dump_json(), mimetype="application/json")
     key = header.idempotency_key
     stored, _ = ours.batches.create(
         accepted.record, accepted.members, idempotency=Idempotency(key, accepted.body_hash) if key else None
@@ -193,6 +196,15 @@ def delete(path: BatchPath) -> Response:
     _stop(ours, path.batch_id)
     ours.batches.forget(path.batch_id)
     return Response(status=204)
+
+
+def _check(ours: Services, record: BatchRecord) -> BatchCheck:
+    limits = ours.picture_limits
+    return BatchCheck(
+        total=record.total,
+        steps=planned_steps(record),
+        pictures=PictureBounds(max_bytes=limits.max_bytes, max_pixels=limits.max_pixels),
+    )
 
 
 def _stop(ours: Services, batch_id: str) -> None:

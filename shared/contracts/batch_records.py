@@ -166,6 +166,21 @@ class BatchView(BaseModel):
     links: dict[str, str]
 
 
+class PictureBounds(BaseModel):
+    """What a picture may be here."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+class BatchCheck(BaseModel):
+    """What a batch would be: the answer to `dry_run`."""
+
+    total: int = Field(description="Members")
+    steps: list[PlannedStep]
+    pictures: PictureBounds
+
+
 class MemberJob(BaseModel):
     id: str
     kind: Kind

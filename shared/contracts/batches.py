@@ -16,7 +16,8 @@ from shared.contracts.vision import MAX_TASKS, AnyTask
 PREVIOUS = "@previous"
 BATCH_ID_PATTERN = "^bat_[0-9a-f]{24}$"
 BATCH_ID = re.compile(BATCH_ID_PATTERN)
-MAX_NAME_CHARS = 255
+#: The longest path Linux opens (PATH_MAX); names are paths below a folder.
+MAX_NAME_CHARS = 4096
 MAX_URL_CHARS = 2000
 #: Bounds what a contract holds at all; the server's own limits (`max_batch_members`, `max_batch_steps`) act below them.
 MOST_MEMBERS = 100_000
@@ -89,6 +90,9 @@ class BatchOptions(Contract):
         Priority.LOW, description="low lets single jobs go first"
     )
     fresh: bool = Field(False, description="Do work again that was done before with the same picture, tasks and model")
+    dry_run: bool = Field(
+        False, description="Check everything but the pictures, and tell what would be made: 200, nothing is kept"
+    )
     webhook: str | None = Field(
         None, min_length=1, max_length=MAX_URL_CHARS, description="Told once all members have ended; https only"
     )

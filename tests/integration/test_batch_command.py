@@ -2,7 +2,9 @@
 
 import argparse
 import csv
+import io
 import json
+import os
 import threading
 import zipfile
 
@@ -10,8 +12,10 @@ import httpx
 import pytest
 
 from api import batch_command
+from api.app import create_app
 from api.client import Darkroom
-from shared.errors import InvalidRequest, NotFound
+from api.services import build_services
+from shared.errors import InvalidRequest, NotFound, OurError
 from tests.batches_played import STEP, fails_where, run_all
 from tests.pictures import jpeg, png
 
@@ -113,10 +117,13 @@ def test_tables_and_sidecars_are_written_by_the_files_ending(darkroom, services,
         command(folder, out=tmp_path / "a.csv", rate=True)
         command(folder, out=tmp_path / "a.zip", rate=True)
 
-    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbffile,")
+    rows = list(csv.DictReader((tmp_path / "a.csv").open(encoding="utf-8-sig", newline="")))
     assert rows[0]["file"] == "0.png"
     assert rows[0]["nsfw"] == "0.25"
-    assert "six.jpg.xmp" in zipfile.ZipFile(tmp_path / "a.zip").namelist()
+    assert (rows[-1]["file"], rows[-1]["state"]) == ("broken.png", "failed")
+    assert rows[-1]["error"].startswith("bad_picture: ")
+    assert "below/six.jpg.xmp" in zipfile.ZipFile(tmp_path / "a.zip").namelist()
 
 
 def test_a_folder_without_pictures_and_a_strange_ending_are_refused_before_anything_is_sent(darkroom, folder, tmp_path):
@@ -132,6 +139,117 @@ def empty(tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     return folder
+
+
+def test_a_name_that_is_not_utf8_neither_stops_the_batch_nor_loses_results(darkroom, services, folder, tmp_path):
+    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(png(8, 8, (9, 9, 9)))
+    (folder / os.fsdecode(b"brok\xe9.png")).write_bytes(b"no picture")
+    renamed = folder.rename(folder.with_name(os.fsdecode(b"pictures \xff\n" + b"x" * 200)))
+
+    found = {}
+    for form in ("jsonl", "csv", "zip"):
+        with Worker(services):
+            assert command(renamed, out=tmp_path / f"a.{form}") == 1
+        found[form] = (tmp_path / f"a.{form}").read_bytes()
+
+    rows = {row["file"]: row for row in map(json.loads, found["jsonl"].decode().splitlines())}
+    assert rows["caf%E9.png"]["state"] == "succeeded"
+    assert rows["brok%E9.png"]["error"]["code"] == "bad_picture"
+    assert b"\r\ncaf%E9.png,img_" in found["csv"]
+    assert b"\r\nbrok%E9.png,," in found["csv"]
+    assert "caf%E9.png.xmp" in zipfile.ZipFile(io.BytesIO(found["zip"])).namelist()
+
+
+def test_a_path_longer_than_a_file_name_may_be_is_a_member_like_any_other(darkroom, services, folder, tmp_path):
+    deep = folder.joinpath(*["d" * 100] * 4)
+    deep.mkdir(parents=True)
+    (deep / "a.png").write_bytes(png(8, 8, (7, 7, 7)))
+
+    with Worker(services):
+        command(folder, out=tmp_path / "a.jsonl")
+
+    rows = {row["file"]: row["state"] for row in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines())}
+    assert rows["/".join(["d" * 100] * 4) + "/a.png"] == "succeeded"
+
+
+@pytest.fixture
+def uploads(monkeypatch):
+    """What is uploaded from now on."""
+    sent = []
+    upload = Darkroom.upload
+    monkeypatch.setattr(Darkroom, "upload", lambda self, data: sent.append(data) or upload(self, data))
+    return sent
+
+
+def test_what_the_server_would_refuse_is_refused_before_anything_is_uploaded(
+    darkroom, settings, folder, tmp_path, uploads, monkeypatch
+):
+    with pytest.raises(NotFound, match="unknown model 'nobody'"):
+        command(folder, model="nobody")
+    with pytest.raises(InvalidRequest, match="cannot be written"):
+        command(folder, out=tmp_path / "nowhere" / "a.csv")
+    small = create_app(build_services(settings.model_copy(update={"max_batch_members": 3})))
+    transport = httpx.WSGITransport(app=small)
+    monkeypatch.setattr(batch_command, "Darkroom", lambda url, key: Darkroom(url, key=key, transport=transport))
+    with pytest.raises(InvalidRequest, match="3 members here, this one has 7"):
+        command(folder)
+
+    assert uploads == []
+
+
+def test_a_file_with_too_many_bytes_is_refused_alone_and_never_sent(darkroom, services, folder, tmp_path, uploads):
+    large = folder / "large.png"
+    large.write_bytes(png())
+    os.truncate(large, services.picture_limits.max_bytes + 1)
+
+    with Worker(services):
+        command(folder, out=tmp_path / "a.jsonl")
+
+    rows = {row["file"]: row for row in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines())}
+    assert "the limit is" in rows["large.png"]["error"]["message"]
+    assert rows["0.png"]["state"] == "succeeded"
+    assert max(map(len, uploads)) < 10_000
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "zip"])
+def test_a_folder_of_refused_files_alone_gives_a_whole_file_all_the_same(darkroom, tmp_path, form):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "a.png").write_bytes(b"no picture")
+
+    assert command(bad, out=tmp_path / f"a.{form}") == 1
+
+    written = (tmp_path / f"a.{form}").read_bytes()
+    if form == "zip":
+        assert zipfile.ZipFile(io.BytesIO(written)).namelist() == []
+    else:
+        assert written.count(b"a.png") == 1
+        assert written.startswith(b"{" if form == "jsonl" else b"\xef\xbb\xbffile,")
+
+
+def test_a_picture_that_breaks_the_server_fails_alone(darkroom, services, folder, tmp_path, monkeypatch):
+    upload, breaks = Darkroom.upload, (folder / "3.png").read_bytes()
+
+    def uploading(self, data):
+        if data == breaks:
+            raise OurError("something broke")
+        return upload(self, data)
+
+    monkeypatch.setattr(Darkroom, "upload", uploading)
+    monkeypatch.setattr(batch_command.time, "sleep", lambda s: None)
+    with Worker(services):
+        command(folder, out=tmp_path / "a.jsonl")
+
+    rows = {row["file"]: row["state"] for row in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines())}
+    assert (rows["3.png"], rows["4.png"]) == ("failed", "succeeded")
+
+
+def test_a_dry_run_checks_everything_and_keeps_nothing(darkroom, services):
+    checked = darkroom.batches.check(prompts=["a", "b"], steps=[STEP])
+
+    assert (checked.total, checked.steps[0].kind) == (2, "generate")
+    assert checked.pictures.max_bytes == services.picture_limits.max_bytes
+    assert services.batches.page(10, None)[0] == []
 
 
 def test_the_client_does_everything_with_a_batch(darkroom, services):

@@ -11,15 +11,15 @@ ROOT = Path(__file__).resolve().parents[2]
 #: a new module says here where it stands, and one that must move up is a change of design.
 FLOORS = {
     0: """
-        api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.status_table
-        shared.colour shared.contracts.samplers shared.contracts.sizes shared.errors shared.eta shared.finite
-        shared.keys shared.log shared.orientation shared.parentage shared.picture_parts shared.signatures
-        workers.allocator_settings workers.cores workers.cuda_probe workers.host_ram workers.hub_kernels
-        workers.load_plan workers.memory_return workers.moondream.config workers.moondream.requests workers.noise
-        workers.ready_pipe workers.sdxl.ancestral workers.sdxl.previews workers.sdxl.prompt_encoding
-        workers.sdxl.step_report workers.sdxl.timesteps workers.sdxl.toy workers.sdxl.vae_decoding
-        workers.sdxl.vae_encoding workers.starter.crew workers.starter.shapes workers.starter.world
-        workers.torch_threads workers.turns workers.weights_hash workers.yielding
+        api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.sidecar_names
+        api.status_table shared.colour shared.contracts.samplers shared.contracts.sizes shared.errors shared.eta
+        shared.finite shared.keys shared.log shared.orientation shared.parentage shared.picture_parts
+        shared.signatures workers.allocator_settings workers.cores workers.cuda_probe workers.host_ram
+        workers.hub_kernels workers.load_plan workers.memory_return workers.moondream.config
+        workers.moondream.requests workers.noise workers.ready_pipe workers.sdxl.ancestral workers.sdxl.previews
+        workers.sdxl.prompt_encoding workers.sdxl.step_report workers.sdxl.timesteps workers.sdxl.toy
+        workers.sdxl.vae_decoding workers.sdxl.vae_encoding workers.starter.crew workers.starter.shapes
+        workers.starter.world workers.torch_threads workers.turns workers.weights_hash workers.yielding
     """,
     1: """
         api.changes api.errors api.reading shared.addresses shared.as_seen shared.contracts.generation
@@ -41,16 +41,17 @@ FLOORS = {
         workers.starter.phrasing workers.starter.pictures workers.starter.tokens
     """,
     3: """
-        api.decoding api.openai_chat api.stack shared.catalogue shared.contracts.batch_records
-        shared.contracts.batches shared.job_codec shared.lifecycle shared.routing workers.continuation
-        workers.cuda_device workers.gpu workers.inspection.sdxl workers.larger_card workers.measured
-        workers.moondream.network workers.sdxl.placement workers.starter.vae workers.stopwatch workers.teaching
+        api.decoding api.openai_chat shared.catalogue shared.contracts.batch_records shared.contracts.batches
+        shared.job_codec shared.lifecycle shared.routing workers.continuation workers.cuda_device workers.gpu
+        workers.inspection.sdxl workers.larger_card workers.measured workers.moondream.network
+        workers.sdxl.placement workers.starter.vae workers.stopwatch workers.teaching
     """,
     4: """
-        api.batch_client api.model_choice shared.batch_codec shared.chain_rules shared.effective shared.job_index
-        workers.affinity workers.energy workers.engines.base workers.inspection.table workers.kinds.outcome
-        workers.moondream.generate workers.moondream.training workers.moondream.weights workers.needs
-        workers.sdxl.files workers.sdxl.sharing workers.sdxl.smallest workers.starter.latents
+        api.batch_client api.folder_pictures api.model_choice api.stack shared.batch_codec shared.chain_rules
+        shared.effective shared.job_index workers.affinity workers.energy workers.engines.base
+        workers.inspection.table workers.kinds.outcome workers.moondream.generate workers.moondream.training
+        workers.moondream.weights workers.needs workers.sdxl.files workers.sdxl.sharing workers.sdxl.smallest
+        workers.starter.latents
     """,
     5: """
         api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.engines.sdxl
@@ -58,10 +59,10 @@ FLOORS = {
         workers.starter.sdxl workers.threads workers.vram
     """,
     6: """
-        api.batch_command api.job_display api.outlook shared.batch_members shared.batch_store shared.chains
-        shared.dispatch shared.token_stream workers.analysis.talk workers.analysis.torch_classifier
-        workers.diagnosis workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping workers.plan
-        workers.plans workers.reader workers.residency workers.tickets workers.watching
+        api.job_display api.outlook shared.batch_members shared.batch_store shared.chains shared.dispatch
+        shared.token_stream workers.analysis.talk workers.analysis.torch_classifier workers.diagnosis
+        workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping workers.plan workers.plans
+        workers.reader workers.residency workers.tickets workers.watching
     """,
     7: """
         api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
@@ -69,13 +70,13 @@ FLOORS = {
         workers.requeue workers.runtime workers.standing_orders workers.starter.lessons
     """,
     8: """
-        api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers api.cli api.waiting
-        workers.doctor workers.endings workers.engines.moondream workers.feeder workers.giving_way
+        api.batch_command api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers
+        api.waiting workers.doctor workers.endings workers.engines.moondream workers.feeder workers.giving_way
         workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery workers.starter.evaluate
         workers.starter.moondream workers.webhooks
     """,
     9: """
-        api.batch_answers api.blueprints.home api.job_answers workers.assembly workers.keeper workers.runner
+        api.batch_answers api.blueprints.home api.cli api.job_answers workers.assembly workers.keeper workers.runner
         workers.slot_process workers.starter.train
     """,
     10: """

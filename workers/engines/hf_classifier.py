@@ -63,7 +63,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
 
 def read_preprocessing(file: Path) -> Preprocessing:
     """What a model's own file says; the defaults of ViT where it is silent."""
-    said = json.loads(file.read_text())
+    said = json.loads(file.read_text(encoding="utf-8-sig"))
     size, usual = said.get("size", 224), Preprocessing()
     sides = (size, size) if isinstance(size, int) else (size["height"], size["width"])
     return Preprocessing(

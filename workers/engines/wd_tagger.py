@@ -55,7 +55,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "WdTaggerEngine":
 
 def read_labels(file: Path) -> list[Label]:
     """The model's outputs in order; underscores of booru names become spaces."""
-    with file.open(newline="") as rows:
+    with file.open(newline="", encoding="utf-8-sig") as rows:
         return [Label(row["name"].replace("_", " "), row["category"]) for row in csv.DictReader(rows)]
 
 

@@ -82,7 +82,7 @@ def json_of(file: Path, name: str) -> dict[str, Any]:
     """
     refuse_content(file, name)
     try:
-        said = json.loads(file.read_text())
+        said = json.loads(file.read_text(encoding="utf-8-sig"))
     except ValueError as exc:
         raise EngineFailed(f"{name} is no JSON ({first_words(exc)})") from exc
     if not isinstance(said, dict):

@@ -136,7 +136,7 @@ def _digest(folder: Path, part: str) -> str | None:
     if not weights or not config.exists():
         return None
     try:
-        settings = dict(json.loads(config.read_text()))
+        settings = dict(json.loads(config.read_text(encoding="utf-8-sig")))
     except (ValueError, TypeError):
         return None  # a damaged one is shared with nobody; reading the model says what is wrong with it
     kept = {name: v for name, v in settings.items() if not name.startswith("_") and name not in AUTHORSHIP}
