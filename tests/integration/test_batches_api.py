@@ -49,6 +49,18 @@ def test_a_grid_has_a_member_for_each_prompt_seed_and_model(web):
     assert cells == {(p, s, "sdxl-toy") for p in "ab" for s in (1, 2, 3)}
 
 
+def test_a_step_takes_a_schedule_and_a_contradiction_names_the_step(web, services):
+    step = {"kind": "generate", "scheduler": "Euler a Karras", "seed": -1}
+    start(web, prompts=["a", "b"], steps=[step])
+    wrong = web.post("/v1/batches", json={"prompts": ["a"], "steps": [step | {"schedule": "beta"}]})
+
+    jobs = run_all(services)
+
+    assert {(job.params["scheduler"], job.params["schedule"]) for job in jobs} == {("euler_ancestral", "karras")}
+    assert len({job.params["seed"] for job in jobs}) == 2
+    assert (wrong.status_code, wrong.json["error"]["field"]) == (422, "steps.0.schedule")
+
+
 def test_pictures_that_are_not_here_fail_alone_with_their_reason(web, services):
     here, nowhere = stored(services, 1)[0], "img_" + "0" * 32
 

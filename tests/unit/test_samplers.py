@@ -74,6 +74,12 @@ def test_every_pair_is_read_in_one_word_as_in_two(sampler, schedule):
         assert sampling_of(scheduler_name(spelling)) == in_two
 
 
+def test_our_own_name_of_a_pair_is_read_again_as_itself():
+    names = [scheduler_name(f"{sampler} {schedule}") for sampler, able in FOLLOWS.items() for schedule in able]
+
+    assert [scheduler_name(name) for name in names] == names
+
+
 def test_the_table_names_every_sampler_and_known_schedules_only():
     assert FOLLOWS.keys() == SCHEDULERS.keys() - COMBINED.keys()
     assert set().union(*FOLLOWS.values()) == SCHEDULES.keys() - {"automatic"}
