@@ -7,7 +7,7 @@
     network     the three parts as one nn.Module, under the checkpoint's key names
     tokenizer   words <-> token ids
     prompts     what is asked -> what is fed
-    sampling    logits -> the next token, one random stream per sequence
+    sampling    logits -> the next token, by noise that a sequence's seed alone decides
     scripts     what one sequence does with each hidden state
     generate    many sequences of different lengths in one batch
     model       the whole as an engine uses it

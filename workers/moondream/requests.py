@@ -35,6 +35,7 @@ class Sampling:
     top_p: float = 0.3  #: draw from the likeliest tokens up to this share of the probability
     max_tokens: int = 768  #: of the answer, and again of the reasoning before it
     seed: int = 0
+    must_speak: bool = False  #: the end may not come before a visible word
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from workers.moondream.requests import (
 )
 from workers.moondream.sampling import Choice
 from workers.moondream.tokenizer import WordStream
-from workers.noise import generator_of
 
 
 class Need(Enum):
@@ -64,7 +63,6 @@ class TextScript:
     def __init__(self, sampling: Sampling, tokens: TokenConfig, tokenizer: Tokenizer, *, reasons: bool) -> None:
         self.need = Need.TOKEN
         self._sampling = sampling
-        self._stream = generator_of(sampling.seed)
         self._tokens = tokens
         self._tokenizer = tokenizer
         self._reasoned = reasons
@@ -73,19 +71,23 @@ class TextScript:
         self._words = WordStream(tokenizer)
         self._outbox: list[tuple[str, bool]] = []
         self._text: list[str] = []
-        self._thought = self._spoken = 0
+        self._thought = self._spoken = self._taken = 0
         self._ended: Ended = "stop"
 
     def choice(self) -> Choice:
-        return Choice(self._sampling, self._stream, self._banned())
+        return Choice(self._sampling, self._taken, self._banned())
 
     def _banned(self) -> tuple[int, ...]:
-        """An answer never holds the answer token; a reasoning may open, but not go on, with an end or a size."""
-        if not self._is_reasoning:
-            return (self._tokens.answer,)
-        return (self._tokens.eos, self._tokens.size) if self._thought else ()
+        """As the published model is asked: an answer may open, but not go on, with the answer token; a reasoning may
+        open, but not go on, with an end or a size."""
+        if self._is_reasoning:
+            return (self._tokens.eos, self._tokens.size) if self._thought else ()
+        banned = (self._tokens.answer,) if self._spoken else ()
+        owes_words = self._sampling.must_speak and not "".join(self._text).strip()
+        return (*banned, self._tokens.eos) if owes_words else banned
 
     def take_token(self, token: int) -> Feed | None:
+        self._taken += 1
         return self._think(token) if self._is_reasoning else self._speak(token)
 
     def take_coord(self, value: float) -> Feed | None:
@@ -102,6 +104,9 @@ class TextScript:
             self._words, self._is_reasoning = WordStream(self._tokenizer), False
             return Token(self._tokens.answer)
         if token in (self._tokens.start_ground, self._tokens.end_ground):
+            # A stretch is decoded on its own, so a character that is cut here stays cut.
+            self._say(self._words.flush())
+            self._words = WordStream(self._tokenizer)
             self._stretches.append(([], []))
         self._stretches[-1][0].append(token)
         self._thought += 1

@@ -57,6 +57,14 @@ def test_seeds_that_differ_above_32_bits_give_different_answers(moondream, prefi
     assert low.text != high.text
 
 
+def test_at_temperature_one_sixty_texts_are_the_same_alone_and_in_batches_of_twenty(moondream, prefixes):
+    requests = [CaptionRequest(prefixes[n % 3], sampling=Sampling(1.0, 1.0, 16, seed=n)) for n in range(60)]
+
+    together = [answer for start in range(0, 60, 20) for answer in moondream.answer(requests[start : start + 20])]
+
+    assert together == [moondream.answer([request])[0] for request in requests]
+
+
 def test_another_seed_gives_another_answer(moondream, prefixes):
     sampled = [Sampling(temperature=1.0, top_p=1.0, max_tokens=24, seed=seed) for seed in (1, 2, 1)]
 
