@@ -2,7 +2,8 @@
 
 A picture is seen twice: once whole, shrunk to one crop, and once in overlapping crops at a higher resolution. Every
 crop goes through the same ViT; the local features are stitched where the crops meet, pooled to the grid of one crop,
-and laid beside the global ones, so that every picture costs the same number of tokens whatever its size.
+and laid beside the global ones, so that every picture costs the same number of tokens whatever its size. A picture that
+is one crop has the same pixels in both and goes through the ViT once.
 
 Dimensions: N crops, P = patches of a crop (grid²), D = vision width, C = 3 colours.
 """
@@ -24,7 +25,8 @@ from workers.moondream.config import CROPS_PER_PASS, VisionConfig
 class Crops:
     """One picture, cut up."""
 
-    pixels: Tensor  #: (1 + rows·columns, 3, crop_px, crop_px) uint8; the first is the whole picture
+    #: (1 + rows·columns, 3, crop_px, crop_px) uint8; the first is the whole picture. One crop is the whole picture: (1, …).
+    pixels: Tensor
     rows: int
     columns: int
 
@@ -61,6 +63,8 @@ def cut(picture: Image.Image, config: VisionConfig) -> Crops:
     margins_px = 2 * config.margin * config.patch_px
     tiled_size = columns * window_px + margins_px, rows * window_px + margins_px
     whole = np.asarray(picture.resize((config.crop_px, config.crop_px), Image.Resampling.LANCZOS))
+    if rows == columns == 1:
+        return Crops(torch.from_numpy(whole[None].copy()).permute(0, 3, 1, 2), rows, columns)
     tiled = np.asarray(picture.resize(tiled_size, Image.Resampling.LANCZOS))
     local = [
         tiled[y : y + config.crop_px, x : x + config.crop_px]
@@ -135,7 +139,9 @@ class Vision(nn.Module):
         return self.post_ln(x)
 
     def tokens(self, features: Tensor, rows: int, columns: int) -> Tensor:
-        """All crops' features of one picture (1 + rows·columns, P, D) → its image tokens (P, text_dim)."""
+        """All crops' features of one picture, as `Crops` has them (N, P, D) → its image tokens (P, text_dim)."""
+        if rows == columns == 1:
+            return self._doubled(features[0])
         grid = self.config.grid
         whole, local = features[0], features[1:].unflatten(1, (grid, grid))
         stitched = stitch(local, rows, columns, self.config.margin)
@@ -145,13 +151,17 @@ class Vision(nn.Module):
     def tokens_of_one_crop(self, pixels: Tensor) -> Tensor:
         """A batch of pictures that are one crop each → (B, P, text_dim).
 
-        A 1×1 tiling has the whole picture as its only local crop, and pooling keeps a grid of the right size as it is,
-        so global and local features are the same.
-
         Args:
             pixels: (B, 3, crop_px, crop_px) in [-1, 1].
         """
-        features = self.features(pixels)
+        return self._doubled(self.features(pixels))
+
+    def _doubled(self, features: Tensor) -> Tensor:
+        """(…, P, D) → (…, P, text_dim), of pictures that are one crop.
+
+        A 1×1 tiling has the whole picture as its only local crop, and pooling keeps a grid of the right size as it is,
+        so global and local features are the same.
+        """
         return self.proj_mlp(torch.cat([features, features], dim=-1))
 
     def encode(self, pictures: list[Crops], before_pass: Callable[[], object] = lambda: None) -> Tensor:

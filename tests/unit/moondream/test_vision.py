@@ -94,6 +94,39 @@ def test_a_picture_has_the_same_tokens_alone_and_among_others(moondream, picture
     torch.testing.assert_close(together, torch.stack(alone), rtol=0, atol=1e-5)
 
 
+def test_a_one_crop_picture_is_looked_at_once(moondream):
+    crops = cut(Image.radial_gradient("L").resize((64, 64)), moondream.config.vision)
+
+    assert (crops.rows, crops.columns) == (1, 1)
+    assert len(crops.pixels) == 1
+
+
+@pytest.mark.parametrize("size", [(64, 64), (20, 64), (300, 40), (1, 1), (63, 500)])
+def test_looking_once_gives_the_tokens_of_looking_twice(moondream, size):
+    vision = moondream.network.vision
+    crops = cut(Image.effect_noise(size, 80), vision.config)
+    pixels = scale_pixels(crops.pixels, torch.float32)
+
+    with torch.inference_mode():
+        whole, local = vision.features(pixels)[0], vision.features(pixels)[0].unflatten(0, (8, 8))[None]
+        pooled = torch.nn.functional.adaptive_avg_pool2d(stitch(local, 1, 1, vision.config.margin).permute(2, 0, 1), 8)
+        twice = vision.proj_mlp(torch.cat([whole, pooled.flatten(1).T], dim=-1))
+        once = vision.encode([crops])[0]
+
+    torch.testing.assert_close(once, twice, rtol=0, atol=1e-6)
+
+
+def test_one_and_many_crops_in_one_call_keep_their_order(moondream):
+    vision = moondream.network.vision
+    crops = [cut(Image.effect_noise(size, 80), vision.config) for size in ((64, 64), (150, 200), (20, 30), (200, 90))]
+
+    with torch.inference_mode():
+        together = vision.encode(crops)
+        alone = torch.stack([vision.encode([one])[0] for one in crops])
+
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+
+
 def test_a_one_crop_picture_has_the_same_tokens_in_training(moondream):
     crops = cut(Image.radial_gradient("L").resize((64, 64)), moondream.config.vision)
     pixels = scale_pixels(crops.pixels[:1], torch.float32)
