@@ -112,7 +112,8 @@ class Settings(BaseSettings):
     )
     keep_alive_s: float = Field(1800.0, ge=0, description="How long an unused model stays resident")
     max_wait_s: float = Field(30.0, gt=0, description="How long a job may wait for a worker that prefers another model")
-    max_batch: int = Field(4, ge=1, le=64, description="Jobs that may share one GPU batch")
+    max_batch: int = Field(4, ge=1, le=64, description="Generation jobs that may share one GPU batch")
+    max_analysis_batch: int = Field(16, ge=1, le=64, description="Analysis jobs that may share one GPU batch")
     cpu_threads: int = Field(
         0, ge=0, le=256, description="Threads a worker computes with on the CPU; 0: measured per model (with a GPU: 2)"
     )
@@ -138,6 +139,10 @@ class Settings(BaseSettings):
     @property
     def models_path(self) -> Path:
         return self.models_dir or self.data_dir / "models"
+
+    def most_in_batch(self, kind: str) -> int:
+        """Jobs of a kind that may share one GPU batch."""
+        return self.max_analysis_batch if kind == "analyze" else self.max_batch
 
     def required_redis_url(self) -> str:
         """The Redis address, or an error that says how to give one."""

@@ -115,7 +115,8 @@ class Feeder:
         if self._clock() >= self._count_after:
             self._count_after = self._clock() + COUNT_EVERY_S
             working = [worker for worker in self._registry.living() if worker.state in ("ready", "busy")]
-            self._window = window_for(len(working), self._settings.max_batch, self._settings.batch_window)
+            config = self._settings
+            self._window = window_for(len(working), config.max_batch, config.batch_window, config.max_analysis_batch)
         return self._window
 
     # -- one batch ---------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ class Runner:
     def _room_for_peers(self, first: JobRecord) -> int:
         if first.attempt > 1 or not first.batch_key or first.params.get("n", 1) > 1:
             return 0
-        return self._runtime.settings.max_batch - 1
+        return self._runtime.settings.most_in_batch(first.kind) - 1
 
     # -- running -----------------------------------------------------------------------------------------------------
 

@@ -12,9 +12,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Members per job a worker can hold: those it works on, those that fill its next GPU batch, and as much again for the
-#: time between two looks.
+#: Members per picture a worker can make at once: those it works on, those that fill its next GPU batch, and as much again
+#: for the time between two looks.
 PER_JOB = 4
+#: Members per analysis a worker can hold: the batch it works on and the next. Such batches are four times larger; more of
+#: them would make a newcomer wait.
+PER_ANALYSIS = 2
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,9 @@ class Load:
     active: int
 
 
-def window_for(workers: int, max_batch: int, least: int) -> int:
+def window_for(workers: int, max_batch: int, least: int, max_analysis_batch: int = 0) -> int:
     """How many members may be under way at once."""
-    return max(least, PER_JOB * workers * max_batch)
+    return max(least, PER_JOB * workers * max_batch, PER_ANALYSIS * workers * max_analysis_batch)
 
 
 def turns(loads: Sequence[Load], window: int) -> dict[str, int]:

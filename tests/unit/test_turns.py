@@ -46,6 +46,7 @@ def test_nothing_to_do_is_nothing():
 def test_the_window_grows_with_the_workers_and_their_batches():
     assert window_for(workers=0, max_batch=4, least=32) == 32
     assert window_for(workers=8, max_batch=8, least=32) == 256
+    assert window_for(workers=8, max_batch=4, least=32, max_analysis_batch=16) == 256
 
 
 def test_rows_of_different_lengths_take_turns():

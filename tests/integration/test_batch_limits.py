@@ -1,0 +1,62 @@
+"""How many waiting jobs a worker takes into one GPU batch: pictures and analyses have limits of their own."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from shared.contracts.generation import Priority
+from shared.contracts.jobs import JobRecord, State, new_job_id
+from shared.routing import queue_of
+from workers import runner
+from workers.kinds.outcome import Outcome
+from workers.slot import Slot
+
+WAITING = 20
+
+
+class Seen:
+    """Stands for an engine's kind: remembers the sizes of its batches."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def __call__(self, records, runtime, watch, stopwatch):
+        self.sizes.append(len(records))
+        return [Outcome({"answers": [], "images": []}) for _ in records]
+
+
+@pytest.fixture
+def runtime(services):
+    return SimpleNamespace(
+        settings=services.settings,
+        slot=Slot(name="gpu0", gpu="GPU-0", device="cpu", total_mib=1000, budget_mib=1000, models=("m",)),
+        store=services.store,
+        dispatcher=services.dispatcher,
+        residency=SimpleNamespace(residents=list, expire_idle=list, leaked_mib=0),
+        tell_residents=lambda: None,
+    )
+
+
+@pytest.mark.parametrize(("kind", "most"), [("generate", 4), ("analyze", 16)])
+def test_so_many_jobs_of_a_kind_share_one_batch(services, runtime, monkeypatch, kind, most):
+    seen = Seen()
+    monkeypatch.setitem(runner.KINDS, kind, seen)
+    records = [
+        JobRecord(
+            id=new_job_id(),
+            kind=kind,
+            model="m",
+            state=State.QUEUED,
+            params={"n": 1, "width": 64, "height": 64, "steps": 2},
+            queue=queue_of("m", Priority.NORMAL),
+            batch_key="m:same",
+        )
+        for _ in range(WAITING)
+    ]
+    for record in records:
+        services.dispatcher.submit(record)
+
+    runner.Runner(runtime).run(records[0].id)
+
+    assert seen.sizes == [most]
+    assert services.store.counts()["succeeded"] == most
