@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared import lifecycle
 from shared.contracts.batches import PREVIOUS
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord, State
 from shared.contracts.sizes import Size
-from shared.contracts.vision import AnyTask
+from shared.contracts.vision import DECODER_VERSION, AnyTask
 from shared.errors import IllegalMove
 from shared.routing import batch_key_of, own_queue_of, queue_of
 
@@ -83,12 +83,32 @@ def asked_hash(tasks: Sequence[AnyTask], effective: Sequence[AnyTask]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
-def reuse_key(record: JobRecord) -> str:
-    """The same for jobs that ask the same of the same picture; "" where nothing may be taken over."""
+def reuse_key(record: JobRecord, weights: Mapping[str, str]) -> str:
+    """The same for jobs that ask the same of the same picture, the same weights and the same decoder; "" where nothing
+    may be taken over.
+
+    Args:
+        weights: model → hash of its weights; a model that is not in it answers nothing that could be taken over.
+    """
     image = record.params.get("image")
     if not record.asked or not image or image == PREVIOUS:
         return ""
-    return hashlib.sha256(f"{record.asked} {record.model} {image}".encode()).hexdigest()[:32]
+    hashes = {model: weights.get(model) for model in answering(record)}
+    if not all(hashes.values()):
+        return ""
+    about = json.dumps([record.asked, record.model, image, DECODER_VERSION, hashes], sort_keys=True)
+    return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+
+def made_with(record: JobRecord) -> dict[str, str]:
+    """Model → hash of the weights that a record's answers name."""
+    answers = (record.result or {}).get("answers", ())
+    return {answer["model"]: answer["weights_hash"] for answer in answers if answer.get("weights_hash")}
+
+
+def answering(record: JobRecord) -> set[str]:
+    """The models that answer a job's tasks."""
+    return {str(task.get("engine") or record.model) for task in record.params.get("tasks", ())}
 
 
 def may_be_reused(record: JobRecord) -> bool:

@@ -7,13 +7,15 @@ again where the runner died in between.
 from typing import Any
 
 from shared import keys, lifecycle
-from shared.chain_rules import answered, may_be_reused, released, reuse_key, with_picture
+from shared.chain_rules import answered, answering, made_with, may_be_reused, released, reuse_key, with_picture
 from shared.contracts.jobs import JobRecord, State
+from shared.current_weights import CurrentWeights
 from shared.errors import Gone, IllegalMove, NotFound, PreviousStepFailed
 from shared.job_store import JobStore, Rule
 from shared.log import logger
 from shared.redis_client import redis_errors
 from shared.settings import Settings
+from shared.worker_registry import WorkerRegistry
 
 
 class Chains:
@@ -23,6 +25,7 @@ class Chains:
         self._store = store
         self._redis: Any = store.redis
         self._settings = settings
+        self._weights = CurrentWeights(WorkerRegistry(store.redis))
 
     def advance(self, ended: JobRecord) -> JobRecord | None:
         """Do what this end means for the steps behind it; returns the one that is queued now and needs a ticket."""
@@ -45,7 +48,7 @@ class Chains:
 
     def remember(self, ended: JobRecord) -> None:
         """Keep a fresh answer for whoever asks the same."""
-        key = reuse_key(ended)
+        key = reuse_key(ended, made_with(ended))
         if not key or ended.reused_from or not may_be_reused(ended):
             return
         with redis_errors():
@@ -77,7 +80,7 @@ class Chains:
         return self._move(waiting.id, lambda job, now_ms: answered(with_picture(job, picture), now_ms, source=source))
 
     def _done_before(self, record: JobRecord) -> JobRecord | None:
-        key = reuse_key(record)
+        key = reuse_key(record, self._weights.of(answering(record))) if record.asked else ""
         if not key:
             return None
         with redis_errors():

@@ -27,7 +27,7 @@
     darkroom:batches:live        zset    LIVE_TTL_S            those that have not ended
     darkroom:batches:of:{caller} zset    LIVE_TTL_S            those of one caller that have not ended
     darkroom:webhooks            zset    LIVE_TTL_S            "batch round" by when to tell its webhook (ms)
-    darkroom:reuse:{hash}        string  record_ttl_s          the job that answered this once
+    darkroom:reuse:{hash}        string  record_ttl_s          the job that answered this once, by these weights
     darkroom:idem:{caller}:{key} string  idempotency_ttl_s     create.lua: "job id, body hash"
     darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
@@ -39,6 +39,7 @@
     darkroom:workers             zset    LIVE_TTL_S            worker names by last report
     darkroom:resident:{worker}   string  LIVE_TTL_S            the child: which models it holds (JSON)
     darkroom:trouble:{worker}    string  LIVE_TTL_S            why it cannot work; gone once it can
+    darkroom:weights:{worker}    string  LIVE_TTL_S            the child: model → hash of its weights (JSON)
     darkroom:paused:{worker}     string  LIVE_TTL_S            `darkroom drain`: this worker takes no jobs
     darkroom:lock:{what}         string  seconds               one holder at a time (a GPU, recovery)
     darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
@@ -153,6 +154,10 @@ def resident(worker_name: str) -> str:
 
 def trouble(worker_name: str) -> str:
     return f"{PREFIX}trouble:{worker_name}"
+
+
+def weights(worker_name: str) -> str:
+    return f"{PREFIX}weights:{worker_name}"
 
 
 def paused(worker_name: str) -> str:

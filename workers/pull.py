@@ -22,6 +22,7 @@ from shared.errors import ArtifactStoreFull, DarkroomError, EngineFailed, Invali
 from shared.settings import from_environment
 from workers.hub import Hub, HubFile, HuggingFaceHub
 from workers.inspection.table import flaw_of
+from workers.weights_hash import keep_known
 
 #: Room left on the disk after a pull.
 SPARE_BYTES = 2**30
@@ -174,6 +175,7 @@ def _finish(card: ModelCard, parts: list[Part], sums: dict[str, str], draft: Pat
         shutil.rmtree(draft / part.folder / ".cache", ignore_errors=True)
     mark = {"model": card.id, "repo": parts[0].repo, "commit": parts[0].commit, "sources": sources, "sha256": sums}
     (draft / COMPLETE_MARK).write_text(json.dumps(mark, indent=2) + "\n")
+    keep_known(draft, sums)
     for root, _, names in os.walk(draft):
         os.chmod(root, 0o755)
         for name in names:

@@ -41,6 +41,7 @@ class Residency:
         keep_alive_s: float = 1800.0,
         clock_s: Callable[[], float] = time.monotonic,
         wait_s: Callable[[float], object] = time.sleep,
+        hash_of: Callable[[ModelCard], str] = lambda card: "",
     ) -> None:
         """
         Args:
@@ -48,6 +49,7 @@ class Residency:
             budget_mib: room for weights and work together (`vram.Budget.usable_mib`).
             host_cache_mib: RAM for weights that wait for the card; 0: evicted ones are dropped.
             max_large_residents: models above LARGE_MIB that may stay loaded at once (`vram.Mode`).
+            hash_of: of a model's weights as they lie there now; "" where it cannot be told.
         """
         self._load = load
         self.budget_mib = budget_mib
@@ -57,6 +59,9 @@ class Residency:
         self._keep_alive_s = keep_alive_s
         self._now = clock_s
         self._wait = wait_s
+        self._hash_of = hash_of
+        #: Model → hash of the weights it was last loaded from.
+        self.weights: dict[str, str] = {}
         self._on_card: dict[str, Held] = {}
         self._pinned: set[str] = set()
         #: Memory that unloads did not bring back; above 0 the worker should recycle its child.
@@ -233,12 +238,17 @@ class Residency:
 
     def _fetch(self, card: ModelCard) -> Held:
         waiting = self._host.give_back(card.id)
-        engine = self._load(card) if waiting is None else waiting
+        engine = self._load_fresh(card) if waiting is None else waiting
         held = self._on_card[card.id] = Held(engine, engine.held_mib(), self._now())
         self._weigh()
         if _weighs_mib(held) > LARGE_MIB:
             self._keep_few_large(card.id)
         return held
+
+    def _load_fresh(self, card: ModelCard) -> Engine:
+        engine = self._load(card)
+        self.weights[card.id] = self._hash_of(card)
+        return engine
 
     def _keep_few_large(self, newest: str) -> None:
         """The mode may want fewer large models loaded than would fit."""

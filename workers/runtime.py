@@ -6,8 +6,8 @@ job does not wait for imports that an idle worker could have done.
 
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Runtime:
     threads: Threads
     #: What the driver says of the card now; None: nothing (a CPU, no driver).
     card_now: Callable[[], Snapshot | None] = lambda: None
+    #: Model → hash of weights that were hashed before this process began.
+    known_hashes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def limits(self) -> PictureLimits:
@@ -56,14 +58,22 @@ class Runtime:
         return self.plans.need(card, shape).peak_mib
 
     def tell_residents(self) -> None:
-        """Let the main process, and through it everyone, know which models are loaded; no job waits for that."""
+        """Let the main process, and through it everyone, know which models are loaded, and from which weights; no job
+        waits for that."""
         residents = [
             resident.model_copy(update={"cpu_threads": self.threads.of(resident.model)}).model_dump()
             for resident in self.residency.residents()
         ]
+        told = {
+            keys.resident(self.slot.name): residents,
+            keys.weights(self.slot.name): {**self.known_hashes, **self.residency.weights},
+        }
         try:
             with redis_errors():
-                self.store.redis.set(keys.resident(self.slot.name), json.dumps(residents), ex=keys.LIVE_TTL_S)
+                pipe = self.store.redis.pipeline(transaction=False)
+                for key, value in told.items():
+                    pipe.set(key, json.dumps(value), ex=keys.LIVE_TTL_S)
+                pipe.execute()
         except RedisUnavailable as exc:
             logger().warning("residents.not_told", reason=exc.message)
 
@@ -77,6 +87,7 @@ def build(
     residency: Residency,
     threads: Threads,
     card_now: Callable[[], Snapshot | None] = lambda: None,
+    known_hashes: Mapping[str, str] | None = None,
 ) -> Runtime:
     """Connect and assemble; loads no model."""
     client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)
@@ -92,6 +103,7 @@ def build(
         plans=plans,
         threads=threads,
         card_now=card_now,
+        known_hashes=known_hashes or {},
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import documents
 from api.reading import read_body, reads_request
 from api.services import Services, services
+from shared.contracts.vision import DECODER_VERSION
 from shared.errors import InvalidRequest, UnsupportedMedia
 from shared.picture_formats import MEDIA_TYPES, READ_HERE
 from shared.pixels import NO_LIMITS, PictureFacts, inspect
@@ -15,6 +16,8 @@ blueprint = APIBlueprint("images", __name__, abp_tags=[Tag(name="images", descri
 
 #: An id names its bytes for ever, so an answer never goes stale.
 FOR_EVER = "public, max-age=31536000, immutable"
+#: A smaller one is made by our decoder, which may be mended.
+FOR_A_DAY = "public, max-age=86400"
 BINARY = {"type": "string", "format": "binary"}
 
 
@@ -90,12 +93,12 @@ def upload() -> Response:
 )
 @reads_request
 def download(path: ImagePath, query: SizeQuery) -> Response:
-    etag = f"{path.image_id}-{query.width}" if query.width else path.image_id
+    etag = f"{path.image_id}-{query.width}-{DECODER_VERSION}" if query.width else path.image_id
     is_known = request.if_none_match.contains(etag)  # then nobody needs to make it
     data, media_type = _bytes_of(services(), path.image_id, 0 if is_known else query.width)
     response = Response(data, mimetype=media_type)
     response.set_etag(etag)
-    response.headers["Cache-Control"] = FOR_EVER
+    response.headers["Cache-Control"] = FOR_A_DAY if query.width else FOR_EVER
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.make_conditional(request)
     return response

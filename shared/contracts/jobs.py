@@ -183,6 +183,7 @@ class JobView(Frozen):
     history: tuple[Attempt, ...] = Field(description="Attempts that a lost worker cut short")
     result: dict[str, Any] | None = Field(
         description="By kind: `images` of a generation (with `noise_version`: seed and version together name the noise; "
+        "`weights_hash`: SHA-256 of the model's weights; "
         "`cpu_threads` it was computed with, which change rounding; `fit`: what was seen of its starting picture; and "
         "`energy_per_picture_j`, of the whole card, where the card counts it), `answers` of an analysis, "
         "`resident` models of an order"

@@ -18,6 +18,10 @@ MAX_OBJECT_CHARS = 200
 MAX_NEW_TOKENS = 2048
 MAX_OBJECTS = 50
 MAX_TAGS = 500
+#: Version of what turns stored bytes into what a model sees, and a model's numbers into words: raise it whenever the same
+#: weights, question and seed may answer otherwise. Answers of another version are never reused.
+#: 2: words are drawn by a Gumbel maximum; a first token is free.
+DECODER_VERSION = 2
 
 TaskName = Literal["caption", "query", "tags", "rating", "detect", "point"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -245,6 +249,7 @@ class TaskResult(Answered):
     ok: bool
     engine: str
     model: str
+    weights_hash: str | None = Field(None, description="SHA-256 of the weights it was answered with")
     took_ms: int = Field(description="From the start of its engine's work on the job")
     answer: Answer | None = None
     error: TaskError | None = None
@@ -261,6 +266,7 @@ class AnalysisResult(Answered):
     answers: tuple[TaskResult, ...]
     vision_passes: int = Field(description="Pictures the analysis model encoded for this job; 0: it knew the picture")
     usage: Usage
+    decoder_version: int = Field(0, description="Version of what decoded picture and words; 0: before it was counted")
 
     def as_result(self) -> dict[str, Any]:
         """As a record keeps it: what a task has not is left out."""

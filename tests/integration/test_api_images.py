@@ -6,6 +6,7 @@ import io
 import pytest
 from PIL import Image
 
+from api.blueprints import images
 from tests.pictures import CASES, case, jpeg, png, saved
 
 
@@ -53,6 +54,16 @@ def test_a_thumbnail_is_webp_in_the_pictures_own_aspect(web, stored):
 
     assert answer.mimetype == "image/webp"
     assert Image.open(io.BytesIO(answer.data)).size == (160, 120)
+
+
+def test_a_thumbnail_made_by_an_older_decoder_is_asked_for_again(web, stored, monkeypatch):
+    before = web.get(f"{stored}?width=160")
+    monkeypatch.setattr(images, "DECODER_VERSION", images.DECODER_VERSION + 1)
+
+    again = web.get(f"{stored}?width=160", headers={"If-None-Match": before.headers["ETag"]})
+
+    assert again.status_code == 200
+    assert "immutable" not in before.headers["Cache-Control"]
 
 
 def test_a_picture_and_its_thumbnail_have_their_own_etags(web, stored):

@@ -233,50 +233,6 @@ def test_single_jobs_go_before_a_batch(web, services):
     assert [job.queue for job in queued(services) if job.batch] == ["sdxl-toy.low"]
 
 
-def test_the_same_question_about_the_same_picture_is_answered_once(web, services):
-    image = services.artifacts.put(png())
-    start(web, images=[image], steps=[ASK])
-    (first,) = run_all(services)
-
-    again = start(web, images=[image], steps=[ASK, REMIX | {"prompt": "x"}])
-    ran = run_all(services)
-
-    assert [job.kind for job in ran] == ["generate"]
-    job = members(web, again)[0]["jobs"][0]
-    assert job["reused"]
-    record = services.store.get(job["id"])
-    assert (record.reused_from, record.result) == (first.id, first.result)
-    assert look(web, again)["reused"] == 1
-    assert look(web, again)["counts"]["succeeded"] == 1
-
-
-def test_fresh_work_other_tasks_and_other_pictures_are_done_anew(web, services):
-    image, other = services.artifacts.put(png()), services.artifacts.put(png(9, 9))
-    start(web, images=[image], steps=[ASK])
-    run_all(services)
-
-    start(web, images=[image], steps=[ASK], fresh=True)
-    start(web, images=[image], steps=[ASK | {"tasks": [{"task": "caption", "length": "short"}]}])
-    start(web, images=[other], steps=[ASK])
-
-    assert len(run_all(services)) == 3
-
-
-def test_an_answer_that_failed_in_one_task_is_not_reused(web, services):
-    image = services.artifacts.put(png())
-
-    def half(job):
-        state, result, error = succeeds(job)
-        result["answers"][1] = {"task": "tags", "ok": False, "error": {"code": "engine_failed", "message": ""}}
-        return state, result, error
-
-    start(web, images=[image], steps=[ASK])
-    run_all(services, half)
-    start(web, images=[image], steps=[ASK])
-
-    assert len(run_all(services)) == 1
-
-
 def test_analyses_of_one_picture_go_to_the_worker_that_knows_it(web, services):
     second = ASK | {"tasks": [{"task": "caption", "length": "short"}]}
     start(web, images=[services.artifacts.put(png())], steps=[ASK, second])

@@ -42,9 +42,9 @@ FLOORS = {
     """,
     3: """
         api.decoding api.openai_chat shared.catalogue shared.contracts.batch_records shared.contracts.batches
-        shared.job_codec shared.lifecycle shared.routing workers.continuation workers.cuda_device workers.gpu
-        workers.inspection.sdxl workers.larger_card workers.measured workers.moondream.network
-        workers.sdxl.placement workers.starter.vae workers.stopwatch workers.teaching
+        shared.current_weights shared.job_codec shared.lifecycle shared.routing workers.continuation
+        workers.cuda_device workers.gpu workers.inspection.sdxl workers.larger_card workers.measured
+        workers.moondream.network workers.sdxl.placement workers.starter.vae workers.stopwatch workers.teaching
     """,
     4: """
         api.batch_client api.folder_pictures api.model_choice api.stack shared.batch_codec shared.chain_rules

@@ -53,20 +53,25 @@ class Painter:
 class Runtime(SimpleNamespace):
     """The parts of a worker's runtime that a generation asks."""
 
-    def __init__(self, readings_j):
+    def __init__(self, readings_j, weights_hash=""):
+        self.stored = []
         catalogue = load_catalogue(Settings())
         readings = iter(readings_j)
         self.stored = []
         super().__init__(
             catalogue=catalogue,
-            residency=Residency(Painter, 12_288),
+            residency=Residency(Painter, 12_288, hash_of=lambda card: weights_hash),
             plans=Plans(plan_rack([catalogue.get("sdxl-toy")], budget_for(12_288))),
-            artifacts=SimpleNamespace(put=lambda data: self.stored.append(data) or "an id"),
+            artifacts=SimpleNamespace(put=self._put),
             store=SimpleNamespace(announce=lambda artifact_id, job_id: None),
             threads=SimpleNamespace(settle=lambda engine, precision, still_wanted: 3),
             tell_residents=lambda: None,
             card_now=lambda: Snapshot("GPU-a", "card", 0, 12_288, energy_j=next(readings)),
         )
+
+    def _put(self, data):
+        self.stored.append(data)
+        return "an id"
 
 
 def result_of(readings_j, runtime=None):
@@ -123,3 +128,26 @@ def test_threads_are_settled_while_it_still_counts_as_loading_and_beat_through_t
     generate.run([record], runtime, watch, Stopwatch())
 
     assert events == ["pulse", "running", "storing"]
+
+
+def test_result_and_pictures_name_the_weights_they_were_made_with():
+    runtime = Runtime((None, None), weights_hash="0123456789abcdef" * 4)
+
+    result = result_of((None, None), runtime)
+
+    assert result["weights_hash"] == "0123456789abcdef" * 4
+    assert len(runtime.stored) == 2
+    for data in runtime.stored:
+        with Image.open(io.BytesIO(data)) as picture:
+            assert json.loads(picture.text["darkroom"])["model_hash"] == result["weights_hash"]
+            assert "Model hash: 0123456789," in picture.text["parameters"]
+
+
+def test_weights_without_a_hash_are_not_named():
+    runtime = Runtime((None, None))
+
+    result_of((None, None), runtime)
+
+    with Image.open(io.BytesIO(runtime.stored[0])) as picture:
+        assert "model_hash" not in json.loads(picture.text["darkroom"])
+        assert "Model hash" not in picture.text["parameters"]

@@ -14,6 +14,7 @@ from workers import hub as real_hub
 from workers import pull as pulling
 from workers.hub import HubFile, Listing
 from workers.pull import pull, wanted
+from workers.weights_hash import CACHE_NAME, known_model_hash, model_hash
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 #: What a typical SDXL repository holds; the contents are the names themselves.
@@ -165,6 +166,14 @@ def test_a_pulled_model_is_found_by_the_catalogue_with_its_source_written_down(c
     assert (mark["repo"], mark["commit"]) == ("stabilityai/stable-diffusion-xl-base-1.0", COMMIT)
     assert mark["sha256"]["unet/config.json"] == _sum("unet/config.json")
     assert [entry.name for entry in tmp_path.iterdir()] == ["sdxl"]
+
+
+def test_a_pulled_models_hash_is_known_without_reading_it_again(card, tmp_path):
+    folder = pull(card, tmp_path, FolderHub(), quiet)
+
+    known = known_model_hash(folder)
+    (folder / CACHE_NAME).unlink()
+    assert known == model_hash(folder)
 
 
 def test_every_user_may_read_a_pulled_model(card, tmp_path):

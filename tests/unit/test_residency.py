@@ -141,6 +141,7 @@ class Rig:
             keep_alive_s=60.0,
             clock_s=lambda: self.now_s,
             wait_s=self.wait,
+            hash_of=lambda model: f"hash {len(self.loads)}",
         )
 
     def _load(self, model: ModelCard) -> Engine:
@@ -168,6 +169,20 @@ def test_a_model_is_loaded_once_and_then_used():
 
     assert first is second
     assert rig.loads == ["large"]
+
+
+def test_a_models_hash_is_that_of_the_weights_it_was_loaded_from():
+    rig = Rig(host_cache_mib=4000, engine=MovingEngine)
+    model = card("a", 1000)
+    rig.use(model)
+    rig.residency.evict_others("b")
+    rig.use(model)
+    after_coming_back = dict(rig.residency.weights)
+    rig.residency.unload("a")
+    rig.use(model)
+
+    assert after_coming_back == {"a": "hash 1"}
+    assert rig.residency.weights == {"a": "hash 2"}
 
 
 def test_the_longest_unused_model_leaves_first():

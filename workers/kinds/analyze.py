@@ -12,7 +12,7 @@ from PIL.Image import Image
 from shared.artifact_store import ArtifactStore
 from shared.catalogue import ModelCard
 from shared.contracts.jobs import Failure, JobRecord
-from shared.contracts.vision import AnalysisParams, AnalysisResult, TaskError, TaskResult, Usage
+from shared.contracts.vision import DECODER_VERSION, AnalysisParams, AnalysisResult, TaskError, TaskResult, Usage
 from shared.errors import (
     ArtifactStoreDown,
     CancelRequested,
@@ -197,6 +197,7 @@ def _outcome(each: Asked, runtime: Runtime) -> Outcome:
         answers=answers,
         vision_passes=each.vision_passes,
         usage=sum((answer.usage for answer in answers if answer.usage), Usage()),
+        decoder_version=DECODER_VERSION,
     )
     return Outcome(result.as_result(), _failure(each) if not any(answer.ok for answer in answers) else None)
 
@@ -210,6 +211,7 @@ def _result(each: Asked, index: int, runtime: Runtime) -> TaskResult:
         ok=error is None,
         engine=card.engine,
         model=card.id,
+        weights_hash=runtime.residency.weights.get(card.id) or None,
         took_ms=outcome.took_ms,
         answer=outcome.answer,
         error=error,

@@ -41,7 +41,7 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
         threads = runtime.threads.settle(engine, runtime.plans.of(card).precision, watch.pulse)
         stopwatch.start("running")
         watch.phase("running")
-        about.update(_about(engine), cpu_threads=threads)
+        about.update(_about(engine, runtime.residency.weights.get(records[0].model)), cpu_threads=threads)
         before = runtime.card_now()
         made = engine.generate(works, watch)
         spent_j.append(joules_per_picture(before, runtime.card_now(), sum(p.n for p in params)))
@@ -69,9 +69,10 @@ def _shape(params: list[GenerationParams]) -> Shape:
     return Shape(first.width, first.height, pictures, first.is_guided, is_img2img=first.is_img2img)
 
 
-def _about(engine: GenerateEngine) -> dict[str, Any]:
+def _about(engine: GenerateEngine, weights_hash: str | None) -> dict[str, Any]:
     """What a picture must name of its engine beside its own parameters, so that it can be made again."""
-    return {"noise_version": engine.noise_version} if isinstance(engine, Seeded) else {}
+    noise = {"noise_version": engine.noise_version} if isinstance(engine, Seeded) else {}
+    return noise | ({"weights_hash": weights_hash} if weights_hash else {})
 
 
 def _store(
@@ -110,7 +111,10 @@ def _store_one(
 ) -> dict[str, Any]:
     shown = params.model_dump(exclude_none=True)
     told = {"job": record.id, "model": record.model, "seed": seed, "params": {**shown, "seed": seed, "n": 1}, **about}
-    text = a1111_parameters(shown, seed=seed, model=record.model)
+    weights_hash = told.pop("weights_hash", "")
+    if weights_hash:
+        told["model_hash"] = weights_hash
+    text = a1111_parameters(shown, seed=seed, model=record.model, model_hash=weights_hash)
     data = to_png(picture, parameters=text, record=told)
     # Announced before it is stored: whoever dies in between leaves a name without bytes, never bytes without a name.
     until_redis_answers(lambda: runtime.store.announce(id_of(data), record.id))
