@@ -44,6 +44,7 @@ ANSWERED = (
     MemberList,
     ChatCompletion,
     models.ModelList,
+    models.ModelDetail,
     orders.OrderList,
     workers.WorkerOrder,
     status.SystemStatus,

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from api.box_requests import as_reply
 from api.chat_job import ChatJob, ClientLeft, failure
+from api.chat_task import Translated
 from api.errors import shown
 from shared.contracts.jobs import JobRecord, State
-from shared.contracts.vision import AnalysisResult, TaskResult, WordsAnswer
+from shared.contracts.vision import AnalysisResult, BoxesAnswer, TaskResult, WordsAnswer
 from shared.errors import DarkroomError, EngineFailed, RedisUnavailable
 from shared.token_stream import BEGINNING, TokenStream
 
@@ -46,6 +49,14 @@ class ChatChoice(BaseModel):
     logprobs: None = None
 
 
+class ChatNotes(BaseModel):
+    """What Darkroom says beside OpenAI's fields."""
+
+    task: str = Field(description="What the request was taken for: caption, query or detect")
+    ignored: list[str] = Field(description="What was given and changed nothing, or was clamped, by its path")
+    clamped: dict[str, int] = Field(description="Given beyond a limit → what was taken instead")
+
+
 class ChatCompletion(BaseModel):
     """OpenAI's `chat.completion`."""
 
@@ -55,36 +66,60 @@ class ChatCompletion(BaseModel):
     model: str
     choices: list[ChatChoice]
     usage: ChatUsage
+    darkroom: ChatNotes
 
 
-def completion(record: JobRecord) -> ChatCompletion:
+@dataclass(frozen=True)
+class Said:
+    """An answer as a chat tells it."""
+
+    content: str
+    reasoning: str | None
+    finish_reason: Literal["stop", "length"]
+    usage: ChatUsage
+
+
+def completion(record: JobRecord, asked: Translated) -> ChatCompletion:
     """The answer of a job that has ended.
 
     Raises:
         DarkroomError: it has none.
     """
-    words, usage = _answer(record)
-    reasoning = words.reasoning.text.strip() if words.reasoning else None
-    message = ChatAnswer(content=words.text, reasoning_content=reasoning)
+    said = _answer(record, asked)
+    message = ChatAnswer(content=said.content, reasoning_content=said.reasoning)
     return ChatCompletion(
         id=record.id,
         created=record.created_at_ms // 1000,
         model=record.model,
-        choices=[ChatChoice(message=message, finish_reason=words.finish_reason)],
-        usage=usage,
+        choices=[ChatChoice(message=message, finish_reason=said.finish_reason)],
+        usage=said.usage,
+        darkroom=ChatNotes(**asked.about()),
     )
 
 
-def _answer(record: JobRecord) -> tuple[WordsAnswer, ChatUsage]:
+def _answer(record: JobRecord, asked: Translated) -> Said:
     if record.state != State.SUCCEEDED:
         raise failure(record)
     result = AnalysisResult.model_validate(record.result)
     task: TaskResult = result.answers[0]
+    used = result.usage
+    usage = ChatUsage(**used.model_dump(), total_tokens=used.prompt_tokens + used.completion_tokens)
+    if isinstance(task.answer, BoxesAnswer):
+        return Said(json.dumps(as_reply(task.answer.objects)), None, task.answer.finish_reason, usage)
     if not isinstance(task.answer, WordsAnswer):
         raise EngineFailed(f"job {record.id} answered in {type(task.answer).__name__}")
-    used = result.usage
-    total = used.prompt_tokens + used.completion_tokens
-    return task.answer, ChatUsage(**used.model_dump(), total_tokens=total)
+    reasoning = task.answer.reasoning.text.strip() if task.answer.reasoning else None
+    content = _as_object(task.answer.text) if asked.is_json else task.answer.text
+    return Said(content, reasoning, task.answer.finish_reason, usage)
+
+
+def _as_object(text: str) -> str:
+    """Words as a JSON object; those that are one stay as they are."""
+    try:
+        is_object = isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    return text if is_object else json.dumps({"answer": text}, ensure_ascii=False)
 
 
 class Reading:
@@ -120,7 +155,11 @@ class Reading:
 
     def rest(self, text: str, reasoning: str) -> list[tuple[str, bool]]:
         """What is still missing of the whole answer."""
-        return [*self._new(1, reasoning.strip()), *self._new(0, text)]
+        return [*self.rest_of_reasoning(reasoning), *self._new(0, text)]
+
+    def rest_of_reasoning(self, reasoning: str) -> list[tuple[str, bool]]:
+        """What is still missing of the reasoning alone."""
+        return self._new(1, reasoning.strip())
 
     def _new(self, kind: int, whole: str) -> list[tuple[str, bool]]:
         passed = self._passed[kind]
@@ -135,8 +174,9 @@ class Reading:
 class ChatStream:
     """The body of a streamed answer: server-sent events, one a delta. A server closes it when the client has gone."""
 
-    def __init__(self, job: ChatJob, *, include_usage: bool) -> None:
+    def __init__(self, job: ChatJob, asked: Translated, *, include_usage: bool) -> None:
         self._job = job
+        self._asked = asked
         self._include_usage = include_usage
         self._reading = Reading(TokenStream(job.ours.store.redis), job.record.id)
         self._events = self._written()
@@ -150,7 +190,7 @@ class ChatStream:
 
     def _written(self) -> Iterator[bytes]:
         try:
-            yield self._chunk({"role": "assistant", "content": ""})
+            yield self._chunk({"role": "assistant", "content": ""}, darkroom=self._asked.about())
             yield from self._deltas()
             yield from self._ending()
         except ClientLeft:
@@ -172,23 +212,31 @@ class ChatStream:
 
     def _news(self) -> list[tuple[str, bool]]:
         try:
-            return self._reading.news()
+            news = self._reading.news()
+            # A JSON object is told whole: nobody can say whether words are one before the last of them.
+            return [each for each in news if each[1]] if self._asked.is_json else news
         except RedisUnavailable:
             return []  # they come with the next look, or with the result
 
     def _ending(self) -> Iterator[bytes]:
-        words, usage = _answer(self._job.record)
-        for text, is_reasoning in self._reading.rest(words.text, words.reasoning.text if words.reasoning else ""):
+        said = _answer(self._job.record, self._asked)
+        for text, is_reasoning in self._rest(said):
             yield self._chunk({"reasoning_content" if is_reasoning else "content": text})
-        yield self._chunk({}, finish_reason=words.finish_reason)
+        yield self._chunk({}, finish_reason=said.finish_reason, darkroom=self._asked.about())
         if self._include_usage:
-            yield _event(self._about() | {"choices": [], "usage": usage.model_dump()})
+            yield _event(self._about() | {"choices": [], "usage": said.usage.model_dump()})
         yield DONE
 
-    def _chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+    def _rest(self, said: Said) -> list[tuple[str, bool]]:
+        """What is still missing of the answer."""
+        if not self._asked.is_json:
+            return self._reading.rest(said.content, said.reasoning or "")
+        return [*self._reading.rest_of_reasoning(said.reasoning or ""), (said.content, False)]
+
+    def _chunk(self, delta: dict[str, str], finish_reason: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
         usage = {"usage": None} if self._include_usage else {}
-        return _event(self._about() | {"choices": [choice]} | usage)
+        return _event(self._about() | {"choices": [choice]} | usage | more)
 
     def _about(self) -> dict[str, Any]:
         record = self._job.record

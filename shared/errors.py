@@ -28,7 +28,8 @@
     │   ├── DeadlineExceeded    504  the job's own deadline passed
     │   ├── OutOfVram           500  did not fit after every rung of the ladder
     │   └── EngineFailed        500  the engine raised something nobody expected
-    │       └── NotFinite       500  (the same code) it computed numbers that are none
+    │       ├── NotFinite       500  (the same code) it computed numbers that are none
+    │       └── EmptyAnswer     500  a language model was asked for words and said none
     └── Signal                  never shown: stops the work in a worker
         ├── CancelRequested     the caller asked for it
         ├── Fenced              another worker owns the job now
@@ -175,6 +176,10 @@ class EngineFailed(OurError):
 
 class NotFinite(EngineFailed):
     """NaN or infinite numbers where a result should be; the message says "not finite"."""
+
+
+class EmptyAnswer(EngineFailed):
+    code = "empty_answer"
 
 
 class Signal(DarkroomError):

@@ -8,15 +8,17 @@ from flask_openapi import APIBlueprint, Tag
 from api import documents
 from api.chat_answers import ChatStream, completion
 from api.chat_job import ChatJob, ClientLeft
+from api.chat_task import Translated, translate
+from api.conversation import Asked, Picture, asked
 from api.departures import departure_of
-from api.openai_chat import ChatRequest, Picture, asked
+from api.openai_chat import ChatRequest
 from api.picture_fetch import fetch
 from api.reading import reads_request
 from api.services import Services, services
 from api.submission import Choice, SentPicture, fresh_picture, record_of, sent_picture
 from shared.catalogue import ModelCard
 from shared.contracts.jobs import JobRecord
-from shared.contracts.vision import AnalysisParams, AnyTask, QueryTask
+from shared.contracts.vision import AnalysisParams, AnyTask
 from shared.effective import effective_task
 from shared.errors import InvalidRequest
 from shared.pixels import MIB
@@ -35,39 +37,37 @@ ANSWER["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     "/v1/chat/completions",
     summary="Ask in OpenAI's shape",
     description="Text and `image_url` parts. The last message is the question, about the newest picture; what came before "
-    "is given to the model as text. Waits for the job; a client that goes away cancels it. With `stream`, the words come "
+    "is given to the model as text. A picture without text, or with nothing but a request to describe it, is captioned; a "
+    "request for a box in JSON is detected. What a request has that changes nothing here is named in `darkroom.ignored`. "
+    "Waits for the job; a client that goes away cancels it. With `stream`, the words come "
     "as server-sent events and end with `[DONE]`.",
     responses={"200": ANSWER, **documents.failures(400, 404, 409, 410, 413, 415, 429, 500, 504, 507)},
 )
 @reads_request
 def complete(body: ChatRequest) -> Response:
     ours = services()
-    job = ChatJob(ours, _record_of(ours, body), departure_of(request.environ)).start()
+    if body.stream_options is not None and not body.stream:
+        raise InvalidRequest("stream_options needs stream", field="stream_options")
+    question = asked(body.messages)
+    translated = translate(body, question)
+    job = ChatJob(ours, _record_of(ours, body, question, translated), departure_of(request.environ)).start()
     if body.stream:
-        stream = ChatStream(job, include_usage=bool(body.stream_options and body.stream_options.include_usage))
+        stream = ChatStream(
+            job, translated, include_usage=bool(body.stream_options and body.stream_options.include_usage)
+        )
         return Response(stream, mimetype="text/event-stream", headers={"Cache-Control": "no-cache"})  # type: ignore[arg-type]
     with job:
         try:
             *_, record = [job.record, *job.records()]
         except ClientLeft:
             return Response(status=CLIENT_CLOSED_REQUEST)
-        return Response(completion(record).model_dump_json(), mimetype="application/json")
+        return Response(completion(record, translated).model_dump_json(), mimetype="application/json")
 
 
-def _record_of(ours: Services, body: ChatRequest) -> JobRecord:
-    if body.stream_options is not None and not body.stream:
-        raise InvalidRequest("stream_options needs stream", field="stream_options")
-    question = asked(body.messages)
+def _record_of(ours: Services, body: ChatRequest, question: Asked, translated: Translated) -> JobRecord:
     card = _card_for(ours, body.model)
-    given = {"temperature": body.temperature, "top_p": body.top_p, "max_tokens": body.most_tokens(), "seed": body.seed}
-    task = QueryTask(
-        task="query",
-        question=question.question,
-        reasoning=body.reasons,
-        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
-    )
     picture = _sent(ours, question.picture) if question.picture else None
-    tasks: list[AnyTask] = [effective_task(task, card, field="messages")]
+    tasks: list[AnyTask] = [effective_task(translated.task, card, field="messages")]
     params = AnalysisParams(
         image=picture.store(ours) if picture else None,
         tasks=tasks,

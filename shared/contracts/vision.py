@@ -187,6 +187,9 @@ class WordsAnswer(Answered):
     text: str
     finish_reason: Literal["stop", "length"]
     reasoning: Reasoning | None = None
+    asked_again: bool = Field(
+        False, description="The model first ended without a word; this is what it says where it must say one"
+    )
 
 
 class Tag(Answered):

@@ -1,9 +1,12 @@
 """Models, status, probes, access, CORS and the API's description."""
 
+import json
+
 import pytest
 
 from api.app import create_app
 from api.services import build_services
+from shared import keys
 from shared.worker_registry import Resident
 from tests import workers_played
 
@@ -36,6 +39,38 @@ def test_a_model_shows_who_serves_and_who_holds_it(web, services):
 
     assert sdxl["state"] == "available"
     assert (sdxl["served_by"], sdxl["resident_on"], sdxl["too_large_for"]) == (["gpu0"], ["gpu0"], ["gpu1"])
+
+
+def test_one_model_has_openais_shape_and_ours(web, services):
+    services.registry.report(workers_played.report("gpu0", models=("moondream-toy",)))
+    services.store.redis.set(keys.weights("gpu0"), json.dumps({"moondream-toy": "a" * 64}))
+
+    shown = web.get("/v1/models/moondream-toy").json
+
+    assert (shown["id"], shown["object"], shown["owned_by"]) == ("moondream-toy", "model", "darkroom")
+    assert isinstance(shown["created"], int)
+    assert (shown["state"], shown["served_by"], shown["weights_hash"]) == ("available", ["gpu0"], "a" * 64)
+    assert {name: shown[name] for name in models(web)["moondream-toy"]} == models(web)["moondream-toy"]
+
+
+@pytest.mark.parametrize("name", ["vikhyatk/moondream2", "vikhyatk%2Fmoondream2", "moondream-2"])
+def test_a_model_is_found_by_any_of_its_names(web, name):
+    assert web.get(f"/v1/models/{name}").json["id"] == "moondream-2"
+
+
+def test_an_unknown_model_is_not_found_and_those_there_are_are_named(web):
+    answer = web.get("/v1/models/gpt-4o")
+
+    assert answer.status_code == 404
+    assert "moondream-2" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize("order", ["switch", "unload"])
+def test_an_order_is_no_model(web, order):
+    answer = web.get(f"/v1/models/{order}")
+
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
 
 
 def test_the_default_is_the_model_that_a_request_without_one_gets(web, services):

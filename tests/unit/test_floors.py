@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 #: a new module says here where it stands, and one that must move up is a change of design.
 FLOORS = {
     0: """
-        api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths api.sidecar_names
-        api.status_table shared.colour shared.contracts.samplers shared.contracts.sizes shared.errors shared.eta
-        shared.finite shared.keys shared.log shared.orientation shared.parentage shared.picture_parts
-        shared.signatures workers.allocator_settings workers.cores workers.cuda_probe workers.host_ram
-        workers.hub_kernels workers.load_plan workers.memory_return workers.moondream.config
+        api.bare_requests api.blueprints.docs api.contact_sheet api.departures api.documents api.field_paths
+        api.sidecar_names api.status_table shared.colour shared.contracts.samplers shared.contracts.sizes
+        shared.errors shared.eta shared.finite shared.keys shared.log shared.orientation shared.parentage
+        shared.picture_parts shared.signatures workers.allocator_settings workers.cores workers.cuda_probe
+        workers.host_ram workers.hub_kernels workers.load_plan workers.memory_return workers.moondream.config
         workers.moondream.requests workers.noise workers.ready_pipe workers.sdxl.ancestral workers.sdxl.previews
         workers.sdxl.prompt_encoding workers.sdxl.step_report workers.sdxl.timesteps workers.sdxl.toy
         workers.sdxl.vae_decoding workers.sdxl.vae_encoding workers.starter.crew workers.starter.shapes
@@ -32,31 +32,32 @@ FLOORS = {
         workers.starter.patches workers.starter.truth workers.thread_book
     """,
     2: """
-        api.access api.gunicorn_settings api.picture_fetch shared.artifact_store shared.broker shared.contracts.jobs
-        shared.contracts.orders shared.contracts.vision shared.learned shared.pixels shared.worker_registry
-        workers.analysis.onnx_session workers.card_lock workers.inspection.classifiers
+        api.access api.gunicorn_settings api.ignorable_fields api.picture_fetch shared.artifact_store shared.broker
+        shared.contracts.jobs shared.contracts.orders shared.contracts.vision shared.learned shared.pixels
+        shared.worker_registry workers.analysis.onnx_session workers.card_lock workers.inspection.classifiers
         workers.inspection.clip_tokenizer workers.inspection.moondream workers.inspection.sdxl_checkpoint
         workers.inspection.sdxl_parts workers.moondream.region workers.moondream.scripts workers.moondream.text
         workers.out_of_vram workers.sdxl.img2img workers.sdxl.offloading workers.starter.judge workers.starter.marks
         workers.starter.phrasing workers.starter.pictures workers.starter.tokens
     """,
     3: """
-        api.decoding api.openai_chat shared.catalogue shared.contracts.batch_records shared.contracts.batches
-        shared.current_weights shared.job_codec shared.lifecycle shared.routing workers.continuation
-        workers.cuda_device workers.gpu workers.inspection.sdxl workers.larger_card workers.measured
-        workers.moondream.network workers.sdxl.placement workers.starter.vae workers.stopwatch workers.teaching
+        api.box_requests api.decoding api.openai_chat shared.catalogue shared.contracts.batch_records
+        shared.contracts.batches shared.current_weights shared.job_codec shared.lifecycle shared.routing
+        workers.continuation workers.cuda_device workers.gpu workers.inspection.sdxl workers.larger_card
+        workers.measured workers.moondream.network workers.sdxl.placement workers.starter.vae workers.stopwatch
+        workers.teaching
     """,
     4: """
-        api.batch_client api.folder_pictures api.model_choice api.stack shared.batch_codec shared.chain_rules
-        shared.effective shared.job_index workers.affinity workers.energy workers.engines.base
+        api.batch_client api.conversation api.folder_pictures api.model_choice api.stack shared.batch_codec
+        shared.chain_rules shared.effective shared.job_index workers.affinity workers.energy workers.engines.base
         workers.inspection.table workers.kinds.outcome workers.moondream.generate workers.moondream.training
         workers.moondream.weights workers.needs workers.sdxl.files workers.sdxl.sharing workers.sdxl.smallest
         workers.starter.latents
     """,
     5: """
-        api.client shared.batch_plan shared.job_store workers.analysis.classifying workers.engines.sdxl
-        workers.engines.table workers.host_cache workers.moondream.model workers.moondream.toy workers.pull
-        workers.starter.sdxl workers.threads workers.vram
+        api.chat_task api.client shared.batch_plan shared.job_store workers.analysis.classifying
+        workers.engines.sdxl workers.engines.table workers.host_cache workers.moondream.model workers.moondream.toy
+        workers.pull workers.starter.sdxl workers.threads workers.vram
     """,
     6: """
         api.job_display api.outlook shared.batch_members shared.batch_store shared.chains shared.dispatch

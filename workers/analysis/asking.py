@@ -1,10 +1,12 @@
 """One task on its way through Moondream: its request, the words so far, its outcome."""
 
+from dataclasses import replace
+
 from shared.contracts.vision import AnyTask, Usage
 from shared.errors import CancelRequested, DarkroomError, NotFinite
-from workers.analysis.talk import Frame, answer_of
+from workers.analysis.talk import Frame, answer_of, is_silent
 from workers.engines.base import AnalyzeWork, TaskOutcome, Watch
-from workers.moondream.requests import Answer, Delta, Request
+from workers.moondream.requests import Answer, CaptionRequest, Delta, QueryRequest, Request
 
 
 class Asked:
@@ -15,6 +17,9 @@ class Asked:
         self.index = index
         self.request = request
         self.outcome: TaskOutcome | None = None
+        #: Whether it ended without a word once; asked again, it must say one.
+        self.is_second_try = False
+        self._spent_tokens = 0
         #: Characters of answer and reasoning: passed on in all, and said in this run.
         self._passed = [0, 0]
         self._said = [0, 0]
@@ -37,8 +42,9 @@ class Asked:
             self.work.tell(self.index, new, delta.is_reasoning)
 
     def end(self, answer: Answer, took_ms: int) -> None:
-        """It is answered, or was cancelled."""
-        usage = Usage(prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens)
+        """It is answered, was cancelled, or is to be asked again: then it has no outcome yet."""
+        tokens = answer.completion_tokens + self._spent_tokens
+        usage = Usage(prompt_tokens=answer.prompt_tokens, completion_tokens=tokens)
         if answer.ended == "cancelled":
             self.outcome = TaskOutcome(error=CancelRequested("nobody waits for it any more"), took_ms=took_ms)
             return
@@ -46,12 +52,24 @@ class Asked:
             error = NotFinite("the model's words or places are not finite: its weights are damaged, or overflow")
             self.outcome = TaskOutcome(None, error, took_ms, usage)
             return
+        if is_silent(self.task, answer) and answer.ended == "stop" and not self.is_second_try:
+            self._spent_tokens = tokens
+            self._ask_again()
+            return
         picture = self.work.picture
         frame = Frame(*picture.size) if picture is not None else Frame(1, 1)
         try:
-            self.outcome = TaskOutcome(answer_of(self.task, answer, frame), None, took_ms, usage)
+            said = answer_of(self.task, answer, frame, asked_again=self.is_second_try)
+            self.outcome = TaskOutcome(said, None, took_ms, usage)
         except DarkroomError as exc:
             self.outcome = TaskOutcome(None, exc, took_ms, usage)
+
+    def _ask_again(self) -> None:
+        """The same, but the end may not come before a word. What was passed on of the answer was blank."""
+        if isinstance(self.request, CaptionRequest | QueryRequest):
+            self.request = replace(self.request, sampling=replace(self.request.sampling, must_speak=True))
+        self.is_second_try = True
+        self._passed[0] = 0
 
 
 class Ticks:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from shared.contracts import vision as asked
-from shared.errors import EngineFailed
+from shared.errors import EmptyAnswer, EngineFailed
 from workers.analysis.classifying import rounded
 from workers.moondream import requests as told
 from workers.moondream.requests import Prefix, Sampling
@@ -85,12 +85,24 @@ def most_turns(request: told.Request) -> int:
             return 2 * most + 1
 
 
-def answer_of(task: asked.AnyTask, said: told.Answer, frame: Frame) -> asked.Answer:
+def is_silent(task: asked.AnyTask, said: told.Answer) -> bool:
+    """Whether a task that wants words got none. Boxes, points and tags may rightly be none."""
+    wants_words = isinstance(task, asked.CaptionTask | asked.QueryTask)
+    return wants_words and isinstance(said, told.TextAnswer) and not said.text.strip()
+
+
+def answer_of(task: asked.AnyTask, said: told.Answer, frame: Frame, *, asked_again: bool = False) -> asked.Answer:
     """Moondream's answer as the caller gets it.
 
     Raises:
+        EmptyAnswer: it was asked for words and said none.
         EngineFailed: it said something else than it was asked for.
     """
+    if is_silent(task, said):
+        raise EmptyAnswer(
+            f"the model said nothing in {said.completion_tokens:,} tokens: ask in other words, with another seed, or with "
+            "more max_tokens"
+        )
     ended = "length" if said.ended == "length" else "stop"
     if isinstance(said, told.ObjectsAnswer):
         if isinstance(task, asked.PointTask):
@@ -102,7 +114,9 @@ def answer_of(task: asked.AnyTask, said: told.Answer, frame: Frame) -> asked.Ans
         return asked.TagsAnswer(tags=tags_in(said.text)[: task.max_tags])
     if isinstance(task, asked.RatingTask):
         return rating_in(said.text, task.threshold)
-    return asked.WordsAnswer(text=said.text.strip(), finish_reason=ended, reasoning=_reasoning(said, frame))
+    return asked.WordsAnswer(
+        text=said.text.strip(), finish_reason=ended, reasoning=_reasoning(said, frame), asked_again=asked_again
+    )
 
 
 def tags_in(text: str) -> tuple[asked.Tag, ...]:

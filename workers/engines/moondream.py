@@ -185,14 +185,16 @@ class MoondreamEngine:
             raise InvalidRequest(f"picture and question take {taken} tokens of {limit}: ask in fewer words")
         return request
 
-    def _ask(self, asked: list[Asked], watch: Watch, at_once: int, started_s: float) -> None:
-        """Answer all, so many at a time."""
-        chunks = [asked[start : start + at_once] for start in range(0, len(asked), at_once)]
+    def _ask(self, asked: Sequence[Asked], watch: Watch, at_once: int, started_s: float) -> None:
+        """Answer all, so many at a time; those that said nothing once more."""
+        chunks = chunked(asked, at_once)
         ticks = Ticks(watch, sum(max(most_turns(each.request) for each in chunk) for chunk in chunks))
         for chunk in chunks:
             self._ask_together(chunk, watch, ticks, started_s)
+        for chunk in chunked([each for each in asked if each.outcome is None], at_once):
+            self._ask_together(chunk, watch, ticks, started_s)
 
-    def _ask_together(self, chunk: list[Asked], watch: Watch, ticks: Ticks, started_s: float) -> None:
+    def _ask_together(self, chunk: Sequence[Asked], watch: Watch, ticks: Ticks, started_s: float) -> None:
         """Answer these in one batch; in halves if they do not fit together."""
         try:
             with named_out_of_vram(f"{len(chunk)} answers at once"):
@@ -211,7 +213,7 @@ class MoondreamEngine:
             if part:
                 self._ask_together(part, watch, ticks, started_s)
 
-    def _run(self, chunk: list[Asked], ticks: Ticks, started_s: float) -> None:
+    def _run(self, chunk: Sequence[Asked], ticks: Ticks, started_s: float) -> None:
         for each in chunk:
             each.restart()
 
@@ -224,6 +226,11 @@ class MoondreamEngine:
                 chunk[event.index].hear(event)
             else:
                 chunk[event.index].end(event.answer, round((time.monotonic() - started_s) * 1000))
+
+
+def chunked(asked: Sequence[Asked], at_once: int) -> list[Sequence[Asked]]:
+    """In order, so many together at most."""
+    return [asked[start : start + at_once] for start in range(0, len(asked), at_once)]
 
 
 def _outcome(each: Asked | TaskOutcome) -> TaskOutcome:
