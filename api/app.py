@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import g, request
+from flask import Response, g, request
 from flask_cors import CORS
 from flask_openapi import Info, OpenAPI
 
@@ -71,6 +71,14 @@ class Api(OpenAPI):
                 answer = operation["responses"]["422"]["content"]["application/json"]
                 if answer["schema"] != own_schema:
                     del operation["responses"]["422"]
+
+    def make_default_options_response(self) -> Response:
+        """The methods of this address; Flask's own adds those of other rules it also matches (`/v1/models/<id>`)."""
+        here = request.url_rule.rule if request.url_rule else ""
+        methods = {method for rule in self.url_map.iter_rules() if rule.rule == here for method in rule.methods or ()}
+        response = self.response_class()
+        response.allow.update(methods)
+        return response
 
 
 def create_app(what: Services | Settings) -> Api:

@@ -11,6 +11,7 @@ from api.bare_requests import is_bare, is_neutral
 from api.box_requests import object_in, wants_box
 from api.conversation import Asked
 from api.openai_chat import ChatRequest
+from shared.catalogue import ModelCard
 from shared.contracts.vision import AnyTask, CaptionTask, DetectTask, QueryTask
 
 #: How words are chosen; a detector has no use for it.
@@ -35,19 +36,19 @@ class Translated:
         return {"task": self.task.task, "ignored": list(self.ignored), "clamped": self.clamped or {}}
 
 
-def translate(body: ChatRequest, question: Asked) -> Translated:
-    """The task of a conversation.
+def translate(body: ChatRequest, question: Asked, card: ModelCard) -> Translated:
+    """The task of a conversation with a model that answers questions; what else it cannot do is asked in words.
 
     Raises:
         InvalidRequest: two lengths that differ.
     """
     given = {"temperature": body.temperature, "top_p": body.top_p, "max_tokens": body.most_tokens(), "seed": body.seed}
     wishes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if question.picture is not None and wants_box(question.last, as_json=body.is_json):
+    if question.picture is not None and card.does("detect") and wants_box(question.last, as_json=body.is_json):
         task: AnyTask = DetectTask(task="detect", object=object_in(question.last))
         unused = [name for name in SAMPLING if getattr(body, name) is not None]
         return _translated(body, task, [*unused, *_dropped(body, question)], is_json=True)
-    if _is_caption(body, question):
+    if card.does("caption") and _is_caption(body, question):
         return _translated(body, CaptionTask(task="caption", **wishes), _dropped(body, question), is_json=body.is_json)
     task = QueryTask(task="query", question=question.question or DESCRIBE, reasoning=body.reasons, **wishes)
     return _translated(body, task, [], is_json=body.is_json)

@@ -41,6 +41,11 @@ class IgnoredOfRequest(Contract):
     top_a: Ignored = None
     top_k: Ignored = None
     typical_p: Ignored = None
+    # Other words for an effort
+    enable_thinking: Ignored = None
+    reasoning: Ignored = None
+    think: Ignored = None
+    thinking: Ignored = None
     # Other servers' housekeeping
     add_generation_prompt: Ignored = None
     cache_control: Ignored = None

@@ -49,8 +49,9 @@ def complete(body: ChatRequest) -> Response:
     if body.stream_options is not None and not body.stream:
         raise InvalidRequest("stream_options needs stream", field="stream_options")
     question = asked(body.messages)
-    translated = translate(body, question)
-    job = ChatJob(ours, _record_of(ours, body, question, translated), departure_of(request.environ)).start()
+    card = _card_for(ours, body.model)
+    translated = translate(body, question, card)
+    job = ChatJob(ours, _record_of(ours, body, card, question, translated), departure_of(request.environ)).start()
     if body.stream:
         stream = ChatStream(
             job, translated, include_usage=bool(body.stream_options and body.stream_options.include_usage)
@@ -64,8 +65,9 @@ def complete(body: ChatRequest) -> Response:
         return Response(completion(record, translated).model_dump_json(), mimetype="application/json")
 
 
-def _record_of(ours: Services, body: ChatRequest, question: Asked, translated: Translated) -> JobRecord:
-    card = _card_for(ours, body.model)
+def _record_of(
+    ours: Services, body: ChatRequest, card: ModelCard, question: Asked, translated: Translated
+) -> JobRecord:
     picture = _sent(ours, question.picture) if question.picture else None
     tasks: list[AnyTask] = [effective_task(translated.task, card, field="messages")]
     params = AnalysisParams(

@@ -70,7 +70,8 @@ def test_an_order_is_no_model(web, order):
     answer = web.get(f"/v1/models/{order}")
 
     assert answer.status_code == 405
-    assert "POST" in answer.headers["Allow"]
+    assert answer.headers["Allow"] == "OPTIONS, POST"
+    assert web.options(f"/v1/models/{order}").allow.as_set() == {"options", "post"}
 
 
 def test_the_default_is_the_model_that_a_request_without_one_gets(web, services):
