@@ -56,29 +56,29 @@ FLOORS = {
     """,
     5: """
         api.chat_task api.client shared.batch_plan shared.job_store workers.analysis.classifying
-        workers.engines.sdxl workers.engines.table workers.host_cache workers.moondream.model workers.moondream.toy
-        workers.pull workers.starter.sdxl workers.threads workers.vram
+        workers.analysis.talk workers.engines.sdxl workers.engines.table workers.host_cache workers.moondream.model
+        workers.moondream.toy workers.pull workers.starter.sdxl workers.threads workers.vram
     """,
     6: """
         api.job_display api.outlook shared.batch_members shared.batch_store shared.chains shared.dispatch
-        shared.token_stream workers.analysis.talk workers.analysis.torch_classifier workers.diagnosis
+        shared.token_stream workers.analysis.asking workers.analysis.torch_classifier workers.diagnosis
         workers.engines.opennsfw workers.engines.wd_tagger workers.housekeeping workers.plan workers.plans
-        workers.reader workers.residency workers.tickets workers.watching
+        workers.reader workers.residency workers.starter.lessons workers.tickets workers.watching
     """,
     7: """
-        api.demo api.exports api.services shared.batch_views workers.analysis.asking workers.analysis.saying
-        workers.chain_care workers.engines.efficientnet workers.engines.hf_classifier workers.ladder workers.placing
-        workers.requeue workers.runtime workers.standing_orders workers.starter.lessons
+        api.demo api.exports api.services shared.batch_views workers.analysis.saying workers.chain_care
+        workers.engines.efficientnet workers.engines.hf_classifier workers.engines.moondream workers.ladder
+        workers.placing workers.requeue workers.runtime workers.standing_orders workers.starter.evaluate
+        workers.starter.moondream
     """,
     8: """
         api.batch_command api.blueprints.images api.blueprints.models api.blueprints.status api.blueprints.workers
-        api.waiting workers.doctor workers.endings workers.engines.moondream workers.feeder workers.giving_way
-        workers.kinds.analyze workers.kinds.generate workers.kinds.orders workers.recovery workers.starter.evaluate
-        workers.starter.moondream workers.webhooks
+        api.waiting workers.doctor workers.endings workers.feeder workers.giving_way workers.kinds.analyze
+        workers.kinds.generate workers.kinds.orders workers.recovery workers.starter.train workers.webhooks
     """,
     9: """
         api.batch_answers api.blueprints.home api.cli api.job_answers workers.assembly workers.keeper workers.runner
-        workers.slot_process workers.starter.train
+        workers.slot_process
     """,
     10: """
         api.blueprints.jobs api.blueprints.orders api.chat_job api.submission workers.child_start workers.launcher

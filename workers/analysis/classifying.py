@@ -13,10 +13,7 @@ from PIL.Image import Image
 
 from shared.contracts.vision import Answer, AnyTask, RatingAnswer, RatingTask, Tag, TagsAnswer, TagsTask
 from shared.errors import EngineFailed, NotFinite
-from workers.engines.base import AnalyzeWork, TaskOutcome, Watch, WorkOutcome
-
-#: Digits of a score that mean something.
-DIGITS = 5
+from workers.engines.base import AnalyzeWork, TaskOutcome, Watch, WorkOutcome, rounded
 
 
 @dataclass(frozen=True)
@@ -90,14 +87,3 @@ def answer(task: AnyTask, seen: Seen) -> Answer:
                 scores={name: rounded(score) for name, score in seen.classes.items()},
             )
     raise EngineFailed(f"a classifier cannot do {task.task!r}")
-
-
-def rounded(score: float) -> float:
-    """A probability, or a share of a side, as it is shown.
-
-    Raises:
-        NotFinite: it is none. (Python's min and max would make 0 of NaN.)
-    """
-    if not math.isfinite(score):
-        raise NotFinite(f"{score} is not finite, and no probability")
-    return round(min(1.0, max(0.0, float(score))), DIGITS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from shared.contracts import vision as asked
 from shared.errors import EmptyAnswer, EngineFailed
-from workers.analysis.classifying import rounded
+from workers.engines.base import rounded
 from workers.moondream import requests as told
 from workers.moondream.requests import Prefix, Sampling
 

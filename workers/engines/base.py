@@ -5,6 +5,7 @@ plain work and a `Watch` to report to, and gives pictures or answers back. The w
 (cancelled, fenced, over its deadline); an engine lets it through and stays usable.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ from PIL.Image import Image
 from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import Answer, AnyTask, Usage
-from shared.errors import DarkroomError
+from shared.errors import DarkroomError, NotFinite
 from workers.load_plan import LoadPlan
 
+#: Of shown probabilities and shares.
+DIGITS = 5
 #: Begins the previews of a batch, only when the watch wants them, and does not wait for the device. What it returns does,
 #: on any thread, and gives one small RGB picture per job.
 Previews = Callable[[], Callable[[], list[Image]]]
@@ -168,3 +171,14 @@ class EngineKind:
     load: Callable[[ModelCard, Path, LoadPlan], Engine]
     #: Builds the weights where the project makes them itself (toy models); None: they are fetched.
     build: Callable[[Path], None] | None = None
+
+
+def rounded(score: float) -> float:
+    """A probability, or a share of a side, as it is shown.
+
+    Raises:
+        NotFinite: it is none. (Python's min and max would make 0 of NaN.)
+    """
+    if not math.isfinite(score):
+        raise NotFinite(f"{score} is not finite, and no probability")
+    return round(min(1.0, max(0.0, float(score))), DIGITS)

@@ -21,7 +21,6 @@ from workers.analysis.talk import most_turns, request_for
 from workers.engines.base import AnalyzeWork, EngineKind, TaskOutcome, Watch, WorkOutcome
 from workers.host_copy import HOST, device_nbytes, forget, host_nbytes, off_card, onto_card
 from workers.inspection import moondream as inspection
-from workers.inspection.table import TOKENIZER_FOLDER
 from workers.load_plan import LoadPlan
 from workers.moondream.model import Moondream
 from workers.moondream.prefix_cache import PrefixCache
@@ -46,7 +45,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "MoondreamEngine":
         ModelMissing, EngineFailed: see `inspection.moondream.inspect` and `Moondream.load`.
     """
     dtype = dtype_of(plan)
-    tokenizer_folder = path / TOKENIZER_FOLDER if card.source.tokenizer_repo else None
+    tokenizer_folder = path / inspection.TOKENIZER_FOLDER if card.source.tokenizer_repo else None
 
     def quantise(network: nn.Module) -> object:
         return quantise_nf4(network, device=plan.device, compute_dtype=dtype) if plan.precision == "nf4" else None

@@ -9,6 +9,8 @@ from workers.moondream.config import MOONDREAM_2B, MoondreamConfig, TokenConfig
 WEIGHTS, CONFIG, WORDS = "model.safetensors", "config.json", "tokenizer.json"
 #: The section of the configuration that describes the sizes; the published model has none.
 SIZES_KEY = "darkroom"
+#: Where the tokenizer lies when it comes from a repository of its own.
+TOKENIZER_FOLDER = "tokenizer"
 
 
 def inspect(folder: Path, tokenizer_folder: Path | None = None) -> None:

@@ -7,12 +7,9 @@ from shared.catalogue import Catalogue, ModelCard
 from shared.errors import DarkroomError
 from workers.inspection import classifiers, moondream, sdxl
 
-#: Where a Moondream's tokenizer lies when it comes from a repository of its own.
-TOKENIZER_FOLDER = "tokenizer"
-
 
 def _moondream(card: ModelCard, path: Path) -> None:
-    moondream.inspect(path, path / TOKENIZER_FOLDER if card.source.tokenizer_repo else None)
+    moondream.inspect(path, path / moondream.TOKENIZER_FOLDER if card.source.tokenizer_repo else None)
 
 
 INSPECTIONS: dict[str, Callable[[ModelCard, Path], None]] = {

@@ -13,10 +13,10 @@ from shared.catalogue import ModelCard, load_catalogue
 from shared.contracts.vision import CaptionTask, RatingTask, Tag, TagsTask
 from shared.errors import EngineFailed, ModelMissing, NotFinite
 from shared.settings import Settings
-from workers.analysis.classifying import Seen, answer, classify, rounded
+from workers.analysis.classifying import Seen, answer, classify
 from workers.analysis.onnx_session import Reopened, open_session
 from workers.engines import efficientnet, hf_classifier, opennsfw, wd_tagger
-from workers.engines.base import AnalyzeWork, Paced, Threaded
+from workers.engines.base import AnalyzeWork, Paced, Threaded, rounded
 from workers.load_plan import LoadPlan
 
 RATING, TAGS = RatingTask(task="rating"), TagsTask(task="tags", min_score=0.0, max_tags=5)
