@@ -34,6 +34,7 @@ test: lint types unit ## lint, types and all tests
 lint: $(STAMP)
 	@$(BIN)/ruff check api workers shared tests
 	@$(BIN)/ruff format --check --quiet api workers shared tests
+	@$(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports --no-logo
 
 types: $(STAMP)
 	@$(BIN)/mypy

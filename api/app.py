@@ -6,7 +6,7 @@ from flask import Response, g, request
 from flask_cors import CORS
 from flask_openapi import Info, OpenAPI
 
-from api import documents
+from api import openapi as documents
 from api.blueprints import (
     analyze,
     batch_exports,
@@ -23,13 +23,13 @@ from api.blueprints import (
     status,
     workers,
 )
-from api.chat_answers import ChatCompletion
+from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
 from api.services import EXTENSION, Services, build_services, services
 from shared.contracts.batch_records import BatchCheck, BatchList, BatchView, MemberList
 from shared.contracts.batches import BatchRequest
 from shared.contracts.jobs import JobView
-from shared.pixels import MIB
+from shared.pictures.pixels import MIB
 from shared.settings import Settings
 
 BLUEPRINTS = (generate, analyze, chat, batches, batch_exports, jobs, retry, images, models, status, orders, workers)

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from api.services import Services
-from shared import keys, lifecycle
-from shared.chains import Chains
 from shared.contracts.jobs import Failure, JobRecord, State
-from shared.worker_registry import WorkerRegistry
+from shared.jobs import lifecycle
+from shared.jobs.chains import Chains
+from shared.rack.worker_registry import WorkerRegistry
+from shared.redis import keys
 from tests import workers_played
-from workers.feeder import Feeder
+from workers.batches.feeder import Feeder
 
 Outcome = tuple[State, dict[str, Any] | None, Failure | None]
 STEP = {"kind": "generate", "model": "sdxl-toy", "steps": 2, "width": 64, "height": 64}

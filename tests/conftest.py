@@ -8,7 +8,7 @@ import redis
 
 from api.app import create_app
 from api.services import Services, build_services
-from shared.embedded_redis import EmbeddedRedis
+from shared.redis.embedded import EmbeddedRedis
 from shared.settings import Settings
 
 

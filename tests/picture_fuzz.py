@@ -1,4 +1,4 @@
-"""Damaged pictures by the ten thousand: whatever is done to a file, `shared.pixels` answers with a picture or one of our
+"""Damaged pictures by the ten thousand: whatever is done to a file, `shared.pictures.pixels` answers with a picture or one of our
 errors, in bounded time, and what `check` lets in, `decode` reads.
 
 `nice -n 19 python -m tests.picture_fuzz [--many 150000] [--seed 1]` prints what broke the promise, each with the number
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
 from shared.errors import CallersError
-from shared.pixels import PictureLimits, check, decode, inspect, thumbnail
+from shared.pictures.pixels import PictureLimits, check, decode, inspect, thumbnail
 from tests.pictures import PNG_SIGNATURE, chunk, saved, with_chunk
 
 LIMITS = PictureLimits(max_bytes=2**20, max_pixels=4_000_000)

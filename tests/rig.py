@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
-from shared.embedded_redis import EmbeddedRedis, free_port
-from shared.job_store import JobStore
-from shared.redis_client import connect
+from shared.jobs.store import JobStore
+from shared.redis.client import connect
+from shared.redis.embedded import EmbeddedRedis, free_port
 from shared.settings import Settings
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Rig:
         return self
 
     def start_workers(self, name: str = "workers", **environment: str) -> "Rig":
-        self._start(name, ["-m", "workers.launcher"], **environment)
+        self._start(name, ["-m", "workers.supervisor.launcher"], **environment)
         return self
 
     def wait_until_ready(self, limit_s: float = 60.0) -> "Rig":

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from workers.moondream.config import TINY, MoondreamConfig
-from workers.moondream.network import Network, initialise
-from workers.moondream.tokenizer import small_tokenizer
-from workers.moondream.toy import save_snapshot
+from workers.engines.moondream.config import TINY, MoondreamConfig
+from workers.engines.moondream.network import Network, initialise
+from workers.engines.moondream.tokenizer import small_tokenizer
+from workers.engines.moondream.toy import save_snapshot
 
 #: The toy, with room for 2,000 tokens and enough layers that one takes some milliseconds.
 TALKER: MoondreamConfig = replace(TINY, text=replace(TINY.text, layers=12, max_context=2048))

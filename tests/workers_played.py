@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 from api.services import Services
-from shared import lifecycle
 from shared.contracts.jobs import JobRecord, Progress, State
-from shared.worker_registry import GpuFacts, WorkerReport
+from shared.jobs import lifecycle
+from shared.rack.worker_registry import GpuFacts, WorkerReport
 
 
 def report(name: str = "gpu0", *, budget_mib: int = 12_000, **more: Any) -> WorkerReport:

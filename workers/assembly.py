@@ -4,28 +4,28 @@ import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from shared.catalogue import Catalogue, ModelCard
 from shared.log import logger
+from shared.models.catalogue import Catalogue, ModelCard
+from shared.rack.worker_registry import GpuFacts
 from shared.settings import Settings
-from shared.worker_registry import GpuFacts
-from workers import gpu
-from workers.cores import counts_up_to
-from workers.cuda_device import CudaDevice
+from workers.control.giving_way import GivingWay
+from workers.control.keep_alive import StandingOrders
+from workers.control.queue_order import Reads
+from workers.devices import gpu
+from workers.devices.cores import counts_up_to
+from workers.devices.slot import Slot
+from workers.devices.thread_book import Circumstances, ThreadBook, circumstances
 from workers.engines.base import Engine
-from workers.engines.table import engine_kind
-from workers.giving_way import GivingWay
-from workers.measured import MeasuredPeaks
-from workers.placing import CPU, budget_of
-from workers.plans import Plans
-from workers.reader import Reads
-from workers.residency import Residency
-from workers.runtime import weights_of
-from workers.slot import Slot
-from workers.standing_orders import StandingOrders
-from workers.thread_book import Circumstances, ThreadBook, circumstances
-from workers.threads import Threads
-from workers.vram import MODES, plan_rack
-from workers.weights_hash import known_model_hash, model_hash
+from workers.engines.registry import engine_kind
+from workers.engines.torch_tools.cuda_device import CudaDevice
+from workers.execution.runtime import weights_of
+from workers.execution.threads import Threads
+from workers.memory.budget import MODES, plan_rack
+from workers.memory.current_plans import Plans
+from workers.memory.measured_peaks import MeasuredPeaks
+from workers.memory.residency import Residency
+from workers.supervisor.placing import CPU, budget_of
+from workers.weights.hashes import known_model_hash, model_hash
 
 #: A kept picture (143 MiB of Moondream's) saves a vision pass, but must not crowd out a model: an eighth of the card.
 PREFIX_SHARE = 8

@@ -10,22 +10,23 @@ from typing import NoReturn
 
 from celery import Celery
 
-from shared.catalogue import load_catalogue
 from shared.errors import DarkroomError, NotReady, RedisUnavailable
-from shared.learned import Learned
 from shared.log import logger
-from shared.redis_client import connect
+from shared.models.catalogue import load_catalogue
+from shared.models.measurements import Learned
+from shared.rack.worker_registry import WorkerRegistry
+from shared.redis.client import connect
+from shared.redis.patience import until_redis_answers
 from shared.settings import Settings
-from shared.worker_registry import WorkerRegistry
-from workers import assembly, cuda_probe
-from workers.engines.table import load_libraries
-from workers.measured import MeasuredPeaks
-from workers.patience import until_redis_answers
-from workers.placing import CPU
-from workers.recovery import Recovery
-from workers.runner import Runner
-from workers.runtime import build, warm_up
-from workers.slot import Slot
+from workers import assembly
+from workers.devices.slot import Slot
+from workers.engines.registry import load_libraries
+from workers.engines.torch_tools import cuda_probe
+from workers.execution.runner import Runner
+from workers.execution.runtime import build, warm_up
+from workers.memory.measured_peaks import MeasuredPeaks
+from workers.recovery.recovery import Recovery
+from workers.supervisor.placing import CPU
 
 #: How a child ends that cannot work (sysexits.h: EX_UNAVAILABLE).
 CANNOT_WORK_STATUS = 69

@@ -17,32 +17,33 @@ from celery.exceptions import Ignore
 from celery.platforms import SecurityWarning
 
 from shared import log, settings
-from shared.artifact_store import open_store
-from shared.batch_store import BatchStore
-from shared.broker import RUN_JOB, STOP_MARGIN_S, make_app
-from shared.dispatch import Dispatcher
-from shared.job_store import JobStore
-from shared.learned import Learned
-from shared.redis_client import connect
-from shared.worker_registry import WorkerRegistry
-from workers import assembly, child_start, slot
-from workers.affinity import ReaderOrder, set_provider
-from workers.card_lock import CardLock
-from workers.child_watch import FAILED_STARTS, ChildWatch, children_of
-from workers.child_watch import LOOK_EVERY_S as CHILD_LOOK_EVERY_S
-from workers.continuation import carry_on
-from workers.feed_bell import FeedBell
-from workers.feeder import Feeder
-from workers.giving_way import LOOK_EVERY_S
-from workers.housekeeping import Housekeeping
-from workers.keeper import Keeper, end_this_worker, facts_reader
-from workers.reader import Reader
-from workers.ready_pipe import tell_ready
-from workers.recovery import Recovery
-from workers.runner import NotOurs, Runner
-from workers.standing_orders import KeepAlive, StandingOrders
-from workers.tickets import STRATEGY, set_stale, stale_by
-from workers.webhooks import Webhooks
+from shared.batches.store import BatchStore
+from shared.jobs.store import JobStore
+from shared.models.measurements import Learned
+from shared.pictures.artifact_store import open_store
+from shared.queue.broker import RUN_JOB, STOP_MARGIN_S, make_app
+from shared.queue.dispatch import Dispatcher
+from shared.rack.worker_registry import WorkerRegistry
+from shared.redis.client import connect
+from workers import assembly, child_start
+from workers.batches.feed_bell import FeedBell
+from workers.batches.feeder import Feeder
+from workers.batches.webhooks import Webhooks
+from workers.control.affinity import ReaderOrder, set_provider
+from workers.control.child_watch import FAILED_STARTS, ChildWatch, children_of
+from workers.control.child_watch import LOOK_EVERY_S as CHILD_LOOK_EVERY_S
+from workers.control.duties import Keeper, end_this_worker, facts_reader
+from workers.control.giving_way import LOOK_EVERY_S
+from workers.control.keep_alive import KeepAlive, StandingOrders
+from workers.control.queue_order import Reader
+from workers.control.tickets import STRATEGY, set_stale, stale_by
+from workers.devices import slot
+from workers.devices.gpu_lock import CardLock
+from workers.execution.continuation import carry_on
+from workers.execution.runner import NotOurs, Runner
+from workers.recovery.housekeeping import Housekeeping
+from workers.recovery.recovery import Recovery
+from workers.supervisor.ready_pipe import tell_ready
 
 # Celery warns root because of pickle, which this app does not accept (JSON only).
 warnings.filterwarnings("ignore", category=SecurityWarning)

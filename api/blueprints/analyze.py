@@ -3,13 +3,13 @@
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
-from api.engine_choice import choose
-from api.reading import reads_request
+from api.requests.engine_choice import choose
+from api.requests.parsing import reads_request
+from api.requests.submission import RESPONSES, Choice, SubmitHeaders, record_of, sent_picture, submitted
 from api.services import services
-from api.submission import RESPONSES, Choice, SubmitHeaders, record_of, sent_picture, submitted
-from shared.chain_rules import asked_hash
 from shared.contracts.vision import AnalysisParams, AnalyzeRequest
-from shared.routing import analysis_batch_key_of
+from shared.jobs.chain_rules import asked_hash
+from shared.jobs.routing import analysis_batch_key_of
 
 blueprint = APIBlueprint("analyze", __name__, abp_tags=[Tag(name="analyze", description="What is in a picture")])
 

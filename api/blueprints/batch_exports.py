@@ -6,9 +6,10 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
-from api import documents, exports
+from api import openapi as documents
 from api.blueprints.batches import BatchPath
-from api.reading import reads_request
+from api.requests.parsing import reads_request
+from api.responses import exports
 from api.services import services
 
 blueprint = APIBlueprint(

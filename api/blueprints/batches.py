@@ -7,18 +7,20 @@ from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import batch_acceptance, batch_answers, documents
+from api import openapi as documents
 from api.blueprints.jobs import WaitQuery
-from api.reading import read_json, reads_request
+from api.requests import batches as batch_acceptance
+from api.requests.parsing import read_json, reads_request
+from api.requests.submission import SubmitHeaders
+from api.responses import batches as batch_answers
 from api.services import Services, services
-from api.submission import SubmitHeaders
-from shared import lifecycle
-from shared.batch_store import refusals
-from shared.batch_views import batch_view, member_view, planned_steps
+from shared.batches.store import refusals
+from shared.batches.views import batch_view, member_view, planned_steps
 from shared.contracts.batch_records import BatchCheck, BatchRecord, BatchState, MemberState, PictureBounds
 from shared.contracts.batches import BATCH_ID_PATTERN, BatchRequest
 from shared.errors import Gone, NotFound
-from shared.job_store import Idempotency
+from shared.jobs import lifecycle
+from shared.jobs.store import Idempotency
 
 blueprint = APIBlueprint("batches", __name__, abp_tags=[Tag(name="batches", description="Many pictures, one request")])
 

@@ -5,24 +5,24 @@ from typing import Any
 from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
 
-from api import documents
-from api.chat_answers import ChatStream, completion
-from api.chat_job import ChatJob, ClientLeft
-from api.chat_task import Translated, translate
-from api.conversation import Asked, Picture, asked
-from api.departures import departure_of
-from api.openai_chat import ChatRequest
-from api.picture_fetch import fetch
-from api.reading import reads_request
+from api import openapi as documents
+from api.compat.openai_chat.contract import ChatRequest
+from api.compat.openai_chat.conversation import Asked, Picture, asked
+from api.compat.openai_chat.job import ChatJob, ClientLeft
+from api.compat.openai_chat.response import ChatStream, completion
+from api.compat.openai_chat.task import Translated, translate
+from api.requests.parsing import reads_request
+from api.requests.picture_fetch import fetch
+from api.requests.submission import Choice, SentPicture, fresh_picture, record_of, sent_picture
 from api.services import Services, services
-from api.submission import Choice, SentPicture, fresh_picture, record_of, sent_picture
-from shared.catalogue import ModelCard
+from api.services.departures import departure_of
 from shared.contracts.jobs import JobRecord
 from shared.contracts.vision import AnalysisParams, AnyTask
-from shared.effective import effective_task
 from shared.errors import InvalidRequest
-from shared.pixels import MIB
-from shared.routing import analysis_batch_key_of
+from shared.jobs.routing import analysis_batch_key_of
+from shared.models.catalogue import ModelCard
+from shared.models.effective import effective_task
+from shared.pictures.pixels import MIB
 
 blueprint = APIBlueprint("chat", __name__, abp_tags=[Tag(name="chat", description="For OpenAI's clients")])
 

@@ -3,13 +3,13 @@
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
-from api.reading import reads_request
+from api.requests.parsing import reads_request
+from api.requests.submission import RESPONSES, Choice, SubmitHeaders, record_of, sent_picture, submitted
 from api.services import Services, services
-from api.submission import RESPONSES, Choice, SubmitHeaders, record_of, sent_picture, submitted
-from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerateRequest
-from shared.effective import effective_params
-from shared.routing import batch_key_of
+from shared.jobs.routing import batch_key_of
+from shared.models.catalogue import ModelCard
+from shared.models.effective import effective_params
 
 blueprint = APIBlueprint("generate", __name__, abp_tags=[Tag(name="generate", description="Pictures from prompts")])
 

@@ -4,13 +4,13 @@ from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import documents
-from api.reading import read_body, reads_request
+from api import openapi as documents
+from api.requests.parsing import read_body, reads_request
 from api.services import Services, services
 from shared.contracts.vision import DECODER_VERSION
 from shared.errors import InvalidRequest, UnsupportedMedia
-from shared.picture_formats import MEDIA_TYPES, READ_HERE
-from shared.pixels import NO_LIMITS, PictureFacts, inspect
+from shared.pictures.formats import MEDIA_TYPES, READ_HERE
+from shared.pictures.pixels import NO_LIMITS, PictureFacts, inspect
 
 blueprint = APIBlueprint("images", __name__, abp_tags=[Tag(name="images", description="Pictures in and out")])
 

@@ -7,12 +7,13 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import documents, job_answers
-from api.reading import reads_request
+from api import openapi as documents
+from api.requests.parsing import reads_request
+from api.responses import jobs as job_answers
 from api.services import services
-from shared import lifecycle
 from shared.contracts.jobs import JOB_ID_PATTERN, JobRecord, JobView, State
 from shared.errors import InvalidRequest
+from shared.jobs import lifecycle
 
 blueprint = APIBlueprint("jobs", __name__, abp_tags=[Tag(name="jobs", description="What became of what you sent")])
 

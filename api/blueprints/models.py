@@ -8,14 +8,14 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import MethodNotAllowed
 
-from api import documents
-from api.model_choice import choose_model, served_by
-from api.reading import reads_request
+from api import openapi as documents
+from api.requests.model_choice import choose_model, served_by
+from api.requests.parsing import reads_request
 from api.services import services
-from shared.catalogue import Analysis, Defaults, Limits, ModelCard, Vram, missing_message
-from shared.current_weights import agreed
-from shared.learned import Learned, Measured
-from shared.worker_registry import WorkerReport
+from shared.models.catalogue import Analysis, Defaults, Limits, ModelCard, Vram, missing_message
+from shared.models.measurements import Learned, Measured
+from shared.rack.current_weights import agreed
+from shared.rack.worker_registry import WorkerReport
 
 blueprint = APIBlueprint("models", __name__, abp_tags=[Tag(name="models", description="What can be asked for")])
 

@@ -10,18 +10,19 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from api import documents, job_answers
-from api.access import current_caller
-from api.model_choice import ensure_servable
-from api.reading import reads_request
+from api import openapi as documents
+from api.requests.model_choice import ensure_servable
+from api.requests.parsing import reads_request
+from api.responses import jobs as job_answers
 from api.services import Services, services
-from shared.catalogue import ModelCard
+from api.services.auth import current_caller
+from shared.contracts.commands import SwitchRequest, UnloadRequest
 from shared.contracts.generation import Priority
 from shared.contracts.jobs import JobRecord, JobView, Kind, State, new_job_id
-from shared.contracts.orders import SwitchRequest, UnloadRequest
 from shared.errors import DoesNotFit, NotFound
-from shared.routing import own_queue_of, queue_of
-from shared.worker_registry import WorkerReport
+from shared.jobs.routing import own_queue_of, queue_of
+from shared.models.catalogue import ModelCard
+from shared.rack.worker_registry import WorkerReport
 
 blueprint = APIBlueprint(
     "orders", __name__, abp_tags=[Tag(name="models", description="What there is, and what is loaded")]

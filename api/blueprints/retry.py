@@ -5,15 +5,16 @@ import hashlib
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
-from api import documents, job_answers
-from api.access import current_caller
+from api import openapi as documents
 from api.blueprints.jobs import JobPath
-from api.reading import reads_request
+from api.requests.parsing import reads_request
+from api.responses import jobs as job_answers
 from api.services import Services, services
-from shared import lifecycle
+from api.services.auth import current_caller
 from shared.contracts.batches import PREVIOUS
 from shared.contracts.jobs import JobRecord, State
 from shared.errors import IllegalMove
+from shared.jobs import lifecycle
 
 blueprint = APIBlueprint("retry", __name__, abp_tags=[Tag(name="jobs", description="What became of what you sent")])
 

@@ -7,13 +7,13 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from api import documents
-from api.reading import reads_request
+from api import openapi as documents
+from api.requests.parsing import reads_request
 from api.services import Services, services
 from shared.contracts.jobs import iso
 from shared.errors import NotReady
-from shared.redis_client import redis_errors
-from shared.worker_registry import CANNOT_WORK, WorkerReport
+from shared.rack.worker_registry import CANNOT_WORK, WorkerReport
+from shared.redis.client import redis_errors
 
 blueprint = APIBlueprint("status", __name__, abp_tags=[Tag(name="status", description="How the system is")])
 

@@ -4,8 +4,8 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from api import documents
-from api.reading import reads_request
+from api import openapi as documents
+from api.requests.parsing import reads_request
 from api.services import Services, services
 from shared.errors import NotFound
 

@@ -4,7 +4,7 @@ A *sampler* walks from noise to a picture; a *schedule* says at which noise leve
 first in `scheduler` (diffusers' and our word for it) and the second in `schedule`. Many programs still send both in one
 word ("DPM++ 2M Karras"), so such words are read too.
 
-Which pairs there are is what diffusers 0.42.1 can do: `tests/unit/engines/test_schedules.py` holds this table against it.
+Which pairs there are is what diffusers 0.42.1 can do; a test of the schedulers holds this table against it.
 """
 
 import difflib

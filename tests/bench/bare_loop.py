@@ -34,7 +34,7 @@ def measure(model: Path, job: dict[str, Any], pictures: int) -> dict[int, float]
     import torch
     from diffusers import StableDiffusionXLPipeline
 
-    from workers.cores import counts_up_to, usable_cores
+    from workers.devices.cores import counts_up_to, usable_cores
 
     pipe = StableDiffusionXLPipeline.from_pretrained(model, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from shared.catalogue import load_catalogue
 from shared.contracts.generation import GenerationParams
+from shared.models.catalogue import load_catalogue
 from tests.faults.engine import FaultEngine
 from tests.faults.stack import FaultRig
 from tests.rig import wait_for

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from workers.moondream.config import SMALL_VOCAB_TOKENS, MoondreamConfig, RegionConfig, TextConfig, VisionConfig
-from workers.moondream.model import Moondream
-from workers.moondream.network import Network, initialise
-from workers.moondream.requests import Answer, CaptionRequest, Sampling
-from workers.moondream.tokenizer import small_tokenizer
+from workers.engines.moondream.config import SMALL_VOCAB_TOKENS, MoondreamConfig, RegionConfig, TextConfig, VisionConfig
+from workers.engines.moondream.model import Moondream
+from workers.engines.moondream.network import Network, initialise
+from workers.engines.moondream.requests import Answer, CaptionRequest, Sampling
+from workers.engines.moondream.tokenizer import small_tokenizer
 
 #: 48 M parameters, 197 positions a picture: weights that do not fit a CPU's caches, as the real ones do not.
 MID_SIZE = MoondreamConfig(

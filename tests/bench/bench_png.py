@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from shared.pixels import to_png
+from shared.pictures.pixels import to_png
 
 SIDE_PX = 1024
 ROUNDS = 7

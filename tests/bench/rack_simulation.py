@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from shared.catalogue import ModelCard, Source, Vram
 from shared.contracts.generation import Priority
-from shared.routing import queue_of, queues_of, split
-from workers.affinity import QueueState, View, order
-from workers.reader import LOADING_MS
-from workers.residency import Residency
+from shared.jobs.routing import queue_of, queues_of, split
+from shared.models.catalogue import ModelCard, Source, Vram
+from workers.control.affinity import QueueState, View, order
+from workers.control.queue_order import LOADING_MS
+from workers.memory.residency import Residency
 
 LISTEN_S = 1.0
 REPORT_EVERY_S = 2.0

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from shared.contracts.generation import Priority
 from tests.bench.rack_simulation import POLICIES, Gpu, Job, Model, Outcome, Rack, job
-from workers.vram import budget_for
+from workers.memory.budget import budget_for
 
 #: Seconds of a 12 GB card: SDXL at 30 steps, a Lightning model at 6, a Moondream caption. Loads: 6.5 GiB from an SSD
 #: at 1 GB/s and the pipeline's making; the copy from host RAM at 10 GB/s.

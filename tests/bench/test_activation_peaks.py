@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.bench.activation_peaks import unet_mib, vae_mib
-from workers.needs import (
+from workers.memory.needs import (
     UNET_MIB_PER_MEGAPIXEL,
     VAE_MIB_PER_MEGAPIXEL,
     VAE_TILE_MEGAPIXELS,

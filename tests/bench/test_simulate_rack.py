@@ -10,7 +10,7 @@ from shared.contracts.generation import Priority
 from tests.bench import simulate_rack
 from tests.bench.rack_simulation import POLICIES, Gpu, Job, Model, Outcome, Rack, job
 from tests.bench.simulate_rack import GPUS, MODELS, WORKLOADS, gpus_of, simulate
-from workers.affinity import TURN
+from workers.control.affinity import TURN
 
 RACK = gpus_of(GPUS)
 #: One switch per turn of TURN round trips.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.contracts.jobs import State
-from shared.signatures import HEADER, is_genuine
+from shared.net.signatures import HEADER, is_genuine
 from tests.faults.stack import FaultRig, fault_stack
 from tests.pictures import png
 from tests.rig import wait_for

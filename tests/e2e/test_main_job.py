@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.pixels import to_png
+from shared.pictures.pixels import to_png
 from tests.rig import wait_for
 
 PROMPT = {

@@ -14,13 +14,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.artifact_store import FolderStore
+from shared.pictures.artifact_store import FolderStore
 from tests.faults.chaos_faults import Faults
 from tests.faults.chaos_ledger import fates, violations
 from tests.faults.chaos_load import Entry, Load
 from tests.faults.stack import ENDED, FaultRig, fault_stack, pass_time
 from tests.rig import wait_for
-from workers.housekeeping import PENDING_GRACE_S, Housekeeping
+from workers.recovery.housekeeping import PENDING_GRACE_S, Housekeeping
 
 #: Seconds between two blows: shorter than most recoveries take, so that faults meet one another.
 PAUSES_S = (0.2, 1.2)

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from shared import keys
-from shared.artifact_store import FolderStore
 from shared.contracts.jobs import JobRecord, State
-from shared.job_store import JobStore
-from shared.lifecycle import INNOCENT
+from shared.jobs.lifecycle import INNOCENT
+from shared.jobs.store import JobStore
+from shared.pictures.artifact_store import FolderStore
+from shared.redis import keys
 from tests.faults.chaos_load import Entry
 
 #: kombu's own keys, see test_keys_expire.

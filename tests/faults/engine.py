@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from shared.catalogue import ModelCard
 from shared.errors import OutOfVram
-from workers import slot
+from shared.models.catalogue import ModelCard
+from workers.devices import slot
 from workers.engines.base import EngineKind, GenerateWork, Watch
-from workers.load_plan import LoadPlan
+from workers.engines.load_plan import LoadPlan
 
 HANG_S = 3600.0
 

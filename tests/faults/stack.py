@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from shared.worker_registry import WorkerRegistry, WorkerReport
+from shared.rack.worker_registry import WorkerRegistry, WorkerReport
 from tests.rig import Rig, wait_for
 
 MODELS = Path(__file__).with_name("models.toml")

@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from shared.artifact_store import open_store
-from shared.broker import make_app
-from shared.dispatch import Dispatcher
+from shared.pictures.artifact_store import open_store
+from shared.queue.broker import make_app
+from shared.queue.dispatch import Dispatcher
 from tests.rig import wait_for
-from workers.recovery import Recovery
-from workers.slot import Slot
-from workers.slot_process import SlotProcess
+from workers.devices.slot import Slot
+from workers.recovery.recovery import Recovery
+from workers.supervisor.slot_process import SlotProcess
 
 NAME = "made-up-gpu0"
 

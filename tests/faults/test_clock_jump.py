@@ -1,8 +1,8 @@
 """Redis' clock jumps. All times are Redis' own, so a jump forward is the same as all stored times going back, and that
 is how it is made here: nobody but the records can tell the difference."""
 
-from shared import keys
-from shared.job_store import JobStore
+from shared.jobs.store import JobStore
+from shared.redis import keys
 
 HOUR_MS = 3_600_000
 TIMES = ("lease_until_ms", "beat_at_ms", "queued_at_ms", "started_at_ms", "created_at_ms", "deadline_at_ms")

@@ -1,8 +1,8 @@
 """The broker loses messages: some, or all of them."""
 
-from shared.broker import make_app
-from shared.dispatch import Dispatcher
-from workers.requeue import Requeue
+from shared.queue.broker import make_app
+from shared.queue.dispatch import Dispatcher
+from workers.recovery.requeue import Requeue
 
 
 def test_a_job_whose_message_is_lost_among_others_still_runs(rig):

@@ -13,19 +13,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-from shared.catalogue import ModelCard, load_catalogue
 from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import CaptionTask
+from shared.models.catalogue import ModelCard, load_catalogue
 from shared.settings import Settings
-from workers.cuda_device import CudaDevice
 from workers.engines.base import AnalyzeWork, Engine, GenerateWork, Previews
-from workers.engines.table import engine_kind
-from workers.ladder import with_room
-from workers.memory_return import SilentDevice
-from workers.needs import Need, Shape, asking_shape
-from workers.plans import Plans
-from workers.residency import Residency
-from workers.vram import budget_for, plan_rack
+from workers.engines.registry import engine_kind
+from workers.engines.torch_tools.cuda_device import CudaDevice
+from workers.execution.oom_ladder import with_room
+from workers.memory.budget import budget_for, plan_rack
+from workers.memory.current_plans import Plans
+from workers.memory.needs import Need, Shape, asking_shape
+from workers.memory.residency import Residency
+from workers.memory.unload_check import SilentDevice
 
 MIB = 2**20
 HOST_CACHE_MIB = 24_576

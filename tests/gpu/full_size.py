@@ -15,12 +15,12 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from tests.bench.activation_peaks import UNET, VAE
-from workers.engines.moondream import TOKENIZER_FOLDER
-from workers.moondream.config import MOONDREAM_2B, SMALL_VOCAB_TOKENS
-from workers.moondream.network import Network
-from workers.moondream.tokenizer import FILE_NAME, small_tokenizer
-from workers.moondream.toy import prefer_letters, save_snapshot
-from workers.sdxl import toy
+from workers.engines.moondream.config import MOONDREAM_2B, SMALL_VOCAB_TOKENS
+from workers.engines.moondream.engine import TOKENIZER_FOLDER
+from workers.engines.moondream.network import Network
+from workers.engines.moondream.tokenizer import FILE_NAME, small_tokenizer
+from workers.engines.moondream.toy import prefer_letters, save_snapshot
+from workers.engines.sdxl import toy
 
 #: CLIP ViT-L/14 and OpenCLIP ViT-bigG/14, their text halves.
 TEXT_ENCODER = {

@@ -6,10 +6,10 @@ import torch
 from tests.bench.activation_peaks import UNET, VAE
 from tests.gpu import full_size
 from tests.gpu.card_rig import CardRig
-from workers.engines import moondream as moondream_engine
-from workers.moondream.config import MOONDREAM_2B
-from workers.moondream.network import Network
-from workers.sdxl import toy
+from workers.engines.moondream import engine as moondream_engine
+from workers.engines.moondream.config import MOONDREAM_2B
+from workers.engines.moondream.network import Network
+from workers.engines.sdxl import toy
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import torch
 from bitsandbytes.nn import Linear4bit
 
 from shared.errors import DoesNotFit
-from workers.load_plan import LoadPlan
-from workers.needs import Shape, default_shape, weights_mib
+from workers.engines.load_plan import LoadPlan
+from workers.memory.needs import Shape, default_shape, weights_mib
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]
 

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from shared import lifecycle
 from shared.contracts.generation import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.errors import DarkroomError
-from shared.job_store import JobStore
-from shared.routing import queue_of
+from shared.jobs import lifecycle
+from shared.jobs.routing import queue_of
+from shared.jobs.store import JobStore
 
 
 def job(**fields: Any) -> JobRecord:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from shared import chain_rules, keys
+from shared.jobs import chain_rules
+from shared.redis import keys
 from tests.batches_played import (
     ASK,
     REMIX,

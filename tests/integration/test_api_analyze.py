@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from shared.worker_registry import WorkerRegistry
+from shared.rack.worker_registry import WorkerRegistry
 from tests import pictures, workers_played
 
 PHOTO = base64.b64encode(pictures.png()).decode()

@@ -8,9 +8,9 @@ import pytest
 
 from api.app import create_app
 from api.services import build_services
-from shared import lifecycle
 from shared.contracts.jobs import Progress, State
-from shared.token_stream import TokenStream, Words
+from shared.jobs import lifecycle
+from shared.jobs.token_stream import TokenStream, Words
 from tests import pictures, workers_played
 
 PHOTO = "data:image/png;base64," + base64.b64encode(pictures.png()).decode()

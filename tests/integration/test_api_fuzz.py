@@ -11,7 +11,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.app import create_app
 from api.services import build_services
-from shared import keys
+from shared.redis import keys
 from tests import workers_played
 
 #: Per operation, beyond the systematic cases. More: `schemathesis run http://127.0.0.1:2020/openapi.json`.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from shared.pixels import MIB, PictureLimits, decode
+from shared.pictures.pixels import MIB, PictureLimits, decode
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 200, 40), (30, 40, 210), (230, 220, 40)
 WIDE = (64, 40)

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.stack import Stack
-from shared.broker import make_app
+from api.cli.stack import Stack
 from shared.contracts.jobs import JobRecord, State, new_job_id
-from shared.dispatch import Dispatcher
-from shared.embedded_redis import EmbeddedRedis, free_port
 from shared.errors import BrokerUnavailable
+from shared.queue.broker import make_app
+from shared.queue.dispatch import Dispatcher
+from shared.redis.embedded import EmbeddedRedis, free_port
 from shared.settings import Settings
 
 #: An answer later than this counts as a hang. The promise is one second; the rest is for a machine that tests in parallel.

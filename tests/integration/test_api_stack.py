@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from shared.embedded_redis import free_port
+from shared.redis.embedded import free_port
 from tests.pictures import bomb
 
 LIMIT_S = 60.0

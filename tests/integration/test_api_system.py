@@ -6,8 +6,8 @@ import pytest
 
 from api.app import create_app
 from api.services import build_services
-from shared import keys
-from shared.worker_registry import Resident
+from shared.rack.worker_registry import Resident
+from shared.redis import keys
 from tests import workers_played
 
 #: Pages for people, which the description does not list.

@@ -7,13 +7,14 @@ import pytest
 
 from api.app import create_app
 from api.services import build_services
-from shared import keys, lifecycle
 from shared.contracts.jobs import State, Timings
-from shared.learned import Learned
+from shared.jobs import lifecycle
+from shared.models.measurements import Learned
+from shared.redis import keys
 from tests import workers_played
 from tests.integration.jobs import job
 from tests.pictures import png
-from workers.teaching import teach
+from workers.execution.teaching import teach
 
 BODY = {"prompt": "a lamp", "model": "sdxl-toy", "width": 64, "height": 64, "steps": 10, "seed": 5}
 

@@ -11,8 +11,8 @@ import zipfile
 import httpx
 import pytest
 
-from api import batch_command
 from api.app import create_app
+from api.cli import batch as batch_command
 from api.client import Darkroom
 from api.services import build_services
 from shared.errors import InvalidRequest, NotFound, OurError

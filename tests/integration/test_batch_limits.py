@@ -6,10 +6,10 @@ import pytest
 
 from shared.contracts.generation import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
-from shared.routing import queue_of
-from workers import runner
-from workers.kinds.outcome import Outcome
-from workers.slot import Slot
+from shared.jobs.routing import queue_of
+from workers.devices.slot import Slot
+from workers.execution import runner
+from workers.execution.kinds.base import Outcome
 
 WAITING = 20
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from api.decoding import Decoding
+from api.services.decoding import Decoding
 from shared.contracts.batch_records import new_batch_id
 from tests.batches_played import ASK, REMIX, STEP, fails_where, look, members, run_all, start
 from tests.pictures import CASES, case, jpeg, png

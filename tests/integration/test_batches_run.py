@@ -7,12 +7,12 @@ import pytest
 
 from api.app import create_app
 from api.services import build_services
-from shared import lifecycle
-from shared.chains import Chains
 from shared.contracts.batches import PREVIOUS
 from shared.contracts.jobs import State
-from shared.job_store import JobStore
-from shared.worker_registry import WorkerRegistry
+from shared.jobs import lifecycle
+from shared.jobs.chains import Chains
+from shared.jobs.store import JobStore
+from shared.rack.worker_registry import WorkerRegistry
 from tests import workers_played
 from tests.batches_played import (
     ASK,
@@ -31,7 +31,7 @@ from tests.batches_played import (
     succeeds,
 )
 from tests.pictures import png
-from workers.chain_care import ChainCare
+from workers.recovery.stalled_chains import ChainCare
 
 CHAIN = [STEP, ASK, REMIX | {"prompt": "as a painting"}]
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from shared import lifecycle
 from shared.contracts.jobs import State
-from shared.token_stream import TokenStream, Words
+from shared.jobs import lifecycle
+from shared.jobs.token_stream import TokenStream, Words
 from tests import pictures, workers_played
 
 PHOTO = "data:image/png;base64," + base64.b64encode(pictures.png()).decode()

@@ -2,16 +2,16 @@
 
 import pytest
 
-from shared.broker import make_app
 from shared.contracts.jobs import State
-from shared.dispatch import Dispatcher
-from shared.embedded_redis import free_port
 from shared.errors import BrokerUnavailable
-from shared.job_store import Idempotency, JobStore
-from shared.redis_client import connect
+from shared.jobs.store import Idempotency, JobStore
+from shared.queue.broker import make_app
+from shared.queue.dispatch import Dispatcher
+from shared.redis.client import connect
+from shared.redis.embedded import free_port
 from shared.settings import Settings
 from tests.integration.jobs import job
-from workers.requeue import _id_in
+from workers.recovery.requeue import _id_in
 
 
 @pytest.fixture

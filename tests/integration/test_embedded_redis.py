@@ -8,14 +8,14 @@ import psutil
 import pytest
 import redis
 
-from shared.embedded_redis import EmbeddedRedis
 from shared.errors import InvalidRequest
+from shared.redis.embedded import EmbeddedRedis
 from tests.rig import ROOT, wait_for
 
 START_AND_WAIT = """
 import sys, time
 from pathlib import Path
-from shared.embedded_redis import EmbeddedRedis
+from shared.redis.embedded import EmbeddedRedis
 server = EmbeddedRedis(Path(sys.argv[1]))
 print(server.start(), server.pid, flush=True)
 time.sleep(600)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from shared import lifecycle
 from shared.contracts.jobs import JobRecord, Progress, State
 from shared.errors import Busy, Fenced, IllegalMove
-from shared.job_store import JobStore
-from shared.redis_client import connect
+from shared.jobs import lifecycle
+from shared.jobs.store import JobStore
+from shared.redis.client import connect
 from shared.settings import Settings
 from tests.integration.jobs import at_once, claim, end, lose, made
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from shared import keys, lifecycle
 from shared.contracts.jobs import Progress, new_job_id
 from shared.errors import (
     Gone,
@@ -14,8 +13,10 @@ from shared.errors import (
     QueueFull,
     TooManyRequests,
 )
-from shared.job_store import Idempotency, JobStore
-from shared.redis_client import connect
+from shared.jobs import lifecycle
+from shared.jobs.store import Idempotency, JobStore
+from shared.redis import keys
+from shared.redis.client import connect
 from shared.settings import Settings
 from tests.integration.jobs import at_once, claim, end, job, lose, made
 from tests.rig import wait_for

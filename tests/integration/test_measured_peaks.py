@@ -2,13 +2,13 @@
 
 import pytest
 
-from shared.learned import Learned
-from shared.redis_client import connect
-from workers.gpu import Snapshot
-from workers.measured import LOOK_EVERY_S, MeasuredPeaks
-from workers.needs import default_shape, key_of
-from workers.placing import place
-from workers.vram import budget_for, plans_of
+from shared.models.measurements import Learned
+from shared.redis.client import connect
+from workers.devices.gpu import Snapshot
+from workers.memory.budget import budget_for, plans_of
+from workers.memory.measured_peaks import LOOK_EVERY_S, MeasuredPeaks
+from workers.memory.needs import default_shape, key_of
+from workers.supervisor.placing import place
 
 CARD = Snapshot("GPU-a", "card", 0, 12_288, compute_capability=(8, 6))
 
@@ -62,7 +62,7 @@ def test_a_model_that_was_measured_to_be_too_large_is_not_served(settings):
 
 
 def _every_plan_takes(model, peak_mib, settings):
-    from shared.catalogue import load_catalogue
+    from shared.models.catalogue import load_catalogue
 
     card = load_catalogue(settings).get(model)
     plans = plans_of(card, budget_for(CARD.total_mib, settings.vram_mode, has_bf16=True, card_type="card"))

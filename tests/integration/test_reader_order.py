@@ -7,15 +7,15 @@ from dataclasses import replace
 import kombu
 import pytest
 
-from shared import keys
-from shared.job_store import JobStore
-from shared.learned import JOB, LOAD, Learned
-from shared.redis_client import connect
-from shared.routing import queues_of
+from shared.jobs.routing import queues_of
+from shared.jobs.store import JobStore
+from shared.models.measurements import JOB, LOAD, Learned
+from shared.rack.worker_registry import GpuFacts, Resident, WorkerRegistry, WorkerReport
+from shared.redis import keys
+from shared.redis.client import connect
 from shared.settings import Settings
-from shared.worker_registry import GpuFacts, Resident, WorkerRegistry, WorkerReport
-from workers import affinity
-from workers.reader import LOADING_MS, Reader, Reads
+from workers.control import affinity
+from workers.control.queue_order import LOADING_MS, Reader, Reads
 
 QUEUES = queues_of(["a", "b"], "me")
 
@@ -42,7 +42,7 @@ def reader(client, now_s):
 @pytest.fixture
 def inbox(redis_url):
     """A connection that consumes as a worker does; call it to get the queue of the next message."""
-    options = {"priority_steps": [0], "sep": ":", "queue_order_strategy": "workers.affinity.ReaderOrder"}
+    options = {"priority_steps": [0], "sep": ":", "queue_order_strategy": "workers.control.affinity.ReaderOrder"}
     with kombu.Connection(redis_url, transport_options=options) as connection:
         got: list[str] = []
         consumer = kombu.Consumer(

@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from shared import keys, lifecycle
-from shared.artifact_store import FolderStore
-from shared.broker import make_app
 from shared.contracts.jobs import State
-from shared.dispatch import Dispatcher
-from shared.job_store import JobStore
-from shared.redis_client import connect
+from shared.jobs import lifecycle
+from shared.jobs.store import JobStore
+from shared.pictures.artifact_store import FolderStore
+from shared.queue.broker import make_app
+from shared.queue.dispatch import Dispatcher
+from shared.redis import keys
+from shared.redis.client import connect
 from shared.settings import Settings
 from tests.batches_played import STEP, start
 from tests.integration.jobs import claim, end, made
 from tests.rig import wait_for
-from workers.feed_bell import FeedBell
-from workers.housekeeping import PENDING_GRACE_S, Housekeeping
-from workers.recovery import Recovery
-from workers.tickets import stale_by
+from workers.batches.feed_bell import FeedBell
+from workers.control.tickets import stale_by
+from workers.recovery.housekeeping import PENDING_GRACE_S, Housekeeping
+from workers.recovery.recovery import Recovery
 
 LEASE_S = 0.6
 

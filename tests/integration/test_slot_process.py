@@ -11,18 +11,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared import keys
-from shared.redis_client import connect
+from shared.rack.worker_registry import WorkerRegistry
+from shared.redis import keys
+from shared.redis.client import connect
 from shared.settings import Settings
-from shared.worker_registry import WorkerRegistry
 from tests.rig import wait_for
-from workers import slot_process
-from workers.card_lock import CardLock
-from workers.slot import Slot
-from workers.slot_process import GIVE_UP_AFTER, SlotProcess
+from workers.devices.gpu_lock import CardLock
+from workers.devices.slot import Slot
+from workers.supervisor import slot_process
+from workers.supervisor.slot_process import GIVE_UP_AFTER, SlotProcess
 
 SLOT = Slot(name="here-cpu0", gpu="cpu", device="cpu", budget_mib=8, total_mib=8)
-READY = "import time; from workers.ready_pipe import tell_ready; tell_ready(); time.sleep(600)"
+READY = "import time; from workers.supervisor.ready_pipe import tell_ready; tell_ready(); time.sleep(600)"
 BROKEN = "raise SystemExit(3)"
 
 

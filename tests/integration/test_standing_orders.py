@@ -5,10 +5,10 @@ import json
 import pytest
 
 from api.services import Services
-from shared import keys
-from shared.routing import own_queue_of
+from shared.jobs.routing import own_queue_of
+from shared.redis import keys
 from tests.workers_played import start, succeed
-from workers.standing_orders import KeepAlive, StandingOrders
+from workers.control.keep_alive import KeepAlive, StandingOrders
 
 KEEP_ALIVE_S = 60.0
 

@@ -8,11 +8,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from shared import keys
-from shared.batch_store import BatchStore
-from shared.signatures import HEADER, is_genuine
+from shared.batches.store import BatchStore
+from shared.net.signatures import HEADER, is_genuine
+from shared.redis import keys
 from tests.batches_played import fails, look, run_all, start
-from workers.webhooks import Webhooks
+from workers.batches.webhooks import Webhooks
 
 SECRET = "a secret of sixteen"
 URL = "https://example.org/hook"

@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
-from shared.catalogue import ModelCard
+from shared.models.catalogue import ModelCard
 from tests.faults.engine import FaultEngine
 from workers.engines.base import EngineKind
-from workers.load_plan import LoadPlan
+from workers.engines.load_plan import LoadPlan
 
 #: Seconds to load a MiB: the light model 0.6 s, the heavy one 1.6 s.
 LOAD_S_PER_MIB = 0.04

@@ -13,11 +13,11 @@ from typing import Protocol, runtime_checkable
 
 from PIL.Image import Image
 
-from shared.catalogue import ModelCard
 from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import Answer, AnyTask, Usage
 from shared.errors import DarkroomError, NotFinite
-from workers.load_plan import LoadPlan
+from shared.models.catalogue import ModelCard
+from workers.engines.load_plan import LoadPlan
 
 #: Of shown probabilities and shares.
 DIGITS = 5
@@ -107,7 +107,7 @@ class Sharing(Protocol):
 
 @runtime_checkable
 class Paced(Engine, Protocol):
-    """An engine whose pace can be measured (`workers.threads`); one that is not gets all threads of its worker."""
+    """An engine whose pace can be measured (`workers.execution.threads`); one that is not gets all threads of its worker."""
 
     def smallest_call(self) -> None:
         """Compute the least that the model can be asked for; nothing is kept of it, and the engine stays as it was."""

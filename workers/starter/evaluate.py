@@ -17,9 +17,17 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
-from workers.analysis.talk import TAGS_QUESTION
-from workers.moondream.model import Moondream
-from workers.moondream.requests import CaptionRequest, ObjectsAnswer, Point, Prefix, QueryRequest, Sampling, TextAnswer
+from workers.engines.moondream.model import Moondream
+from workers.engines.moondream.requests import (
+    CaptionRequest,
+    ObjectsAnswer,
+    Point,
+    Prefix,
+    QueryRequest,
+    Sampling,
+    TextAnswer,
+)
+from workers.engines.moondream.tasks import TAGS_QUESTION
 from workers.starter import truth
 from workers.starter.judge import sightings
 from workers.starter.lessons import tags_answer

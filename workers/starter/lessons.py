@@ -1,6 +1,6 @@
 """What the starter vision model is taught about a postcard: token sequences with answers, several for one picture.
 
-A *turn* is one request as `workers.moondream.prompts` would feed it, followed by its right answer. The turns of a
+A *turn* is one request as `workers.engines.moondream.prompts` would feed it, followed by its right answer. The turns of a
 picture are packed into one row, so that the picture, which costs most, is encoded once; each turn sees the picture and
 itself only (`turn` and `offset` say which and where).
 """
@@ -13,11 +13,11 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from workers.analysis.talk import TAGS_QUESTION
-from workers.moondream.config import TokenConfig
-from workers.moondream.prompts import Coord, Feed, Size, Token, caption_prompt, object_prompt
-from workers.moondream.tokenizer import small_tokenizer
-from workers.moondream.training import TrainBatch
+from workers.engines.moondream.config import TokenConfig
+from workers.engines.moondream.prompts import Coord, Feed, Size, Token, caption_prompt, object_prompt
+from workers.engines.moondream.tasks import TAGS_QUESTION
+from workers.engines.moondream.tokenizer import small_tokenizer
+from workers.engines.moondream.training import TrainBatch
 from workers.starter import truth
 from workers.starter.phrasing import rephrased_questions
 from workers.starter.world import COLOURS, KINDS, Scene, Thing, scene_from_seed

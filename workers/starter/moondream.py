@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from workers.moondream.config import SMALL_VOCAB_TOKENS, MoondreamConfig, RegionConfig, TextConfig, VisionConfig
-from workers.moondream.network import Network, initialise
-from workers.moondream.training import Losses, TrainBatch, embed_targets, mean_loss, second_coords
-from workers.moondream.vision import cut, scale_pixels
+from workers.engines.moondream.config import SMALL_VOCAB_TOKENS, MoondreamConfig, RegionConfig, TextConfig, VisionConfig
+from workers.engines.moondream.network import Network, initialise
+from workers.engines.moondream.training import Losses, TrainBatch, embed_targets, mean_loss, second_coords
+from workers.engines.moondream.vision import cut, scale_pixels
 from workers.starter.lessons import Lessons, pack, starter_tokenizer, turns_of
 from workers.starter.loop import Schedule
 from workers.starter.paint import paint
@@ -82,7 +82,7 @@ class MoondreamTrainee:
 
 
 def packed_losses(network: Network, lessons: Lessons, picture: Tensor) -> Losses:
-    """`workers.moondream.training.losses` for rows of several turns: what is fed at t predicts what stands at t + 1.
+    """`workers.engines.moondream.training.losses` for rows of several turns: what is fed at t predicts what stands at t + 1.
 
     Args:
         picture: (B, P, D), the image tokens.

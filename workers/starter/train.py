@@ -18,7 +18,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import nn
 
-from workers.moondream.toy import save_snapshot
+from workers.engines.moondream.toy import save_snapshot
 from workers.starter.crew import Crew, crew_from_environment
 from workers.starter.latents import encode_scenes, fold_scale, load_cache, save_cache, scaled
 from workers.starter.loop import Budget, Run

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from tests.bench.card.where import MIB, Where, attempted
-from workers.cuda_probe import refusal
-from workers.gpu import Snapshot, list_gpus
+from workers.devices.gpu import Snapshot, list_gpus
+from workers.engines.torch_tools.cuda_probe import refusal
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "bitsandbytes", "peft", "onnxruntime", "safetensors")
 
@@ -71,7 +71,7 @@ def _our_card() -> Snapshot | None:
 
 @torch.no_grad()
 def _nf4(where: Where) -> dict[str, float]:
-    from workers.nf4 import quantise_nf4
+    from workers.engines.torch_tools.nf4 import quantise_nf4
 
     dtype = torch.float32 if where.is_dry else torch.float16
     net = torch.nn.Sequential(torch.nn.Linear(256, 256)).to(dtype)

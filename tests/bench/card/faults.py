@@ -10,9 +10,9 @@ import torch
 
 from shared.errors import DarkroomError
 from tests.bench.card.where import Where
-from workers import cuda_probe, device_lost
-from workers.gpu import list_gpus
-from workers.out_of_vram import named_out_of_vram
+from workers.devices.gpu import list_gpus
+from workers.engines.torch_tools import cuda_probe, device_lost
+from workers.engines.torch_tools.out_of_vram import named_out_of_vram
 
 
 def run(where: Where) -> dict[str, Any]:

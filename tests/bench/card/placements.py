@@ -17,13 +17,13 @@ from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import CaptionTask
 from tests.bench.card.where import STARTERS, Where, attempted, card_of
 from tests.gpu.card_rig import Watch
-from workers.engines import moondream as moondream_engine
 from workers.engines.base import AnalyzeWork, GenerateWork
-from workers.engines.sdxl import SdxlEngine
-from workers.load_plan import LoadPlan
-from workers.nf4 import quantise_nf4
-from workers.sdxl import files
-from workers.sdxl.placement import PACKED_PARTS, modules_of
+from workers.engines.load_plan import LoadPlan
+from workers.engines.moondream import engine as moondream_engine
+from workers.engines.sdxl import files
+from workers.engines.sdxl.engine import SdxlEngine
+from workers.engines.sdxl.placement import PACKED_PARTS, modules_of
+from workers.engines.torch_tools.nf4 import quantise_nf4
 
 PAINTER, TALKER = STARTERS / "sdxl-starter", STARTERS / "moondream-starter"
 PROMPT = "a big red house in the middle, on the snow at dusk"

@@ -10,7 +10,7 @@ import torch
 from tests.bench.card.where import MIB, Where
 from tests.gpu.card_rig import HOST_CACHE_MIB, CardRig
 from tests.gpu.full_size import write_sdxl
-from workers.sdxl import toy
+from workers.engines.sdxl import toy
 
 #: Two rows of the catalogue that are SDXL; their weights differ, or they would be shared.
 MODELS = ("sdxl", "sdxl-realism")

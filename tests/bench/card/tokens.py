@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 
 from tests.bench.card.where import MIB, Where
-from workers.moondream.model import Moondream
-from workers.moondream.network import Network
-from workers.moondream.requests import CaptionRequest, Sampling
-from workers.moondream.tokenizer import small_tokenizer
-from workers.moondream.toy import prefer_letters
+from workers.engines.moondream.model import Moondream
+from workers.engines.moondream.network import Network
+from workers.engines.moondream.requests import CaptionRequest, Sampling
+from workers.engines.moondream.tokenizer import small_tokenizer
+from workers.engines.moondream.toy import prefer_letters
 
 ANSWERS = (1, 4, 16)
 PICTURE_PX = 800

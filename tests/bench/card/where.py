@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from shared.catalogue import ModelCard, load_catalogue
+from shared.models.catalogue import ModelCard, load_catalogue
 from shared.settings import Settings
 from tests.bench.activation_peaks import UNET, VAE
-from workers.moondream.config import MOONDREAM_2B, SMALL_VOCAB_TOKENS, TINY, MoondreamConfig
+from workers.engines.moondream.config import MOONDREAM_2B, SMALL_VOCAB_TOKENS, TINY, MoondreamConfig
 
 MIB = 2**20
 STARTERS = Path(__file__).resolve().parents[3] / "workers/starter/weights"

@@ -9,7 +9,7 @@ import psutil  # type: ignore[import-untyped]
 
 from tests.bench.card.where import Where, attempted
 from tests.rig import Rig, wait_for
-from workers.gpu import list_gpus, snapshot
+from workers.devices.gpu import list_gpus, snapshot
 
 START_S = 120.0
 #: A child's context and the starters; what is back within this of before is back.

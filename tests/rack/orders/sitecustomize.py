@@ -6,7 +6,7 @@ Python imports this at the start of every process that has the folder in its PYT
 import os
 from collections.abc import Sequence
 
-from workers import affinity
+from workers.control import affinity
 
 
 def fifo(queues: Sequence[str], view: affinity.View) -> list[str]:

@@ -1,0 +1,89 @@
+"""What the web side owns: one object, built once a process, handed to every view."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from api.services.auth import Access, access_from
+from api.services.decoding import ROOM_IN_PICTURES, Decoding
+from api.services.departures import Departures
+from api.services.job_events import Changes
+from api.services.queue_forecast import Outlook
+from shared.batches.members import BatchMembers
+from shared.batches.store import BatchStore
+from shared.jobs.store import JobStore
+from shared.models.catalogue import Catalogue, load_catalogue
+from shared.models.measurements import Learned
+from shared.pictures.artifact_store import FolderStore, RedisStore, open_store
+from shared.pictures.pixels import MIB, PictureLimits
+from shared.queue.broker import make_app
+from shared.queue.dispatch import Dispatcher
+from shared.rack.worker_registry import WorkerRegistry
+from shared.redis.client import connect
+from shared.settings import Settings
+
+#: Where Flask keeps it.
+EXTENSION = "darkroom"
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a view may use."""
+
+    settings: Settings
+    store: JobStore
+    artifacts: FolderStore | RedisStore
+    registry: WorkerRegistry
+    catalogue: Catalogue
+    dispatcher: Dispatcher
+    batches: BatchStore
+    members: BatchMembers
+    changes: Changes
+    departures: Departures
+    decoding: Decoding
+    outlook: Outlook
+    access: Access
+
+    @property
+    def picture_limits(self) -> PictureLimits:
+        """What an uploaded picture may be."""
+        return _picture_limits(self.settings)
+
+
+def build_services(settings: Settings) -> Services:
+    """Connect lazily: nothing is asked of Redis here, so the API starts while Redis is away."""
+    client = connect(settings.required_redis_url(), settings.redis_timeout_s)
+    store, registry = JobStore(client, settings), WorkerRegistry(client)
+    return Services(
+        settings=settings,
+        store=store,
+        artifacts=open_store(settings, client),
+        registry=registry,
+        catalogue=load_catalogue(settings),
+        dispatcher=Dispatcher(store, make_app(settings, for_worker=False)),
+        batches=BatchStore(client, settings),
+        members=BatchMembers(store),
+        changes=Changes(client, max_waiters=settings.api_threads * 3 // 4),
+        departures=Departures(),
+        decoding=_decoding(settings),
+        outlook=Outlook(store, registry, Learned(client)),
+        access=access_from(settings),
+    )
+
+
+def _picture_limits(settings: Settings) -> PictureLimits:
+    return PictureLimits(settings.max_image_mib * MIB, settings.max_image_megapixels * 1_000_000)
+
+
+def _decoding(settings: Settings) -> Decoding:
+    return Decoding(
+        at_once=settings.decode_at_once,
+        room_px=ROOM_IN_PICTURES * _picture_limits(settings).max_pixels,
+        forms=max(1, settings.api_threads // 8),
+    )
+
+
+def services() -> Services:
+    """Those of the app that answers this request."""
+    return cast(Services, current_app.extensions[EXTENSION])

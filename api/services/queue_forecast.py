@@ -1,0 +1,128 @@
+"""Where queued jobs stand and when they will be done: positions are read each time, paces at most once a second.
+
+The arithmetic is `shared.jobs.eta`; this gathers what it needs: who lives and serves which model, what is queued, and the times
+that runs have taught.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from shared.contracts.generation import steps_run
+from shared.contracts.jobs import JobRecord, QueuePlace, State
+from shared.jobs.eta import Pace, eta_s
+from shared.jobs.routing import split
+from shared.jobs.store import JobStore
+from shared.models.measurements import JOB, LOAD, Learned, Measured
+from shared.rack.worker_registry import WorkerRegistry, WorkerReport
+
+#: How long what was gathered is used.
+FRESH_S = 1.0
+#: States in which a worker takes jobs.
+TAKING = ("ready", "busy")
+
+Times = Mapping[tuple[str, str], Measured]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was true at one moment."""
+
+    workers: tuple[WorkerReport, ...] = ()
+    #: Model → jobs queued, all priorities.
+    queued: Mapping[str, int] = field(default_factory=dict)
+    #: Model → what was measured of it.
+    times: Mapping[str, Times] = field(default_factory=dict)
+
+
+class Outlook:
+    """All that an answer says about the future."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        registry: WorkerRegistry,
+        learned: Learned,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._learned = learned
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._facts = Facts()
+        self._gathered_at = float("-inf")
+
+    def places(self, records: Iterable[JobRecord]) -> dict[str, QueuePlace]:
+        """Where each queued record stands."""
+        queued = [record for record in records if record.state == State.QUEUED]
+        if not queued:
+            return {}
+        facts = self._now()
+        paces = {queue: pace_of(queue, facts) for queue in {record.queue for record in queued}}
+        return {
+            record.id: QueuePlace(position=position, eta_s=_eta(record, position, paces[record.queue], facts))
+            for record, position in zip(queued, self._store.positions(queued), strict=True)
+        }
+
+    def _now(self) -> Facts:
+        with self._guard:
+            if self._clock() - self._gathered_at >= FRESH_S:
+                self._facts = self._gather()
+                self._gathered_at = self._clock()
+            return self._facts
+
+    def _gather(self) -> Facts:
+        workers = tuple(worker for worker in self._registry.living() if worker.state in TAKING)
+        queued: dict[str, int] = {}
+        for queue, depth in self._store.queue_depths().items():
+            queued[split(queue)[0]] = queued.get(split(queue)[0], 0) + depth
+        wanted = {model for model, depth in queued.items() if depth and not model.startswith("@")}
+        return Facts(workers, queued, {model: self._learned.times(model) for model in wanted})
+
+
+def pace_of(queue: str, facts: Facts) -> Pace:
+    """What is known about the queue of one model, or of one worker ("@name")."""
+    name, _ = split(queue)
+    serving = [w for w in facts.workers if name in (f"@{w.name}", *w.models)]
+    is_loaded = name.startswith("@") or any(r.model == name for w in serving for r in w.resident)
+    others = {model for w in serving for model in w.models} - {name}
+    return Pace(
+        workers=len(serving),
+        idle=sum(not worker.jobs for worker in serving),
+        job_s=usual_s(name, JOB, serving, facts),
+        load_s=0.0 if is_loaded else usual_s(name, LOAD, serving, facts),
+        others_s=tuple(_backlog_s(model, serving, facts) for model in others if facts.queued.get(model)),
+    )
+
+
+def usual_s(model: str, what: str, workers: Iterable[WorkerReport], facts: Facts) -> float | None:
+    """The average over these workers, by their samples, in seconds; None: none of them measured it."""
+    names = {worker.name for worker in workers}
+    times = facts.times.get(model, {})
+    found = [m for (worker, measured), m in times.items() if worker in names and measured == what]
+    samples = sum(m.samples for m in found)
+    return sum(m.value * m.samples for m in found) / samples / 1000 if samples else None
+
+
+def _backlog_s(model: str, workers: Iterable[WorkerReport], facts: Facts) -> float | None:
+    job_s = usual_s(model, JOB, workers, facts)
+    return None if job_s is None else facts.queued[model] * job_s
+
+
+def _eta(record: JobRecord, position: int | None, pace: Pace, facts: Facts) -> float | None:
+    if position is None:
+        return None
+    return eta_s(position, _own_s(record, facts), pace)
+
+
+def _own_s(record: JobRecord, facts: Facts) -> float | None:
+    """This very job, where its steps were measured at its size."""
+    params = record.params
+    if record.kind != "generate":
+        return None
+    serving = [worker for worker in facts.workers if record.model in worker.models]
+    step_s = usual_s(record.model, f"{params.get('width')}x{params.get('height')}", serving, facts)
+    steps = steps_run(int(params.get("steps", 0)), params.get("strength"))
+    return None if step_s is None else step_s * steps * int(params.get("n", 1))

@@ -1,0 +1,282 @@
+"""Job records in Redis: create, get, move, beat. Lists and positions: `job_index`.
+
+Every move goes through `move`: read the record, ask a pure rule of `lifecycle` for the new one, write the difference if
+nobody moved it meanwhile (compare-and-set on `rev`), else ask again. So each rule stands in one place and is tested
+without Redis, and the one script keeps every index in step.
+
+The limit we know of: scripts build key names from a record's fields, so this needs one server, not a Redis Cluster.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import redis
+
+from shared.contracts.jobs import JobRecord, Progress
+from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, QueueFull, RedisUnavailable, TooManyRequests
+from shared.jobs.codec import decode, encode, text
+from shared.jobs.index import JobIndex
+from shared.redis import keys
+from shared.redis.client import redis_errors
+from shared.settings import Settings
+
+LUA = Path(__file__).parents[1] / "redis" / "lua"
+#: A move that loses this many races in a row meets a bug, not a rival.
+MAX_RACES = 50
+Rule = Callable[[JobRecord, int], JobRecord]
+BeatAnswer = Literal["fine", "cancel", "overdue", "fenced"]
+
+
+@dataclass(frozen=True)
+class HeldJob:
+    """What `renew` tells of one job a worker holds."""
+
+    id: str
+    token: str
+    phase: str
+    #: Since the job itself gave a sign of life.
+    silent_ms: int
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A caller's key and the hash of the body it came with."""
+
+    key: str
+    body_hash: str
+
+
+class JobStore(JobIndex):
+    """All access to job records. Every method raises `RedisUnavailable` when the server does not take requests."""
+
+    def __init__(self, client: "redis.Redis", settings: Settings) -> None:
+        super().__init__(client)
+        self._settings = settings
+        # Scripts cannot call one another, so what two of them do with a batch's members is put before both.
+        members = (LUA / "members.lua").read_text()
+        self._create = client.register_script(members + (LUA / "create.lua").read_text())
+        self._move = client.register_script(members + (LUA / "move.lua").read_text())
+        self._beat = client.register_script((LUA / "beat.lua").read_text())
+        self._renew = client.register_script((LUA / "renew.lua").read_text())
+
+    # -- making ------------------------------------------------------------------------------------------------------
+
+    def create(
+        self, record: JobRecord, *, idempotency: Idempotency | None = None, deadline_s: float | None = None
+    ) -> tuple[JobRecord, bool]:
+        """Store a new record; returns it as stored, and whether it is new.
+
+        With an idempotency key that is known, the job made then comes back and nothing is stored.
+
+        Raises:
+            QueueFull, TooManyRequests: a limit of the settings is reached.
+            IdempotencyMismatch: the key came with another body before.
+        """
+        with redis_errors():
+            answer = self._create(**self._creation(record, idempotency, deadline_s))
+        match text(answer[0]):
+            case "created":
+                return self.get(record.id), True
+            case "exists":
+                known_id, _, body_hash = text(answer[1]).partition(" ")
+                if known_id == record.id:  # our own: the answer to the first try was lost
+                    return self.get(record.id), True
+                if idempotency is not None and body_hash != idempotency.body_hash:
+                    raise IdempotencyMismatch(
+                        f"Idempotency-Key {idempotency.key!r} was used with another body, for job {known_id}",
+                        field="Idempotency-Key",
+                    )
+                return self.get(known_id), False
+            case "queue_full":
+                raise QueueFull(
+                    f"{answer[1]} jobs wait already, the limit is {self._settings.max_queued_jobs}",
+                    retry_after_s=self.room_after_s(),
+                )
+        raise TooManyRequests(
+            f"you have {answer[1]} jobs in the queue, the limit is {self._settings.max_queued_jobs_per_caller}",
+            retry_after_s=self.room_after_s(of_caller=int(answer[1])),
+        )
+
+    def forget_idempotency(self, caller: str, idempotency: Idempotency) -> None:
+        """Let the key make a new job; if Redis is away, the key stays."""
+        with suppress(RedisUnavailable), redis_errors():
+            self.redis.delete(keys.idempotency(caller, idempotency.key))
+
+    def create_many(self, records: Sequence[JobRecord], deadline_s: float | None = None) -> list[str]:
+        """Store many new records in one round trip; per record "created", or which limit it met."""
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for record in records:
+                self._create(**self._creation(record, None, deadline_s), client=pipe)
+            return [text(answer[0]) for answer in pipe.execute()]
+
+    def _creation(self, record: JobRecord, idempotency: Idempotency | None, deadline_s: float | None) -> dict[str, Any]:
+        settings = self._settings
+        key, value = "", ""
+        if idempotency is not None:
+            key = keys.idempotency(record.caller, idempotency.key)
+            value = f"{record.id} {idempotency.body_hash}"
+        return {
+            "keys": [keys.job(record.id), key],
+            "args": [
+                record.id,
+                json.dumps(encode(record)),
+                keys.LIVE_TTL_S,
+                settings.max_queued_jobs,
+                settings.max_queued_jobs_per_caller,
+                value,
+                settings.idempotency_ttl_s,
+                keys.LIVE_TTL_S + settings.record_ttl_s + keys.GONE_TTL_S,
+                round((deadline_s or 0) * 1000),
+            ],
+        }
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def get(self, job_id: str) -> JobRecord:
+        """The record as it stands.
+
+        Raises:
+            NotFound: there never was such a job. Gone: there was, its time is over.
+        """
+        with redis_errors():
+            fields = self.redis.hgetall(keys.job(job_id))
+        return self._decoded(job_id, fields)
+
+    def existed(self, any_id: str) -> bool:
+        """Whether an id is known to have existed once."""
+        with redis_errors():
+            return bool(self.redis.exists(keys.gone(any_id)))
+
+    def which_existed(self, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that existed once, in one round trip."""
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for any_id in ids:
+                pipe.exists(keys.gone(any_id))
+            return {any_id for any_id, found in zip(ids, pipe.execute(), strict=True) if found}
+
+    def version(self, job_id: str) -> int | None:
+        """The record's version (its ETag), cheaply; None where there is none."""
+        with redis_errors():
+            found = self.redis.hget(keys.job(job_id), "version")
+        return int(found) if found is not None else None
+
+    def preview(self, job_id: str) -> bytes:
+        """The newest preview of a running job, WebP.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with redis_errors():
+            found = self.redis.get(keys.preview(job_id))
+        if found is None:
+            raise NotFound(f"job {job_id} has no preview now")
+        return bytes(found)
+
+    # -- moving ------------------------------------------------------------------------------------------------------
+
+    def move(self, job_id: str, rule: Rule, *, only_if_lease_expired: bool = False) -> JobRecord:
+        """Apply a rule of `lifecycle` to a record, atomically; returns the record as it is then.
+
+        The rule may be asked several times when others move the same record meanwhile. Whatever it raises comes out,
+        and nothing has changed.
+
+        Raises:
+            NotFound, Gone: no such job.
+            IllegalMove: `only_if_lease_expired` was asked for and its worker lives.
+        """
+        for _ in range(MAX_RACES):
+            record, now_ms = self._read(job_id)
+            moved = rule(record, now_ms)
+            if moved == record:
+                return record
+            guard = "lease_expired" if only_if_lease_expired else ""
+            with redis_errors():
+                answer = text(self._move(**self._difference(record, moved, guard))[0])
+            if answer == "moved":
+                return moved.model_copy(update={"rev": record.rev + 1, "version": record.version + 1})
+            if answer == "alive":
+                raise IllegalMove(f"job {job_id} is still held by {record.worker}")
+        raise RuntimeError(f"job {job_id}: lost {MAX_RACES} races in a row")
+
+    def _difference(self, before: JobRecord, after: JobRecord, guard: str) -> dict[str, Any]:
+        old, new = encode(before), encode(after)
+        changed = {name: value for name, value in new.items() if old.get(name) != value}
+        emptied = [name for name in old if name not in new]
+        settings = self._settings
+        return {
+            "keys": [keys.job(before.id)],
+            "args": [
+                before.id,
+                before.rev,
+                guard,
+                json.dumps(changed),
+                json.dumps(emptied),
+                round(settings.lease_s * 1000),
+                keys.LIVE_TTL_S,
+                settings.record_ttl_s,
+                keys.DONE_TTL_S,
+            ],
+        }
+
+    def beat(
+        self, job_id: str, token: str, progress: Progress, degradations: tuple[str, ...] = (), preview: bytes = b""
+    ) -> BeatAnswer:
+        """A sign of life from the worker that holds the job: writes progress, renews the lease, reads the wish to cancel."""
+        with redis_errors():
+            answer = self._beat(
+                keys=[keys.job(job_id), keys.preview(job_id)],
+                args=[
+                    job_id,
+                    token,
+                    progress.model_dump_json(),
+                    round(self._settings.lease_s * 1000),
+                    preview,
+                    keys.PREVIEW_TTL_S,
+                    json.dumps(degradations),
+                ],
+            )
+        return text(answer)  # type: ignore[return-value]
+
+    def renew(self, worker: str) -> list[HeldJob]:
+        """Renew the leases of everything a worker holds, and tell how long each job has been silent."""
+        with redis_errors():
+            flat = self._renew(keys=[keys.slot(worker)], args=[round(self._settings.lease_s * 1000)])
+        texts = [text(value) for value in flat]
+        rows = zip(texts[0::4], texts[1::4], texts[2::4], texts[3::4], strict=True)
+        return [HeldJob(id=i, token=t, phase=p, silent_ms=int(s)) for i, t, p, s in rows]
+
+    # -- artifacts of running jobs -----------------------------------------------------------------------------------
+
+    def announce(self, artifact_id: str, job_id: str) -> None:
+        """A job is about to store this artifact; should its record never name it, housekeeping deletes it."""
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.hset(keys.PENDING, artifact_id, job_id)
+            pipe.expire(keys.PENDING, keys.LIVE_TTL_S)
+            pipe.execute()
+
+    def settle(self, artifact_ids: Sequence[str]) -> None:
+        """A record names them now; nobody need look after them."""
+        with redis_errors():
+            self.redis.hdel(keys.PENDING, *artifact_ids)
+
+    def _read(self, job_id: str) -> tuple[JobRecord, int]:
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.hgetall(keys.job(job_id))
+            pipe.time()
+            fields, (seconds, micros) = pipe.execute()
+        return self._decoded(job_id, fields), int(seconds) * 1000 + int(micros) // 1000
+
+    def _decoded(self, job_id: str, fields: dict[bytes, bytes]) -> JobRecord:
+        if fields:
+            return decode(fields)
+        if self.existed(job_id):
+            raise Gone(f"job {job_id} has expired; records are kept {self._settings.record_ttl_s} s after their end")
+        raise NotFound(f"there is no job {job_id}")

@@ -1,0 +1,233 @@
+"""Which queue a worker reads next: what it holds first, and nobody starves. Pure.
+
+Reading a queue whose model is not loaded costs a switch (seconds); reading a loaded one costs nothing. So loaded models
+come first, the oldest job foremost, with these bounds:
+
+1. A queue that no worker has served for longer than `max_wait_s` comes first, the most neglected one foremost, once the
+   time since the last switch is worth it: `TURN` times the round trip to the other model and back.
+2. A higher priority comes first. If that means a switch, `JUMP` round trips must have passed since the last: a trickle
+   of urgent jobs must not turn a card into a machine that only loads. Low priority rises one level each `PROMOTE` ×
+   `max_wait_s` of neglect, so it waits, but not for ever.
+3. A queue that would be worked off much faster (`WORTH` times the jobs per second, switch included) comes before what is
+   loaded, if nobody holds its model and rule 1's round trips have passed: its backlog outweighs the switch.
+4. With nothing to do for loaded models, a worker takes the queue with the most work per worker that is on it already.
+   But work that a worker which holds the model will have done before we could even load it is left to that worker,
+   for no longer than the switch would take.
+
+A worker's own queues ("@name") hold orders to it and steps of pictures it knows; nobody else may read them, so they
+count as loaded and go first on their level.
+
+Hence with n models the longest neglect of a queue is about 2 `PROMOTE` × `max_wait_s` (low priority; none of that for
+high) plus n − 1 turns, each of max(`max_wait_s`, `TURN` round trips) + a switch + a job; and switching takes at most a
+ninth of a worker's time under rule 1. `tests/bench/simulate_rack.py` chose the constants.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Protocol
+
+from shared.jobs.routing import PRIORITIES, split
+
+#: Round trips that must have passed since the last switch before a neglected model may interrupt.
+TURN = 4.0
+#: The same before a higher priority may.
+JUMP = 1.0
+#: How many times the throughput justifies a switch by itself.
+WORTH = 4.0
+#: Waits of `max_wait_s` after which a queue rises by one priority.
+PROMOTE = 4.0
+#: Seconds, where nothing was measured yet: SDXL from an SSD, one SDXL picture.
+DEFAULT_SWITCH_S = 8.0
+DEFAULT_JOB_S = 6.0
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """One queue that has jobs."""
+
+    depth: int
+    #: When its oldest job came, in ms of the store's clock.
+    oldest_ms: int
+
+
+@dataclass(frozen=True)
+class View:
+    """All that the policy looks at. A queue without a state is empty."""
+
+    now_ms: int
+    max_wait_s: float
+    queues: Mapping[str, QueueState]
+    #: Models loaded here.
+    residents: Collection[str] = ()
+    #: When a model was last brought onto this card.
+    switched_ms: int = 0
+    #: Queue → when any worker last took a job from it.
+    served_ms: Mapping[str, int] = field(default_factory=dict)
+    #: Model → how many other living workers hold it.
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    #: Seconds to bring a model onto this card (from host memory or disk, as it lies now).
+    switch_s: Mapping[str, float] = field(default_factory=dict)
+    #: Seconds a job of a model takes here.
+    job_s: Mapping[str, float] = field(default_factory=dict)
+
+    def is_here(self, model: str) -> bool:
+        return model.startswith("@") or model in self.residents
+
+    def switch_of(self, model: str) -> float:
+        return max(0.001, self.switch_s.get(model, DEFAULT_SWITCH_S))
+
+    def job_of(self, model: str) -> float:
+        return max(0.001, self.job_s.get(model, DEFAULT_JOB_S))
+
+    def neglect_s(self, queue: str) -> float:
+        """How long a queue's oldest job has seen nobody serve its queue. An empty queue is not neglected."""
+        state = self.queues.get(queue)
+        if state is None:
+            return 0.0
+        return max(0.0, self.now_ms - max(state.oldest_ms, self.served_ms.get(queue, 0))) / 1000
+
+    def age_s(self, queue: str) -> float:
+        """How long a queue's oldest job has waited."""
+        state = self.queues.get(queue)
+        return 0.0 if state is None else max(0.0, (self.now_ms - state.oldest_ms) / 1000)
+
+    @property
+    def has_worked_s(self) -> float:
+        """Time since the last switch."""
+        return (self.now_ms - self.switched_ms) / 1000
+
+
+def order(queues: Sequence[str], view: View) -> list[str]:
+    """The queues in the order in which to read them; those left to another worker are missing."""
+    loaded = [queue for queue in queues if _is_loaded_work(queue, view)]
+    now = _Loaded(
+        floor=max((_level(queue, view) for queue in loaded), default=0),
+        pace=max((1 / view.job_of(split(queue)[0]) for queue in loaded), default=0.0),
+        return_s=max((view.switch_of(split(queue)[0]) for queue in loaded), default=0.0),
+    )
+    wanted = [queue for queue in queues if not is_left_to_others(queue, view)]
+    return sorted(wanted, key=lambda queue: _rank(queue, view, now))
+
+
+def is_left_to_others(queue: str, view: View) -> bool:
+    """Whether a worker that holds the model will have worked this queue off before we could load it."""
+    model, _ = split(queue)
+    state, holders = view.queues.get(queue), view.elsewhere.get(model, 0)
+    if view.is_here(model) or not holders:
+        return False
+    if state is None:
+        return True
+    backlog_s = state.depth * view.job_of(model) / holders
+    switch_s = view.switch_of(model)
+    return backlog_s < switch_s and view.age_s(queue) < switch_s
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The work that waits for loaded models."""
+
+    #: Its least urgent level.
+    floor: int
+    #: Its best pace, in jobs a second.
+    pace: float
+    #: What it costs to come back to it.
+    return_s: float
+
+
+def _rank(queue: str, view: View, loaded: _Loaded) -> tuple[float, ...]:
+    """Smaller is sooner: level, class, and what decides inside the class."""
+    model, _ = split(queue)
+    is_here, level, age_s = view.is_here(model), _level(queue, view), view.age_s(queue)
+    trips = view.has_worked_s / (view.switch_of(model) + loaded.return_s) if not is_here else inf
+    if view.neglect_s(queue) > view.max_wait_s and trips >= TURN:
+        return (level, 0, -view.neglect_s(queue))
+    if is_here:
+        return (level, 2, 0 if model.startswith("@") else 1, -age_s)
+    if trips >= TURN and _outweighs_the_switch(queue, view, loaded):
+        return (level, 1, -age_s)
+    return (level if trips >= JUMP else max(level, loaded.floor), 3, -_pull_s(queue, view))
+
+
+def _level(queue: str, view: View) -> int:
+    """0 is the most urgent; neglect raises a queue."""
+    promoted = int(view.neglect_s(queue) / (PROMOTE * view.max_wait_s))
+    return max(0, PRIORITIES.index(split(queue)[1]) - promoted)
+
+
+def _is_loaded_work(queue: str, view: View) -> bool:
+    return queue in view.queues and split(queue)[0] in view.residents
+
+
+def _outweighs_the_switch(queue: str, view: View, loaded: _Loaded) -> bool:
+    """Whether its whole backlog, switch included, goes at many times the pace of what is loaded."""
+    state, model = view.queues.get(queue), split(queue)[0]
+    if state is None or not loaded.pace or view.elsewhere.get(model):
+        return False
+    pace = state.depth / (view.switch_of(model) + state.depth * view.job_of(model))
+    return pace > WORTH * loaded.pace
+
+
+def _pull_s(queue: str, view: View) -> float:
+    """Seconds of work waiting per worker that would be on it: workers spread over the models by themselves."""
+    state, model = view.queues.get(queue), split(queue)[0]
+    return 0.0 if state is None else state.depth * view.job_of(model) / (1 + view.elsewhere.get(model, 0))
+
+
+# -- the hook into kombu ---------------------------------------------------------------------------------------------
+
+#: A queue that nobody writes to: what a worker listens to while it may take nothing. kombu asks again after a second;
+#: given no queue at all it would sleep until some other timer fires.
+NOTHING = "@nobody.low"
+
+
+class Provider(Protocol):
+    """Knows the present and asks the policy."""
+
+    def order(self, queues: Sequence[str]) -> list[str]:
+        """The queues to read, in order; must not raise."""
+        ...
+
+    def served(self, queue: str) -> None:
+        """A job was taken from this queue."""
+        ...
+
+
+#: kombu makes a `ReaderOrder` for each channel itself, from a dotted path and without arguments, so there is no other
+#: way to hand it what it needs. Set once, when a worker's main process starts; channels of other processes, and those
+#: before the start, read in turns.
+_provider: Provider | None = None
+
+
+def set_provider(provider: Provider | None) -> None:
+    """Let this process' channels read in the provider's order."""
+    global _provider
+    _provider = provider
+
+
+class ReaderOrder:
+    """kombu's `queue_order_strategy`: which queues the next BRPOP lists, and in which order."""
+
+    def __init__(self, items: Sequence[str] | None = None) -> None:
+        self._items = list(items or ())
+
+    def update(self, items: Sequence[str]) -> None:
+        """The channel's queues changed; those that stay keep their order."""
+        wanted = list(items)
+        kept = [queue for queue in self._items if queue in wanted]
+        self._items = kept + [queue for queue in wanted if queue not in kept]
+
+    def consume(self, n: int) -> list[str]:
+        """The queues for the next read; `n` is how many the channel has."""
+        if _provider is None or not self._items:
+            return self._items[:n]
+        return _provider.order(self._items)[:n] or [NOTHING]
+
+    def rotate(self, last_used: str) -> str:
+        """A message came from this queue."""
+        if last_used in self._items:
+            self._items.remove(last_used)
+            self._items.append(last_used)
+        if _provider is not None:
+            _provider.served(last_used)
+        return last_used

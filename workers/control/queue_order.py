@@ -1,0 +1,167 @@
+"""What a worker's main process knows when it chooses the next queue: the queues, its models, the other workers.
+
+It looks when it is asked, at most every `LOOK_EVERY_S`: an idle worker asks once a second, a busy one after each job.
+When Redis does not answer, the last view goes on being used. The policy itself is `affinity.order`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from shared.errors import RedisUnavailable
+from shared.jobs.routing import split
+from shared.jobs.store import JobStore
+from shared.log import logger
+from shared.models.measurements import JOB, LOAD, Learned
+from shared.rack.worker_registry import WorkerRegistry
+from shared.redis import keys
+from shared.redis.client import redis_errors
+from workers.control.affinity import QueueState, View, order
+
+LOOK_EVERY_S = 0.5
+#: After a message was taken the view is old, but a run of dropped tickets must not pay for a look each.
+LOOK_AFTER_MESSAGE_S = 0.1
+#: Neglect is a matter of seconds: a queue that is served again and again is told of no more often.
+TELL_EVERY_S = 0.5
+#: Learned times change slowly.
+LEARN_EVERY_S = 10.0
+#: How long after a worker took a job its model may still be on the way to the card, and so in nobody's report.
+LOADING_MS = 30_000
+
+
+class Reads(Enum):
+    """Which queues a worker reads."""
+
+    ALL = "all"
+    #: Its own: orders to it, and jobs that were sent to it by name.
+    ORDERS = "orders"
+    NOTHING = "nothing"
+
+
+class Reader:
+    """The provider behind `affinity.ReaderOrder`; one per worker, used by its main process only."""
+
+    def __init__(
+        self,
+        name: str,
+        store: JobStore,
+        registry: WorkerRegistry,
+        learned: Learned,
+        *,
+        max_wait_s: float,
+        clock_s: Callable[[], float],
+        can_work: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """
+        Args:
+            name: of this worker, as its reports and its own queue have it.
+            can_work: whether there is a child to run a job: without one, nothing is taken.
+            clock_s: a monotonic clock, for the pace of looking only.
+        """
+        self._name = name
+        self._store = store
+        self._redis = store.redis
+        self._registry = registry
+        self._learned = learned
+        self._clock_s = clock_s
+        self._can_work = can_work
+        self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={})
+        self._looked_at_s = self._learned_at_s = float("-inf")
+        self._told_at_s: dict[str, float] = {}
+        self._is_paused = False
+        self._reads = Reads.ALL
+
+    def pause(self, is_paused: bool) -> None:
+        """While paused, a worker takes nothing."""
+        self._is_paused = is_paused
+
+    def limit(self, reads: Reads) -> None:
+        """What it reads while it is not paused."""
+        self._reads = reads
+
+    def order(self, queues: Sequence[str]) -> list[str]:
+        """See `affinity.Provider`."""
+        if self._is_paused or self._reads is Reads.NOTHING or not self._can_work():
+            return []
+        if self._reads is Reads.ORDERS:
+            return [queue for queue in queues if split(queue)[0] == f"@{self._name}"]
+        try:
+            self._look(queues)
+        except RedisUnavailable as exc:
+            logger().warning("reader.looked_in_vain", reason=exc.message)
+        return order(queues, self._view)
+
+    def served(self, queue: str) -> None:
+        """See `affinity.Provider`. All workers hear of it: a queue that anyone serves is not neglected."""
+        now_s = self._clock_s()
+        # What is read next depends on what this job changes.
+        self._looked_at_s = min(self._looked_at_s, now_s + LOOK_AFTER_MESSAGE_S - LOOK_EVERY_S)
+        if now_s - self._told_at_s.get(queue, float("-inf")) < TELL_EVERY_S:
+            return
+        self._told_at_s[queue] = now_s
+        try:
+            with redis_errors():
+                pipe = self._redis.pipeline(transaction=False)
+                pipe.hset(keys.TAKEN, queue, f"{self._store.now_ms()} {self._name}")
+                pipe.expire(keys.TAKEN, keys.LIVE_TTL_S)
+                pipe.execute()
+        except RedisUnavailable as exc:
+            logger().warning("reader.not_told", reason=exc.message)
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def _look(self, queues: Sequence[str]) -> None:
+        now_s = self._clock_s()
+        if now_s - self._looked_at_s < LOOK_EVERY_S:
+            return
+        self._looked_at_s = now_s
+        now_ms, residents, taken = self._store.now_ms(), self._residents(), self._taken()
+        is_new = not residents <= set(self._view.residents)
+        found = self._store.oldest_orders(queues)
+        self._view = replace(
+            self._view,
+            now_ms=now_ms,
+            queues={name: QueueState(depth, oldest_ms) for name, (depth, oldest_ms) in found.items()},
+            residents=residents,
+            switched_ms=now_ms if is_new else self._view.switched_ms,
+            served_ms={queue: at_ms for queue, (at_ms, _) in taken.items()},
+            elsewhere=self._elsewhere(taken),
+        )
+        if now_s - self._learned_at_s >= LEARN_EVERY_S:
+            self._learned_at_s = now_s
+            self._learn({split(queue)[0] for queue in queues})
+
+    def _residents(self) -> set[str]:
+        """What the child last said it holds."""
+        with redis_errors():
+            text: Any = self._redis.get(keys.resident(self._name))
+        return {row["model"] for row in json.loads(text or "[]")}
+
+    def _taken(self) -> dict[str, tuple[int, str]]:
+        """Queue → when a job was last taken from it, and by whom."""
+        with redis_errors():
+            rows = self._redis.hgetall(keys.TAKEN)
+        pairs = {queue.decode(): row.decode().split(" ", 1) for queue, row in rows.items()}
+        return {queue: (int(at_ms), worker) for queue, (at_ms, worker) in pairs.items()}
+
+    def _elsewhere(self, taken: Mapping[str, tuple[int, str]]) -> Counter[str]:
+        """Model → other workers that hold it and take jobs, or that are just loading it for the job they took."""
+        others = {w.name: w for w in self._registry.living() if w.name != self._name and w.state in ("ready", "busy")}
+        held = Counter(resident.model for worker in others.values() for resident in worker.resident)
+        since_ms = self._view.now_ms - LOADING_MS
+        recent = [queue for queue, (at_ms, worker) in taken.items() if worker in others and at_ms > since_ms]
+        loading = {split(queue)[0] for queue in recent}
+        return held + Counter(model for model in loading if not held[model])
+
+    def _learn(self, models: Iterable[str]) -> None:
+        """Measured loads and jobs, of this worker if it has any, else of all."""
+        loads = {model: self._learned.time_ms(model, LOAD, self._name) for model in models}
+        jobs = {model: self._learned.time_ms(model, JOB, self._name) for model in models}
+        self._view = replace(
+            self._view,
+            switch_s={model: ms / 1000 for model, ms in loads.items() if ms is not None},
+            job_s={model: ms / 1000 for model, ms in jobs.items() if ms is not None},
+        )

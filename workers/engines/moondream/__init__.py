@@ -1,0 +1,20 @@
+"""Moondream 2 in plain torch: a picture becomes 729 tokens, and a small language model answers about it.
+
+    config      the sizes of a model, as frozen data
+    vision      picture -> crops -> features -> image tokens
+    text        image tokens and words -> hidden states, with a batched KV cache
+    region      coordinates and sizes <-> hidden states
+    network     the three parts as one nn.Module, under the checkpoint's key names
+    tokenizer   words <-> token ids
+    prompts     what is asked -> what is fed
+    sampling    logits -> the next token, by noise that a sequence's seed alone decides
+    scripts     what one sequence does with each hidden state
+    generate    many sequences of different lengths in one batch
+    model       the whole as an engine uses it
+    training    the same network with gradients
+    weights     a snapshot folder -> a network
+    toy         a snapshot folder of a small random model
+    prefix_cache  encode a picture once, ask many times
+
+Imports only shared, `workers.engines.torch_tools.noise`, torch and small libraries; quantising comes in from outside (`Moondream.load`).
+"""

@@ -1,0 +1,82 @@
+"""Weights that wait in host memory and visit the card while they work: whole parts of a pipeline, or single layers.
+
+diffusers' own offloading copies a part back to the host after each visit, and empties the allocator's cache for every
+single weight. Weights do not change, so here a visit ends by dropping what lies on the card, and freed blocks serve the
+next layer. The hooks are accelerate's, because the pipelines ask those where to compute.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from accelerate.hooks import ModelHook, add_hook_to_module
+from accelerate.utils import send_to_device
+from torch import nn
+
+from workers.engines.load_plan import LoadPlan
+from workers.engines.torch_tools.host_copy import keep_on_host, off_card, onto_card, places_of
+
+
+def enable(parts: Sequence[nn.Module], plan: LoadPlan) -> None:
+    """Let all parts wait in host memory, where they lie already, and visit the plan's device as it says."""
+    for part in parts:
+        if plan.offload == "model":
+            keep_on_host(part)
+            add_hook_to_module(part, PartVisits(plan.device, parts), append=True)
+        else:
+            _enable_layers(part, plan.device)
+
+
+def end_visits(parts: Iterable[nn.Module]) -> None:
+    """After a job, also a broken one: whatever still visits the card leaves it."""
+    for part in parts:
+        for layer in part.modules():
+            hook = getattr(layer, "_hf_hook", None)
+            if isinstance(hook, PartVisits | LayerVisits):
+                off_card(layer, recurse=isinstance(hook, PartVisits))
+
+
+class PartVisits(ModelHook):  # type: ignore[misc]
+    """One part is on the card at a time; it stays until another one works, so that the UNet comes once a job."""
+
+    def __init__(self, device: str, parts: Sequence[nn.Module]) -> None:
+        self.execution_device = torch.device(device)
+        self._parts = parts
+
+    def pre_forward(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """See `ModelHook`."""
+        if not self._is_here(module):
+            for other in self._parts:
+                off_card(other)
+            onto_card(module, self.execution_device)
+        return send_to_device(args, self.execution_device), send_to_device(kwargs, self.execution_device)
+
+    def _is_here(self, module: nn.Module) -> bool:
+        """Parts move as a whole: one weight speaks for all. Asked at every step of the UNet."""
+        return next(places_of(module)).tensor.device.type == self.execution_device.type
+
+
+class LayerVisits(ModelHook):  # type: ignore[misc]
+    """A layer is on the card while it works; its parts have hooks of their own."""
+
+    def __init__(self, device: str) -> None:
+        self.execution_device = torch.device(device)
+
+    def pre_forward(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """See `ModelHook`."""
+        onto_card(module, self.execution_device, recurse=False)
+        return send_to_device(args, self.execution_device), send_to_device(kwargs, self.execution_device)
+
+    def post_forward(self, module: nn.Module, output: Any) -> Any:
+        """See `ModelHook`."""
+        off_card(module, recurse=False)
+        return output
+
+
+def _enable_layers(part: nn.Module, device: str) -> None:
+    for layer in part.modules():
+        is_busy = any(True for _ in places_of(layer, recurse=False))
+        if is_busy:
+            keep_on_host(layer, recurse=False)
+        if is_busy or layer is part:  # a part's own hook tells the pipeline where to compute
+            add_hook_to_module(layer, LayerVisits(device), append=True)

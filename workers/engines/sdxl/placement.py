@@ -1,0 +1,88 @@
+"""Where the modules of a diffusers pipeline lie: put on the card as the plan says, moved off it and back, weighed."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from workers.engines.load_plan import LoadPlan
+from workers.engines.sdxl import offloading
+from workers.engines.torch_tools import host_copy
+from workers.engines.torch_tools.host_copy import HOST, off_card, onto_card
+from workers.engines.torch_tools.nf4 import quantise_nf4
+from workers.engines.torch_tools.out_of_vram import free_cache, named_out_of_vram
+
+MIB = 2**20
+#: Parts that four bits shrink; the VAE is all convolutions.
+PACKED_PARTS = ("unet", "text_encoder", "text_encoder_2")
+
+
+def place(pipe: Any, plan: LoadPlan, dtype: torch.dtype, done: Collection[str] = ()) -> None:
+    """Put a pipeline that was read into host memory where the plan wants it.
+
+    Args:
+        dtype: what nf4 weights unpack to.
+        done: parts that were placed for another model, which shares them. Where this fails, they lie where they lay.
+
+    Raises:
+        OutOfVram: it does not fit.
+        EngineFailed: four bits did not take effect.
+    """
+    parts = modules_of(pipe)
+    for name in PACKED_PARTS if plan.precision == "nf4" else ():
+        if name not in done:
+            # On the card, also what will wait in host memory: on a CPU it takes minutes.
+            quantise_nf4(parts[name], device=plan.device, compute_dtype=dtype)
+            if offloads(plan):
+                off_card(parts[name])
+    if offloads(plan):
+        offloading.enable(list(parts.values()), plan)
+    else:
+        move([part for part in parts.values() if not _lies_on(part, plan.device)], plan.device, back=HOST)
+
+
+def offloads(plan: LoadPlan) -> bool:
+    """Whether hooks move modules during a job. Never on a CPU: all lies in host memory anyway."""
+    return plan.offload != "none" and torch.device(plan.device).type != HOST
+
+
+def move(modules: Collection[nn.Module], device: str, *, back: str) -> None:
+    """Move modules; if they do not fit, all are back where they were.
+
+    Raises:
+        OutOfVram: they did not fit.
+    """
+    try:
+        with named_out_of_vram(f"moving to {device}"):
+            _move(modules, device)
+    except Exception:
+        _move(modules, back)
+        raise
+    finally:
+        free_cache()
+
+
+def _move(modules: Iterable[nn.Module], device: str) -> None:
+    for module in modules:
+        off_card(module) if device == HOST else onto_card(module, device)
+
+
+def _lies_on(module: nn.Module, device: str) -> bool:
+    kind = torch.device(device).type
+    return all(place.tensor.device.type == kind for place in host_copy.places_of(module))
+
+
+def modules_of(pipe: Any) -> dict[str, nn.Module]:
+    """A pipeline's parts that have weights."""
+    return {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
+
+
+def held_mib(modules: Iterable[nn.Module], device: str) -> int:
+    """The weights that lie on the device now."""
+    return -(-host_copy.device_nbytes(modules, device) // MIB)
+
+
+def host_mib(modules: Iterable[nn.Module]) -> int:
+    """The RAM that weights take now, those with a copy on the card included."""
+    return -(-host_copy.host_nbytes(modules) // MIB)

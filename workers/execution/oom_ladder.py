@@ -1,0 +1,103 @@
+"""Out of VRAM: what a worker gives up, rung by rung, before it gives up the job.
+
+    1. free the cache, tile the VAE, split the batch      the engine, by itself
+    2. evict the other models                             here
+    3. put the model smaller: tiled, four bits, offloaded here, in the order of the mode's row
+    4. hand the job to a larger card                      the runner
+    5. fail, with numbers
+
+And where fp16 gives numbers that are none: the model is loaded in bf16, or in fp32 where the card has none, and the work
+is done again (`upcast`). If they are not finite then either, the job fails: a black picture is no result.
+
+Every rung stands in the job's `degradations`, also in those of later jobs that run on a model that was put smaller. The
+work starts afresh on each rung. A model stays small where the card proved too small for the plan; where only this job
+was too large for it, the next one finds the model as it was.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from shared.errors import DoesNotFit, NotFinite, OutOfVram
+from shared.log import logger
+from shared.models.catalogue import ModelCard
+from workers.engines.base import Watch
+from workers.memory.current_plans import Plans, what_changed
+from workers.memory.needs import Shape
+from workers.memory.residency import Residency
+
+T = TypeVar("T")
+
+
+def with_room(
+    residency: Residency, plans: Plans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
+) -> T:
+    """Do `work` with the loaded model, giving up what must be given up to make it fit.
+
+    Raises:
+        OutOfVram, DoesNotFit: it does not fit this card in any form; the message has the numbers.
+        NotFinite: what it computes is no number, in a wide precision too.
+        and whatever `work` raises beside them.
+    """
+    usual = plans.of(card)
+    for what in what_changed(plans.wanted(card), usual):
+        watch.degrade(what)
+    is_oversized = plans.need(card, shape).peak_mib > residency.budget_mib
+    try:
+        return _climb(residency, plans, card, shape, watch, work)
+    finally:
+        if is_oversized and plans.of(card) != usual:
+            plans.put(card, usual)
+            _reload_next_time(residency, card)
+
+
+def _climb(
+    residency: Residency, plans: Plans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
+) -> T:
+    while True:
+        try:
+            need = plans.need(card, shape)
+            with residency.using(card, need.peak_mib, need.host_mib) as engine:
+                residency.start_peak()
+                done = work(engine)
+                plans.learn(card, shape, residency.peak_mib(card.id))
+                return done
+        except NotFinite as exc:
+            if not _has_upcast(residency, plans, card, watch, exc):
+                raise
+        except (OutOfVram, DoesNotFit) as exc:
+            if not _has_stepped_down(residency, plans, card, watch, exc):
+                raise
+
+
+def _has_stepped_down(
+    residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: OutOfVram | DoesNotFit
+) -> bool:
+    if isinstance(why, OutOfVram) and residency.evict_others(card.id):
+        watch.degrade("others_evicted")
+        return True
+    before, after = plans.of(card), plans.shrink(card)
+    if after is None:
+        return False
+    logger().warning("model.put_smaller", model=card.id, plan=str(after), reason=why.message)
+    _reload_next_time(residency, card)
+    for what in what_changed(before, after):
+        watch.degrade(what)
+    return True
+
+
+def _has_upcast(residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: NotFinite) -> bool:
+    wider = plans.upcast(card)
+    if wider is None:
+        return False
+    logger().warning("model.upcast", model=card.id, plan=str(wider), reason=why.message)
+    _reload_next_time(residency, card)
+    watch.degrade("upcast")
+    return True
+
+
+def _reload_next_time(residency: Residency, card: ModelCard) -> None:
+    """Unload it; a pin survives."""
+    is_pinned = any(resident.model == card.id and resident.pinned for resident in residency.residents())
+    residency.unload(card.id)
+    if is_pinned:
+        residency.pin(card.id)
