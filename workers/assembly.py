@@ -9,7 +9,7 @@ from shared.models.catalogue import Catalogue, ModelCard
 from shared.rack.worker_registry import GpuFacts
 from shared.settings import Settings
 from workers.control.giving_way import GivingWay
-from workers.control.keep_alive import StandingOrders
+from workers.control.keep_alive import OwnCommands
 from workers.control.queue_order import Reads
 from workers.devices import gpu
 from workers.devices.cores import counts_up_to
@@ -102,7 +102,7 @@ def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callabl
     return load
 
 
-def card_reader(slot: Slot) -> Callable[[], gpu.Snapshot | None]:
+def gpu_reader(slot: Slot) -> Callable[[], gpu.Snapshot | None]:
     """Reads this worker's card through one open driver; always None for a CPU."""
     driver = None if slot.gpu == CPU else gpu.open_driver()
     return (lambda: None) if driver is None else (lambda: driver.snapshot(slot.gpu))
@@ -112,14 +112,14 @@ def manners_of(
     settings: Settings,
     slot: Slot,
     children: Callable[[], Collection[int]],
-    orders: StandingOrders,
+    orders: OwnCommands,
     limit_reading: Callable[[Reads], None],
 ) -> GivingWay | None:
     """Who gives the card to foreign programs; None where the settings or the device do not want it."""
     if not settings.yield_to_others or slot.gpu == CPU:
         return None
     return GivingWay(
-        card=card_reader(slot),
+        card=gpu_reader(slot),
         children=children,
         usable_mib=budget_of(slot, settings.vram_mode).usable_mib,
         orders=orders,

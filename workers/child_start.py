@@ -48,7 +48,7 @@ def start(settings: Settings, slot: Slot, app: Celery, why_free: str) -> Runner:
     plans = assembly.plans_of(settings, slot, catalogue, MeasuredPeaks(Learned(client)))
     residency = assembly.residency_of(settings, slot, catalogue, plans)
     threads = assembly.threads_of(settings, slot, catalogue)
-    known, gpu = assembly.known_hashes(slot, catalogue), assembly.card_reader(slot)
+    known, gpu = assembly.known_hashes(slot, catalogue), assembly.gpu_reader(slot)
     runtime = build(settings, slot, app, catalogue, plans, residency, threads, gpu, known)
     recovery = Recovery(runtime.store, runtime.dispatcher, settings)
     until_redis_answers(lambda: recovery.release_slot(slot.name, why_free))

@@ -34,11 +34,11 @@ from workers.control.child_watch import FAILED_STARTS, ChildWatch, children_of
 from workers.control.child_watch import LOOK_EVERY_S as CHILD_LOOK_EVERY_S
 from workers.control.duties import Keeper, end_this_worker, facts_reader
 from workers.control.giving_way import LOOK_EVERY_S
-from workers.control.keep_alive import KeepAlive, StandingOrders
+from workers.control.keep_alive import KeepAlive, OwnCommands
 from workers.control.queue_order import Reader
 from workers.control.tickets import STRATEGY, set_stale, stale_by
 from workers.devices import slot
-from workers.devices.gpu_lock import CardLock
+from workers.devices.gpu_lock import GpuLock
 from workers.execution.continuation import carry_on
 from workers.execution.runner import NotOurs, Runner
 from workers.recovery.housekeeping import Housekeeping
@@ -166,7 +166,7 @@ def _threads(sender: Any) -> list[threading.Thread]:
     )
     set_provider(reader)
     set_stale(stale_by(store))
-    orders = StandingOrders(mine.name, store, dispatcher)
+    orders = OwnCommands(mine.name, store, dispatcher)
     manners = assembly.manners_of(SETTINGS, mine, children, orders, reader.limit)
     keeper = Keeper(
         settings=SETTINGS,
@@ -174,7 +174,7 @@ def _threads(sender: Any) -> list[threading.Thread]:
         store=store,
         registry=registry,
         recovery=recovery,
-        card_lock=CardLock(client, mine),
+        gpu_lock=GpuLock(client, mine),
         children=children,
         facts=facts_reader(lambda: assembly.facts(mine), assembly.facts(mine)),
         on_pause=reader.pause,

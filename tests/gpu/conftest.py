@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.gpu.card_rig import CardRig
+from tests.gpu.gpu_rig import CardRig
 from tests.gpu.full_size import write_moondream, write_sdxl
 
 DEVICE = "cuda:0"

@@ -31,14 +31,14 @@ from tests.batches_played import (
     succeeds,
 )
 from tests.pictures import png
-from workers.recovery.stalled_chains import ChainCare
+from workers.recovery.stalled_chains import StalledChains
 
 CHAIN = [STEP, ASK, REMIX | {"prompt": "as a painting"}]
 
 
-def care(services) -> ChainCare:
+def care(services) -> StalledChains:
     chains = Chains(services.store, services.settings)
-    return ChainCare(services.store, chains, services.dispatcher, services.registry, services.settings)
+    return StalledChains(services.store, chains, services.dispatcher, services.registry, services.settings)
 
 
 def step_of(services, member: int, kind: str):

@@ -65,5 +65,5 @@ def _every_plan_takes(model, peak_mib, settings):
     from shared.models.catalogue import load_catalogue
 
     card = load_catalogue(settings).get(model)
-    plans = plans_of(card, budget_for(CARD.total_mib, settings.vram_mode, has_bf16=True, card_type="card"))
+    plans = plans_of(card, budget_for(CARD.total_mib, settings.vram_mode, has_bf16=True, gpu_type="card"))
     return {key_of(plan, default_shape(card)): peak_mib for plan in plans}

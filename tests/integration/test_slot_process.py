@@ -16,7 +16,7 @@ from shared.redis import keys
 from shared.redis.client import connect
 from shared.settings import Settings
 from tests.rig import wait_for
-from workers.devices.gpu_lock import CardLock
+from workers.devices.gpu_lock import GpuLock
 from workers.devices.slot import Slot
 from workers.supervisor import slot_process
 from workers.supervisor.slot_process import GIVE_UP_AFTER, SlotProcess
@@ -114,7 +114,7 @@ def test_a_workers_threads_do_not_follow_what_the_caller_has_in_its_environment(
 
 
 def test_a_card_has_one_launcher(client):
-    first, second = CardLock(client, SLOT), CardLock(client, SLOT)
+    first, second = GpuLock(client, SLOT), GpuLock(client, SLOT)
 
     assert first.hold([os.getpid()])
     assert not second.hold([os.getpid()])
@@ -126,17 +126,17 @@ def test_a_card_has_one_launcher(client):
 def test_the_lock_of_processes_that_are_all_dead_is_taken_at_once(client):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    CardLock(client, SLOT).hold([dead.pid])
+    GpuLock(client, SLOT).hold([dead.pid])
 
-    assert CardLock(client, SLOT).hold([os.getpid()])
+    assert GpuLock(client, SLOT).hold([os.getpid()])
 
 
 def test_a_worker_whose_launcher_died_keeps_the_card_until_it_is_done(client):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    CardLock(client, SLOT).hold([dead.pid, os.getpid()])
+    GpuLock(client, SLOT).hold([dead.pid, os.getpid()])
     client.pexpire(keys.lock(SLOT.name), 500)
-    orphan, newcomer = CardLock(client, SLOT), CardLock(client, SLOT)
+    orphan, newcomer = GpuLock(client, SLOT), GpuLock(client, SLOT)
 
     orphan.prolong(os.getpid())
     assert client.pttl(keys.lock(SLOT.name)) > 500
@@ -148,4 +148,4 @@ def test_a_worker_whose_launcher_died_keeps_the_card_until_it_is_done(client):
 def test_the_lock_of_another_machine_is_never_judged(client):
     client.set(keys.lock(SLOT.name), '{"token": "x", "machine": "elsewhere", "pids": [999999]}', px=60_000)
 
-    assert not CardLock(client, SLOT).hold([os.getpid()])
+    assert not GpuLock(client, SLOT).hold([os.getpid()])

@@ -8,20 +8,20 @@ from api.services import Services
 from shared.jobs.routing import own_queue_of
 from shared.redis import keys
 from tests.workers_played import start, succeed
-from workers.control.keep_alive import KeepAlive, StandingOrders
+from workers.control.keep_alive import KeepAlive, OwnCommands
 
 KEEP_ALIVE_S = 60.0
 
 
 @pytest.fixture
-def orders(services: Services) -> StandingOrders:
-    return StandingOrders("gpu0", services.store, services.dispatcher)
+def orders(services: Services) -> OwnCommands:
+    return OwnCommands("gpu0", services.store, services.dispatcher)
 
 
 class Watched:
     """A keep-alive with a clock of its own."""
 
-    def __init__(self, services: Services, orders: StandingOrders) -> None:
+    def __init__(self, services: Services, orders: OwnCommands) -> None:
         self.services, self.now_s = services, 0.0
         self.keep_alive = KeepAlive(orders, KEEP_ALIVE_S, clock_s=lambda: self.now_s)
 
@@ -36,7 +36,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(services: Services, orders: StandingOrders) -> Watched:
+def watched(services: Services, orders: OwnCommands) -> Watched:
     return Watched(services, orders)
 
 

@@ -30,7 +30,7 @@ from shared.redis import keys
 from shared.redis.client import redis_errors
 from shared.settings import Settings
 from workers.batches.fair_share import Load, interleaved, turns, window_for
-from workers.recovery.stalled_chains import ChainCare
+from workers.recovery.stalled_chains import StalledChains
 
 #: How long the batches stand still when the worker that fed them dies.
 LOCK_S = 5
@@ -60,7 +60,7 @@ class Feeder:
         self._batches = BatchStore(store.redis, settings)
         self._members = BatchMembers(store)
         self._chains = Chains(store, settings)
-        self._care = ChainCare(store, self._chains, dispatcher, registry, settings, clock)
+        self._care = StalledChains(store, self._chains, dispatcher, registry, settings, clock)
         self._dispatcher = dispatcher
         self._registry = registry
         self._settings = settings

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from shared.rack.worker_registry import WorkerReport
-from workers.devices.gpu import CardProcess, Snapshot
+from workers.devices.gpu import GpuProcess, Snapshot
 from workers.devices.thread_book import Pace
 from workers.engines.torch_tools.cuda_probe import advice as torch_advice
 from workers.memory.budget import Budget
@@ -200,6 +200,6 @@ def worst(findings: Sequence[Finding]) -> Level:
     return "problem" if "problem" in levels else "note" if "note" in levels else "ok"
 
 
-def _of_others(name: str, others: Sequence[CardProcess]) -> Finding:
+def _of_others(name: str, others: Sequence[GpuProcess]) -> Finding:
     listed = ", ".join(f"{p.pid} ({'?' if p.used_mib is None else f'{p.used_mib:,}'} MiB)" for p in others)
     return Finding("note", name, f"other processes on it: {listed}", "DARKROOM_YIELD_TO_OTHERS makes room for them")

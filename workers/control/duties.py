@@ -24,7 +24,7 @@ from shared.rack.worker_registry import REPORT_EVERY_S, GpuFacts, Resident, Work
 from shared.redis import keys
 from shared.redis.client import redis_errors
 from shared.settings import Settings
-from workers.devices.gpu_lock import CardLock
+from workers.devices.gpu_lock import GpuLock
 from workers.devices.slot import Slot
 from workers.recovery.recovery import Recovery
 
@@ -43,7 +43,7 @@ class Keeper(threading.Thread):
         store: JobStore,
         registry: WorkerRegistry,
         recovery: Recovery,
-        card_lock: CardLock,
+        gpu_lock: GpuLock,
         children: Callable[[], list[int]],
         facts: Callable[[], GpuFacts],
         on_pause: Callable[[bool], None],
@@ -59,7 +59,7 @@ class Keeper(threading.Thread):
         self._store = store
         self._registry = registry
         self._recovery = recovery
-        self._card_lock = card_lock
+        self._gpu_lock = gpu_lock
         self._children = children
         self._facts = facts
         self._on_pause = on_pause
@@ -123,7 +123,7 @@ class Keeper(threading.Thread):
         with contextlib.suppress(RedisUnavailable):
             self._registry.leave(self._slot.name)
             if self._is_orphan:
-                self._card_lock.release_as(os.getpid())
+                self._gpu_lock.release_as(os.getpid())
 
     def _do(self, duty: Callable[[], None]) -> None:
         try:
@@ -215,7 +215,7 @@ class Keeper(threading.Thread):
             self._is_orphan = True
             end_this_worker(self._settings.drain_s)
         if self._is_orphan:
-            self._card_lock.prolong(os.getpid())
+            self._gpu_lock.prolong(os.getpid())
 
 
 def end_this_worker(limit_s: float) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection
 
 from shared.log import logger
-from workers.control.keep_alive import StandingOrders
+from workers.control.keep_alive import OwnCommands
 from workers.control.queue_order import Reads
 from workers.control.yielding import Stance, look, missing_mib
 from workers.devices.gpu import Snapshot
@@ -29,7 +29,7 @@ class GivingWay:
         card: Callable[[], Snapshot | None],
         children: Callable[[], Collection[int]],
         usable_mib: int,
-        orders: StandingOrders,
+        orders: OwnCommands,
         limit_reading: Callable[[Reads], None],
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -24,7 +24,7 @@ CALLER = "darkroom"
 EVERY_MODEL = "*"
 
 
-class StandingOrders:
+class OwnCommands:
     """Sends a worker's orders to itself."""
 
     def __init__(self, worker: str, store: JobStore, dispatcher: Dispatcher) -> None:
@@ -72,9 +72,7 @@ class StandingOrders:
 class KeepAlive:
     """Has idle models unloaded, also where no job comes that could do it in passing."""
 
-    def __init__(
-        self, orders: StandingOrders, keep_alive_s: float, clock_s: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, orders: OwnCommands, keep_alive_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._orders = orders
         self._keep_alive_s = keep_alive_s
         self._clock_s = clock_s

@@ -32,7 +32,7 @@ SLICE_UUID = "MIG-"
 
 
 @dataclass(frozen=True)
-class CardProcess:
+class GpuProcess:
     """One process that holds memory of a card. Inside a container the pid may be the host's."""
 
     pid: int
@@ -53,7 +53,7 @@ class Snapshot:
     utilisation_percent: int | None = None
     #: Joules since the driver was loaded; two readings make the energy of a picture.
     energy_j: float | None = None
-    processes: tuple[CardProcess, ...] = ()
+    processes: tuple[GpuProcess, ...] = ()
     driver: str | None = None
     #: Major and minor; None for the CPU.
     compute_capability: tuple[int, int] | None = None
@@ -181,13 +181,13 @@ class Driver:
             compute_capability=self._ask(nvml.nvmlDeviceGetCudaComputeCapability, handle),
         )
 
-    def _processes(self, handle: Any) -> tuple[CardProcess, ...]:
+    def _processes(self, handle: Any) -> tuple[GpuProcess, ...]:
         """Compute and graphics processes, each once."""
         nvml = self._nvml
         kinds = (nvml.nvmlDeviceGetComputeRunningProcesses, nvml.nvmlDeviceGetGraphicsRunningProcesses)
         listed = [process for kind in kinds for process in self._ask(kind, handle) or ()]
         by_pid = {process.pid: process.usedGpuMemory for process in listed}
-        return tuple(CardProcess(pid, None if used is None else used // MIB) for pid, used in sorted(by_pid.items()))
+        return tuple(GpuProcess(pid, None if used is None else used // MIB) for pid, used in sorted(by_pid.items()))
 
     def _ask(self, function: Callable[..., Any], *args: Any) -> Any:
         """One question; None where the driver or the card has no answer."""

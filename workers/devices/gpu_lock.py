@@ -38,7 +38,7 @@ if known and cjson.decode(known).token == ARGV[1] then redis.call('DEL', KEYS[1]
 """
 
 
-class CardLock:
+class GpuLock:
     """The lock of one slot's card. Every method raises `RedisUnavailable` when the server does not take requests."""
 
     def __init__(self, client: "redis.Redis", slot: Slot) -> None:

@@ -30,7 +30,7 @@ class Slot(BaseModel):
     total_mib: int
     has_bf16: bool = False
     #: The kind of card, e.g. `nvidia-geforce-rtx-4090`: measured peaks are those of one kind.
-    card_type: str = "cpu"
+    gpu_type: str = "cpu"
     #: RAM for weights that wait for the card.
     host_cache_mib: int = 0
     #: CPU threads it may use; a CPU worker measures how many of them suit a model.

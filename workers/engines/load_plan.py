@@ -27,4 +27,4 @@ class LoadPlan:
     #: Of an image model's VAE.
     vae_precision: VaePrecision = "fp32"
     #: What kind of device that is: what was measured on one kind says nothing of another.
-    card_type: str = "cpu"
+    gpu_type: str = "cpu"

@@ -29,7 +29,7 @@ from shared.log import logger
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis.patience import until_redis_answers
 from workers.execution.kinds.base import Outcome
-from workers.execution.larger_card import larger_card
+from workers.execution.larger_gpu import larger_gpu
 from workers.execution.progress import BatchWatch, Member, Stop
 from workers.execution.runtime import Runtime
 from workers.execution.timing import Stopwatch
@@ -80,7 +80,7 @@ class Endings:
                 self._retry_later(member, error)
             elif len(alive) > 1:
                 self._run_alone(member, error)
-            elif not (isinstance(error, TOO_SMALL) and self._moved_to_larger_card(member)):
+            elif not (isinstance(error, TOO_SMALL) and self._moved_to_larger_gpu(member)):
                 self._end(
                     member,
                     state=State.FAILED,
@@ -124,11 +124,11 @@ class Endings:
             logger().warning("job.runs_alone", job=moved.id, reason=error.code)
             self._send(moved)
 
-    def _moved_to_larger_card(self, member: Member) -> bool:
+    def _moved_to_larger_gpu(self, member: Member) -> bool:
         """Hand a job that fits this card in no form to a worker with a larger one; False: there is none."""
         runtime = self._runtime
         workers = until_redis_answers(lambda: WorkerRegistry(runtime.store.redis).living())
-        larger = larger_card(member.record.model, runtime.slot.budget_mib, workers)
+        larger = larger_gpu(member.record.model, runtime.slot.budget_mib, workers)
         if larger is None:
             return False
         moved = self._write(

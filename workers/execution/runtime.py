@@ -45,7 +45,7 @@ class Runtime:
     plans: Plans
     threads: Threads
     #: What the driver says of the card now; None: nothing (a CPU, no driver).
-    card_now: Callable[[], Snapshot | None] = lambda: None
+    gpu_now: Callable[[], Snapshot | None] = lambda: None
     #: Model → hash of weights that were hashed before this process began.
     known_hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -86,7 +86,7 @@ def build(
     plans: Plans,
     residency: Residency,
     threads: Threads,
-    card_now: Callable[[], Snapshot | None] = lambda: None,
+    gpu_now: Callable[[], Snapshot | None] = lambda: None,
     known_hashes: Mapping[str, str] | None = None,
 ) -> Runtime:
     """Connect and assemble; loads no model."""
@@ -102,7 +102,7 @@ def build(
         residency=residency,
         plans=plans,
         threads=threads,
-        card_now=card_now,
+        gpu_now=gpu_now,
         known_hashes=known_hashes or {},
     )
 

@@ -89,7 +89,7 @@ class Budget:
     margin_mib: int
     has_bf16: bool = True
     #: The kind of card, by which measured peaks are kept.
-    card_type: str = "cpu"
+    gpu_type: str = "cpu"
 
     @property
     def usable_mib(self) -> int:
@@ -133,7 +133,7 @@ def budget_for(
     budget_mib: int | None = None,
     reserve_mib: int | None = None,
     has_bf16: bool = True,
-    card_type: str = "cpu",
+    gpu_type: str = "cpu",
 ) -> Budget:
     """The budget of a card; `budget_mib` and `reserve_mib` (from the settings) win over the mode's row."""
     reserve = MODES[mode].reserve_mib if reserve_mib is None else reserve_mib
@@ -149,7 +149,7 @@ def budget_for(
         context_mib=0 if is_cpu else CONTEXT_MIB,
         margin_mib=round(MARGIN_SHARE * limit),
         has_bf16=has_bf16,
-        card_type=card_type,
+        gpu_type=gpu_type,
     )
 
 
@@ -236,7 +236,7 @@ def _plan(card: ModelCard, rung: Rung, budget: Budget) -> LoadPlan:
     is_packed = rung.precision == "nf4" and card.kind in QUANTISED_KINDS
     return LoadPlan(
         device=budget.device,
-        card_type=budget.card_type,
+        gpu_type=budget.gpu_type,
         precision="nf4" if is_packed else _half(is_image_model, budget),
         vae_precision=rung.vae_precision if is_image_model and budget.has_bf16 and not budget.is_cpu else "fp32",
         offload=rung.offload,

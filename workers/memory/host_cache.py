@@ -60,13 +60,13 @@ class HostCache:
             on_card: the models of the first tier, whose host RAM counts here.
         """
         self._limit_mib = limit_mib
-        self._on_card = on_card
+        self._on_gpu = on_card
         self._waiting: dict[str, Held] = {}
 
     @property
     def held_mib(self) -> int:
         """All RAM that weights take: of waiting and of offloaded models, and copies of those on the card."""
-        return sum(held.host_mib for held in [*self._waiting.values(), *self._on_card().values()])
+        return sum(held.host_mib for held in [*self._waiting.values(), *self._on_gpu().values()])
 
     def names(self) -> list[str]:
         return list(self._waiting)
@@ -97,7 +97,7 @@ class HostCache:
             keep: models that nothing is taken from.
         """
         spared = set(keep)
-        for spare in _longest_unused(self._on_card(), spared):
+        for spare in _longest_unused(self._on_gpu(), spared):
             if self.has_room(needed_mib):
                 return True
             if isinstance(spare.engine, Movable):

@@ -123,7 +123,7 @@ def key_of(plan: LoadPlan, shape: Shape) -> str:
     start = "+image" if shape.is_img2img else ""
     size = f"{shape.width_px}x{shape.height_px}x{shape.batch}{pictures}{guided}{start}"
     tiled = "-tiled" if plan.vae_tiling else ""
-    return f"{size}:{plan.precision}+{plan.vae_precision}:{plan.offload}{tiled}@{plan.card_type}"
+    return f"{size}:{plan.precision}+{plan.vae_precision}:{plan.offload}{tiled}@{plan.gpu_type}"
 
 
 def need_of(card: ModelCard, plan: LoadPlan, shape: Shape, learned: Mapping[str, int] | None = None) -> Need:

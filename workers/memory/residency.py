@@ -54,7 +54,7 @@ class Residency:
         self._load = load
         self.budget_mib = budget_mib
         self._device = device or SilentDevice()
-        self._host = HostCache(host_cache_mib, lambda: dict(self._on_card))
+        self._host = HostCache(host_cache_mib, lambda: dict(self._on_gpu))
         self._max_large = max_large_residents
         self._keep_alive_s = keep_alive_s
         self._now = clock_s
@@ -62,7 +62,7 @@ class Residency:
         self._hash_of = hash_of
         #: Model → hash of the weights it was last loaded from.
         self.weights: dict[str, str] = {}
-        self._on_card: dict[str, Held] = {}
+        self._on_gpu: dict[str, Held] = {}
         self._pinned: set[str] = set()
         #: Memory that unloads did not bring back; above 0 the worker should recycle its child.
         self.leaked_mib = 0
@@ -73,7 +73,7 @@ class Residency:
     def using(self, card: ModelCard, need_mib: int, host_mib: int = 0) -> Iterator[Engine]:
         """The loaded model, safe from eviction inside the block. See `engine_for`."""
         engine = self.engine_for(card, need_mib, host_mib)
-        held = self._on_card[card.id]
+        held = self._on_gpu[card.id]
         held.uses += 1
         try:
             yield engine
@@ -96,9 +96,9 @@ class Residency:
         if need_mib > self.budget_mib:
             raise DoesNotFit(f"{card.id} needs {need_mib:,} MiB, largest budget {self.budget_mib:,}", field="model")
         self.make_room(card.id, need_mib)
-        if card.id not in self._on_card and card.id not in self._host.names():
+        if card.id not in self._on_gpu and card.id not in self._host.names():
             self._make_host_room(card.id, host_mib)
-        held = self._on_card.get(card.id) or self._bring(card)
+        held = self._on_gpu.get(card.id) or self._bring(card)
         held.used_at_s = self._now()
         return held.engine
 
@@ -119,7 +119,7 @@ class Residency:
         """
         gone = []
         while (missing := self._missing_mib(model, need_mib)) > 0:
-            leaver = next((name for name in self._leavers(model) if self._on_card[name].held_mib > 0), None)
+            leaver = next((name for name in self._leavers(model) if self._on_gpu[name].held_mib > 0), None)
             if leaver is None:
                 raise OutOfVram(f"{model} needs {need_mib:,} MiB, {missing:,} MiB more than is free: {self._story()}")
             self._evict(leaver, coming=model)
@@ -135,7 +135,7 @@ class Residency:
         """
         if model is not None:
             self._pinned.discard(model)
-        names = [model] if model is not None else [*self._on_card, *self._host.names()]
+        names = [model] if model is not None else [*self._on_gpu, *self._host.names()]
         gone = [name for name in names if name not in self._pinned and self._drop(name)]
         return sorted(set(gone))
 
@@ -157,7 +157,7 @@ class Residency:
     def expire_idle(self) -> list[str]:
         """Unload what was not used for the keep-alive; the host's copies go after twice that. Who left the card."""
         now = self._now()
-        idle = [n for n in self._leavers() if now - self._on_card[n].used_at_s > self._keep_alive_s]
+        idle = [n for n in self._leavers() if now - self._on_gpu[n].used_at_s > self._keep_alive_s]
         for name in idle:
             self._evict(name)
         self._host.drop_unused_since(now - 2 * self._keep_alive_s)
@@ -173,7 +173,7 @@ class Residency:
     def residents(self) -> list[Resident]:
         """The models on the card, as a worker reports them, longest unused last."""
         now = self._now()
-        held = sorted(self._on_card.items(), key=lambda item: -item[1].used_at_s)
+        held = sorted(self._on_gpu.items(), key=lambda item: -item[1].used_at_s)
         return [
             Resident(model=name, held_mib=h.held_mib, pinned=name in self._pinned, idle_s=max(0.0, now - h.used_at_s))
             for name, h in held
@@ -185,7 +185,7 @@ class Residency:
 
     @property
     def held_mib(self) -> int:
-        return sum(held.held_mib for held in list(self._on_card.values()))
+        return sum(held.held_mib for held in list(self._on_gpu.values()))
 
     @property
     def host_held_mib(self) -> int:
@@ -203,15 +203,15 @@ class Residency:
 
     def _own_mib(self, model: str) -> int:
         """What a loaded model takes, weights that another one counts included."""
-        held = self._on_card.get(model)
+        held = self._on_gpu.get(model)
         if held is None:
             return 0
         return held.engine.uses_mib() if isinstance(held.engine, Sharing) else held.held_mib
 
     def _leavers(self, but: str | None = None) -> list[str]:
         """Who may leave, longest unused first."""
-        names = [n for n, h in self._on_card.items() if n != but and n not in self._pinned and h.uses == 0]
-        return sorted(names, key=lambda name: self._on_card[name].used_at_s)
+        names = [n for n, h in self._on_gpu.items() if n != but and n not in self._pinned and h.uses == 0]
+        return sorted(names, key=lambda name: self._on_gpu[name].used_at_s)
 
     def _next_to_leave(self, but: str) -> str | None:
         return next(iter(self._leavers(but)), None)
@@ -223,7 +223,7 @@ class Residency:
         for name in self._leavers(model):
             if self._host.has_room(host_mib):
                 return
-            if self._on_card[name].host_mib > 0:
+            if self._on_gpu[name].host_mib > 0:
                 self._drop(name)
 
     def _bring(self, card: ModelCard) -> Held:
@@ -239,7 +239,7 @@ class Residency:
     def _fetch(self, card: ModelCard) -> Held:
         waiting = self._host.give_back(card.id)
         engine = self._load_fresh(card) if waiting is None else waiting
-        held = self._on_card[card.id] = Held(engine, engine.held_mib(), self._now())
+        held = self._on_gpu[card.id] = Held(engine, engine.held_mib(), self._now())
         self._weigh()
         if _weighs_mib(held) > LARGE_MIB:
             self._keep_few_large(card.id)
@@ -252,14 +252,14 @@ class Residency:
 
     def _keep_few_large(self, newest: str) -> None:
         """The mode may want fewer large models loaded than would fit."""
-        large = [name for name, held in self._on_card.items() if _weighs_mib(held) > LARGE_MIB]
+        large = [name for name, held in self._on_gpu.items() if _weighs_mib(held) > LARGE_MIB]
         leavers = [name for name in self._leavers(newest) if name in large]
         for name in leavers[: max(0, len(large) - self._max_large)]:
             self._evict(name)
 
     def _evict(self, name: str, coming: str | None = None) -> None:
         """Off the card, into host RAM if there is room for it."""
-        held = self._on_card[name]
+        held = self._on_gpu[name]
         if self._watched(name, lambda: self._host.take_in(name, held, coming=coming)):
             self._forget(name)
         else:
@@ -269,7 +269,7 @@ class Residency:
         """Out of both tiers; False: it was in none, or is in use."""
         if self._host.drop(name):
             return True
-        held = self._on_card.get(name)
+        held = self._on_gpu.get(name)
         if held is None or held.uses:
             return False
 
@@ -288,19 +288,19 @@ class Residency:
 
         def released_mib() -> int:
             self._weigh(but=name)
-            return before_mib - (self.held_mib - self._on_card[name].held_mib)
+            return before_mib - (self.held_mib - self._on_gpu[name].held_mib)
 
         done, missing = missing_after(unload, released_mib, self._device, clock_s=self._now, wait_s=self._wait)
         self.leaked_mib += missing
         return done
 
     def _forget(self, name: str) -> None:
-        del self._on_card[name]
+        del self._on_gpu[name]
         self._weigh()
 
     def _weigh(self, but: str = "") -> None:
         """Ask all what they hold: models that share weights count them once, and who does so changes."""
-        for name, held in self._on_card.items():
+        for name, held in self._on_gpu.items():
             if name != but:
                 held.held_mib = held.engine.held_mib()
 
@@ -308,7 +308,7 @@ class Residency:
         """Who holds what, for a message."""
         parts = [
             f"{name} {held.held_mib:,}{' (pinned)' if name in self._pinned else ' (in use)' if held.uses else ''}"
-            for name, held in self._on_card.items()
+            for name, held in self._on_gpu.items()
         ]
         free = self._device.free_mib()
         driver = "" if free is None else f", the driver has {free:,} MiB free"

@@ -30,7 +30,7 @@ FORGET_EVERY_S = 60.0
 WORK = ("generate", "analyze")
 
 
-class ChainCare:
+class StalledChains:
     """Looks after chains; one feeder at a time does."""
 
     def __init__(

@@ -67,7 +67,7 @@ def budget_of(slot: Slot, mode: str) -> Budget:
         budget_mib=slot.budget_mib,
         reserve_mib=0,
         has_bf16=slot.has_bf16,
-        card_type=slot.card_type,
+        gpu_type=slot.gpu_type,
     )
 
 
@@ -110,7 +110,7 @@ def _gpu_slot(card: Snapshot, settings: Settings, workers: int) -> Slot:
         budget_mib=budget.limit_mib,
         total_mib=card.total_mib,
         has_bf16=card.has_bf16,
-        card_type=re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-"),
+        gpu_type=re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-"),
         host_cache_mib=host_cache_mib(settings, workers),
         threads=settings.cpu_threads or GPU_WORKER_THREADS,
     )

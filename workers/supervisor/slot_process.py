@@ -27,7 +27,7 @@ from shared.queue.broker import STOP_MARGIN_S, node_name
 from shared.rack.worker_registry import REPORT_EVERY_S, GpuFacts, WorkerRegistry, WorkerReport
 from workers.devices import gpu
 from workers.devices.allocator_settings import allocator_environment
-from workers.devices.gpu_lock import CardLock
+from workers.devices.gpu_lock import GpuLock
 from workers.devices.slot import Slot
 from workers.recovery.recovery import Recovery
 from workers.supervisor.ready_pipe import ReadyPipe
@@ -65,7 +65,7 @@ class SlotProcess:
 
     def __init__(self, slot: Slot, client: "redis.Redis", recovery: Recovery) -> None:
         self.slot = slot
-        self._lock = CardLock(client, slot)
+        self._lock = GpuLock(client, slot)
         self._recovery = recovery
         self._registry = WorkerRegistry(client)
         self._process: subprocess.Popen[bytes] | None = None

@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 import torch
 
 from tests.bench.card.where import MIB, Where
-from tests.gpu.card_rig import HOST_CACHE_MIB, CardRig
+from tests.gpu.gpu_rig import HOST_CACHE_MIB, CardRig
 from tests.gpu.full_size import write_sdxl
 from workers.engines.sdxl import toy
 

@@ -16,5 +16,6 @@
     toy         a snapshot folder of a small random model
     prefix_cache  encode a picture once, ask many times
 
-Imports only shared, `workers.engines.torch_tools.noise`, torch and small libraries; quantising comes in from outside (`Moondream.load`).
+Imports only shared, the noise of `torch_tools`, torch and small libraries; quantising comes in from outside
+(`Moondream.load`).
 """

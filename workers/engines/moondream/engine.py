@@ -27,7 +27,7 @@ from workers.engines.moondream.requests import CaptionRequest, Delta, Prefix, Re
 from workers.engines.moondream.tasks import most_turns, request_for
 from workers.engines.moondream.toy import build_toy
 from workers.engines.moondream.weights import WEIGHTS_NAME
-from workers.engines.torch_tools.host_copy import HOST, device_nbytes, forget, host_nbytes, off_card, onto_card
+from workers.engines.torch_tools.host_copy import HOST, device_nbytes, forget, host_nbytes, off_gpu, onto_gpu
 from workers.engines.torch_tools.nf4 import quantise_nf4
 from workers.engines.torch_tools.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.engines.torch_tools.precision import dtype_of
@@ -103,7 +103,7 @@ class MoondreamEngine:
         self.prefixes.clear()
         try:
             with named_out_of_vram(f"moving {self.card.id} to host memory"):
-                off_card(self.model.network)
+                off_gpu(self.model.network)
         finally:
             free_cache()
 
@@ -115,7 +115,7 @@ class MoondreamEngine:
         """
         try:
             with named_out_of_vram(f"bringing {self.card.id} back"):
-                onto_card(self.model.network, self._plan.device)
+                onto_gpu(self.model.network, self._plan.device)
         finally:
             free_cache()
 

@@ -14,7 +14,7 @@ from accelerate.utils import send_to_device
 from torch import nn
 
 from workers.engines.load_plan import LoadPlan
-from workers.engines.torch_tools.host_copy import keep_on_host, off_card, onto_card, places_of
+from workers.engines.torch_tools.host_copy import keep_on_host, off_gpu, onto_gpu, places_of
 
 
 def enable(parts: Sequence[nn.Module], plan: LoadPlan) -> None:
@@ -33,7 +33,7 @@ def end_visits(parts: Iterable[nn.Module]) -> None:
         for layer in part.modules():
             hook = getattr(layer, "_hf_hook", None)
             if isinstance(hook, PartVisits | LayerVisits):
-                off_card(layer, recurse=isinstance(hook, PartVisits))
+                off_gpu(layer, recurse=isinstance(hook, PartVisits))
 
 
 class PartVisits(ModelHook):  # type: ignore[misc]
@@ -47,8 +47,8 @@ class PartVisits(ModelHook):  # type: ignore[misc]
         """See `ModelHook`."""
         if not self._is_here(module):
             for other in self._parts:
-                off_card(other)
-            onto_card(module, self.execution_device)
+                off_gpu(other)
+            onto_gpu(module, self.execution_device)
         return send_to_device(args, self.execution_device), send_to_device(kwargs, self.execution_device)
 
     def _is_here(self, module: nn.Module) -> bool:
@@ -64,12 +64,12 @@ class LayerVisits(ModelHook):  # type: ignore[misc]
 
     def pre_forward(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """See `ModelHook`."""
-        onto_card(module, self.execution_device, recurse=False)
+        onto_gpu(module, self.execution_device, recurse=False)
         return send_to_device(args, self.execution_device), send_to_device(kwargs, self.execution_device)
 
     def post_forward(self, module: nn.Module, output: Any) -> Any:
         """See `ModelHook`."""
-        off_card(module, recurse=False)
+        off_gpu(module, recurse=False)
         return output
 
 

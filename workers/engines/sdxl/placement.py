@@ -9,7 +9,7 @@ from torch import nn
 from workers.engines.load_plan import LoadPlan
 from workers.engines.sdxl import offloading
 from workers.engines.torch_tools import host_copy
-from workers.engines.torch_tools.host_copy import HOST, off_card, onto_card
+from workers.engines.torch_tools.host_copy import HOST, off_gpu, onto_gpu
 from workers.engines.torch_tools.nf4 import quantise_nf4
 from workers.engines.torch_tools.out_of_vram import free_cache, named_out_of_vram
 
@@ -35,7 +35,7 @@ def place(pipe: Any, plan: LoadPlan, dtype: torch.dtype, done: Collection[str] =
             # On the card, also what will wait in host memory: on a CPU it takes minutes.
             quantise_nf4(parts[name], device=plan.device, compute_dtype=dtype)
             if offloads(plan):
-                off_card(parts[name])
+                off_gpu(parts[name])
     if offloads(plan):
         offloading.enable(list(parts.values()), plan)
     else:
@@ -65,7 +65,7 @@ def move(modules: Collection[nn.Module], device: str, *, back: str) -> None:
 
 def _move(modules: Iterable[nn.Module], device: str) -> None:
     for module in modules:
-        off_card(module) if device == HOST else onto_card(module, device)
+        off_gpu(module) if device == HOST else onto_gpu(module, device)
 
 
 def _lies_on(module: nn.Module, device: str) -> bool:

@@ -64,7 +64,7 @@ class HostCopy:
     rows: tuple[tuple[Place, Tensor], ...]
 
 
-def off_card(module: nn.Module, *, recurse: bool = True) -> None:
+def off_gpu(module: nn.Module, *, recurse: bool = True) -> None:
     """Into host memory; what lies on the card is dropped. The first time, the weights are copied.
 
     Args:
@@ -84,7 +84,7 @@ def off_card(module: nn.Module, *, recurse: bool = True) -> None:
         place.put(tensor)
 
 
-def onto_card(module: nn.Module, device: str | torch.device, *, recurse: bool = True) -> None:
+def onto_gpu(module: nn.Module, device: str | torch.device, *, recurse: bool = True) -> None:
     """Onto the device; kernels that follow wait for the copy by themselves. A copy in host memory stays there.
 
     Raises:

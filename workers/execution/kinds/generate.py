@@ -42,9 +42,9 @@ def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch
         stopwatch.start("running")
         watch.phase("running")
         about.update(_about(engine, runtime.residency.weights.get(records[0].model)), cpu_threads=threads)
-        before = runtime.card_now()
+        before = runtime.gpu_now()
         made = engine.generate(works, watch)
-        spent_j.append(joules_per_picture(before, runtime.card_now(), sum(p.n for p in params)))
+        spent_j.append(joules_per_picture(before, runtime.gpu_now(), sum(p.n for p in params)))
         return made
 
     pictures = with_room(runtime.residency, runtime.plans, card, _shape(params), watch, work)

@@ -5,7 +5,7 @@ import pytest
 from tests.workers_played import report
 from workers.cli import diagnosis
 from workers.cli.diagnosis import DiskSpeed, Finding, Libraries
-from workers.devices.gpu import CardProcess, Snapshot
+from workers.devices.gpu import GpuProcess, Snapshot
 from workers.memory.budget import budget_for
 
 NOBODY: frozenset[int] = frozenset()
@@ -36,19 +36,19 @@ def test_a_card_with_less_free_than_its_budget_is_a_problem_with_numbers():
 
 
 def test_a_card_full_of_our_own_worker_is_well():
-    busy = card(used_mib=9000, processes=(CardProcess(7, 8900),))
+    busy = card(used_mib=9000, processes=(GpuProcess(7, 8900),))
 
     assert problems(about(busy, frozenset({7}))) == []
 
 
 def test_foreign_processes_are_named_with_what_they_hold():
-    shared = card(processes=(CardProcess(7, 200), CardProcess(8, None)))
+    shared = card(processes=(GpuProcess(7, 200), GpuProcess(8, None)))
 
     assert any("7 (200 MiB), 8 (? MiB)" in finding.text for finding in about(shared))
 
 
 def test_in_a_container_nobody_is_blamed_for_the_memory_that_our_own_workers_use():
-    busy = card(used_mib=9000, processes=(CardProcess(48_213, 8900),))
+    busy = card(used_mib=9000, processes=(GpuProcess(48_213, 8900),))
 
     found = about(busy, frozenset({7}))
 
@@ -80,7 +80,7 @@ def test_an_old_driver_is_told_which_one_is_needed():
 
 
 def test_memory_of_a_dead_process_is_a_problem():
-    haunted = card(used_mib=5000, processes=(CardProcess(7, 200),))
+    haunted = card(used_mib=5000, processes=(GpuProcess(7, 200),))
 
     assert any("4,800 MiB belong to no process" in finding.text for finding in problems(about(haunted)))
 

@@ -10,7 +10,7 @@ from shared.models.catalogue import load_catalogue
 from shared.settings import Settings
 from workers.cli import doctor
 from workers.cli.doctor import disk_speed, driver_cuda, examine, libraries, main
-from workers.devices.gpu import CardProcess, Snapshot
+from workers.devices.gpu import GpuProcess, Snapshot
 from workers.devices.thread_book import Pace, ThreadBook, circumstances
 from workers.engines.sdxl import toy
 
@@ -58,7 +58,7 @@ def test_it_shows_threads_that_are_not_measured(tmp_path):
 def test_it_examines_each_card(settings):
     cards = [
         Snapshot("GPU-a", "RTX 3090", 0, 24_576, used_mib=100, driver="580.65", compute_capability=(8, 6)),
-        Snapshot("GPU-b", "GTX 1070", 1, 8192, processes=(CardProcess(1, 50),), compute_capability=(6, 1)),
+        Snapshot("GPU-b", "GTX 1070", 1, 8192, processes=(GpuProcess(1, 50),), compute_capability=(6, 1)),
     ]
 
     found = list(examine(settings, cards, refusal_of={"GPU-b": "no kernel image"}.get))

@@ -35,7 +35,7 @@ def keeper(store: Store, duty) -> Keeper:
         store=store,
         registry=Nothing(),
         recovery=Nothing(),
-        card_lock=Nothing(),
+        gpu_lock=Nothing(),
         children=list,
         facts=Nothing(),
         on_pause=lambda _: None,

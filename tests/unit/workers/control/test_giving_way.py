@@ -9,7 +9,7 @@ from workers.control.giving_way import GivingWay, ours_mib
 from workers.control.queue_order import Reads
 from workers.control.yielding import CALM_S, PATIENCE_S
 from workers.devices import gpu
-from workers.devices.gpu import CardProcess, Snapshot
+from workers.devices.gpu import GpuProcess, Snapshot
 
 OURS, THEIRS = 100, 200
 
@@ -116,9 +116,9 @@ def test_in_a_container_a_worker_does_not_give_way_to_itself():
 @pytest.mark.parametrize(
     ("processes", "expected"),
     [
-        ((CardProcess(OURS, 700), CardProcess(THEIRS, 9)), 700),
-        ((CardProcess(THEIRS, 9),), None),
-        ((CardProcess(OURS, None),), None),
+        ((GpuProcess(OURS, 700), GpuProcess(THEIRS, 9)), 700),
+        ((GpuProcess(THEIRS, 9),), None),
+        ((GpuProcess(OURS, None),), None),
         ((), None),
     ],
     ids=["listed", "only pids that are not ours", "without its memory", "hidden"],

@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import InvalidRequest
 from workers.devices import gpu
-from workers.devices.gpu import CardProcess, Snapshot, choose, cpu_device, list_gpus, open_driver, snapshot
+from workers.devices.gpu import GpuProcess, Snapshot, choose, cpu_device, list_gpus, open_driver, snapshot
 
 MIB = 2**20
 
@@ -144,7 +144,7 @@ def test_a_card_is_read_with_its_units(nvml):
         power_w=142.5,
         utilisation_percent=87,
         energy_j=9000.5,
-        processes=(CardProcess(10, 900), CardProcess(11, 300)),
+        processes=(GpuProcess(10, 900), GpuProcess(11, 300)),
         driver="580.65",
         compute_capability=(8, 6),
     )
@@ -177,7 +177,7 @@ def test_a_card_that_is_cut_is_listed_as_its_slices_with_their_own_memory(nvml):
         ("MIG-3", "0:2", 4864),
         ("GPU-bbbb-2", "1", 8192),
     ]
-    assert found[0].processes == (CardProcess(7, 50),)
+    assert found[0].processes == (GpuProcess(7, 50),)
     assert found[0].has_bf16
     assert snapshot("MIG-3", nvml) == found[1]
     assert [card.uuid for card in choose(found, "0:2,1")] == ["MIG-3", "GPU-bbbb-2"]

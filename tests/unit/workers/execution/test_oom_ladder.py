@@ -7,7 +7,7 @@ import pytest
 from shared.errors import NotFinite, OutOfVram
 from shared.models.catalogue import Defaults, Limits, ModelCard, Source, Vram
 from shared.rack.worker_registry import GpuFacts, WorkerReport
-from workers.execution.larger_card import larger_card
+from workers.execution.larger_gpu import larger_gpu
 from workers.execution.oom_ladder import with_room
 from workers.memory.budget import budget_for, plan_rack
 from workers.memory.current_plans import Plans, what_changed
@@ -221,15 +221,15 @@ def worker(name, budget_mib, state="ready", models=("one",)):
 def test_a_job_climbs_to_the_smallest_larger_card_that_takes_jobs():
     rack = [worker("same", 8000), worker("big", 24000), worker("next", 12000), worker("away", 10000, "draining")]
 
-    assert larger_card("one", 8000, rack).name == "next"
-    assert larger_card("one", 24000, rack) is None
-    assert larger_card("another", 1000, rack) is None
+    assert larger_gpu("one", 8000, rack).name == "next"
+    assert larger_gpu("one", 24000, rack) is None
+    assert larger_gpu("another", 1000, rack) is None
 
 
 def test_an_idle_larger_card_is_better_than_a_busy_nearer_one():
     rack = [worker("near", 12000, "busy"), worker("far", 24000)]
 
-    assert larger_card("one", 8000, rack).name == "far"
+    assert larger_gpu("one", 8000, rack).name == "far"
 
 
 class Counting:

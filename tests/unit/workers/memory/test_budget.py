@@ -40,7 +40,7 @@ KIND = "rtx-4090"
 
 
 def put(precision: str = "fp16", offload: str = "none", *, vae: str = "bf16", tiled: bool = False) -> LoadPlan:
-    return LoadPlan("cuda:0", precision, offload, tiled, vae_precision=vae, card_type=KIND)
+    return LoadPlan("cuda:0", precision, offload, tiled, vae_precision=vae, gpu_type=KIND)
 
 
 EXACT, PLAIN, TILED = put(vae="fp32"), put(), put(tiled=True)
@@ -93,7 +93,7 @@ def test_a_measurement_of_another_kind_of_work_plan_or_card_does_not_count():
         (NF4, SQUARE),
         (EXACT, SQUARE),
         (TILED, SQUARE),
-        (replace(PLAIN, card_type="rtx-3060"), SQUARE),
+        (replace(PLAIN, gpu_type="rtx-3060"), SQUARE),
         (PLAIN, Shape(1152, 896)),
         (PLAIN, Shape(1024, 1024, 2)),
         (PLAIN, Shape(1024, 1024, is_guided=False)),
@@ -282,7 +282,7 @@ def test_each_rung_takes_less_than_the_one_before():
 
 
 def test_plans_say_for_which_kind_of_card_they_are():
-    [kind] = {plan.card_type for plan in plans_of(SDXL, budget_for(24 * GIB, card_type="rtx-4090"))}
+    [kind] = {plan.gpu_type for plan in plans_of(SDXL, budget_for(24 * GIB, gpu_type="rtx-4090"))}
 
     assert kind == "rtx-4090"
 
@@ -313,7 +313,7 @@ def test_a_model_that_cannot_fit_is_refused_with_numbers_and_the_others_stay():
 
 def test_learned_peaks_change_the_plan():
     """Runs showed that tiling was not needed on this card."""
-    budget = budget_for(12 * GIB, "balanced", card_type=KIND)
+    budget = budget_for(12 * GIB, "balanced", gpu_type=KIND)
     shape = default_shape(SDXL)
     greedy = plan_for(SDXL, budget, {key_of(PLAIN, shape): budget.usable_mib + 1})
 

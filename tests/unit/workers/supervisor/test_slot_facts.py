@@ -40,7 +40,7 @@ def test_what_is_set_wins_over_the_share(settings, asked_mib):
 def test_a_slot_and_its_budget_know_the_kind_of_card(settings):
     slot = place(settings, CARDS)[0]
 
-    assert slot.card_type == budget_of(slot, "balanced").card_type == "nvidia-geforce-rtx-4090"
+    assert slot.gpu_type == budget_of(slot, "balanced").gpu_type == "nvidia-geforce-rtx-4090"
 
 
 def environment(gpu: str, monkeypatch, **given: str) -> dict[str, str]:

@@ -40,7 +40,7 @@ def test_a_move_that_does_not_fit_is_undone(monkeypatch):
 def test_only_what_lies_on_the_device_is_weighed():
     modules = [nn.Linear(512, 512), nn.Linear(512, 512)]
     both = held_mib(modules, "cpu")
-    host_copy.onto_card(modules[1], CARD)
+    host_copy.onto_gpu(modules[1], CARD)
 
     assert (both, held_mib(modules, "cpu"), held_mib(modules, "cuda:0")) == (3, 2, 0)
     assert host_mib(modules) == 2
@@ -61,7 +61,7 @@ def packs_on(monkeypatch) -> list[str]:
 
     def quantise(module, *, device, compute_dtype):
         devices.append(device)
-        host_copy.onto_card(module[0], device)
+        host_copy.onto_gpu(module[0], device)
 
     monkeypatch.setattr(placement, "quantise_nf4", quantise)
     monkeypatch.setattr(host_copy, "on_host", lambda tensor, pinned: torch.zeros(tensor.shape, dtype=tensor.dtype))

@@ -10,8 +10,8 @@ from workers.engines.torch_tools.host_copy import (
     forget,
     host_nbytes,
     keep_on_host,
-    off_card,
-    onto_card,
+    off_gpu,
+    onto_gpu,
     places_of,
 )
 from workers.engines.torch_tools.nf4 import packed_linear
@@ -60,22 +60,22 @@ def lies_on(module: nn.Module) -> set[str]:
 
 
 def test_a_module_is_copied_off_the_card_once_and_only_dropped_after_that(net, copier):
-    onto_card(net, CARD)
+    onto_gpu(net, CARD)
 
     for _ in range(3):
-        off_card(net)
+        off_gpu(net)
         assert lies_on(net) == {"cpu"}
-        onto_card(net, CARD)
+        onto_gpu(net, CARD)
 
     assert copier.copies == len(list(places_of(net)))
 
 
 def test_coming_back_leaves_the_copy_and_its_memory_is_counted(net, copier):
-    onto_card(net, CARD)
+    onto_gpu(net, CARD)
     assert host_nbytes([net]) == 0
-    off_card(net)
+    off_gpu(net)
 
-    onto_card(net, CARD)
+    onto_gpu(net, CARD)
 
     assert (host_nbytes([net]), device_nbytes([net], CARD)) == (SIZE, SIZE)
 
@@ -84,18 +84,18 @@ def test_weights_are_the_same_after_every_way(net):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     keep_on_host(net)
 
-    onto_card(net, CARD)
-    off_card(net)
+    onto_gpu(net, CARD)
+    off_gpu(net)
 
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
 
 
 def test_a_copy_that_breaks_off_leaves_everything_on_the_card(net, copier):
-    onto_card(net, CARD)
+    onto_gpu(net, CARD)
     copier.fails_at = 3
 
     with pytest.raises(MemoryError):
-        off_card(net)
+        off_gpu(net)
 
     assert lies_on(net) == {CARD}
     assert host_nbytes([net]) == 0
@@ -113,27 +113,27 @@ def test_a_card_without_room_leaves_everything_in_host_memory(net, monkeypatch):
     monkeypatch.setattr(host_copy, "copied_to", short)
 
     with pytest.raises(torch.OutOfMemoryError):
-        onto_card(net, CARD)
+        onto_gpu(net, CARD)
 
     assert lies_on(net) == {"cpu"}
 
 
 def test_a_host_without_room_refuses_with_numbers(net, monkeypatch):
-    onto_card(net, CARD)
+    onto_gpu(net, CARD)
     monkeypatch.setattr(host_copy.host_ram, "available_mib", lambda: 1000)
 
     with pytest.raises(MemoryError, match="2 MiB of weights, 1,000 MiB of RAM"):
-        off_card(net)
+        off_gpu(net)
 
     assert lies_on(net) == {CARD}
 
 
 def test_a_copy_can_be_given_up_only_while_the_card_has_the_weights(net, copier):
-    onto_card(net, CARD)
-    off_card(net)
+    onto_gpu(net, CARD)
+    off_gpu(net)
     forget(net)
     assert lies_on(net) == {"cpu"}
-    onto_card(net, CARD)
+    onto_gpu(net, CARD)
     assert host_nbytes([net]) == SIZE
 
     forget(net)
@@ -152,9 +152,9 @@ class Host:
 
 def test_copies_are_page_locked_where_there_is_plenty(net, copier, monkeypatch):
     Host(monkeypatch)
-    onto_card(net, CARD)
+    onto_gpu(net, CARD)
 
-    off_card(net)
+    off_gpu(net)
 
     assert copier.pinned == copier.copies > 0
 
@@ -165,7 +165,7 @@ def test_nothing_is_page_locked_where_that_is_scarce(copier, monkeypatch, host):
     net = nn.Linear(12_000, 12_000, device=CARD) if "available_mib" in host else Net().to(CARD)
     monkeypatch.setattr(host_copy.host_ram, "HEADROOM_MIB", 0)
 
-    off_card(net)
+    off_gpu(net)
 
     assert (copier.pinned, copier.copies > 0) == (0, True)
 
@@ -185,11 +185,11 @@ def test_the_scales_of_four_bit_weights_move_and_are_weighed(copier):
     state = packed[0].weight.quant_state
     weights = packed[0].weight.nbytes + packed[0].bias.nbytes
 
-    onto_card(packed, CARD)
+    onto_gpu(packed, CARD)
 
     assert state.absmax.device.type == CARD
     assert device_nbytes([packed], CARD) == weights + state.absmax.nbytes + state.code.nbytes
-    off_card(packed)
+    off_gpu(packed)
     assert packed[0].weight.quant_state.absmax.device.type == "cpu"
     assert packed[0].weight.quant_type == "nf4"
 
@@ -198,6 +198,6 @@ def test_a_part_that_two_names_share_is_moved_once(copier):
     net = Net()
     net.other = net.one
 
-    onto_card(net, CARD)
+    onto_gpu(net, CARD)
 
     assert device_nbytes([net], CARD) == SIZE - MIB - 2048

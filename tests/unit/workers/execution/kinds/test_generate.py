@@ -66,7 +66,7 @@ class Runtime(SimpleNamespace):
             store=SimpleNamespace(announce=lambda artifact_id, job_id: None),
             threads=SimpleNamespace(settle=lambda engine, precision, still_wanted: 3),
             tell_residents=lambda: None,
-            card_now=lambda: Snapshot("GPU-a", "card", 0, 12_288, energy_j=next(readings)),
+            gpu_now=lambda: Snapshot("GPU-a", "card", 0, 12_288, energy_j=next(readings)),
         )
 
     def _put(self, data):

@@ -8,7 +8,7 @@ from shared.rack.worker_registry import WorkerReport
 TAKES_JOBS = frozenset({"ready", "busy"})
 
 
-def larger_card(model: str, budget_mib: int, workers: Iterable[WorkerReport]) -> WorkerReport | None:
+def larger_gpu(model: str, budget_mib: int, workers: Iterable[WorkerReport]) -> WorkerReport | None:
     """The living worker with the smallest larger budget that serves the model, idle ones first; None: there is none.
 
     Only strictly larger, so a job climbs from card to card and never goes round.

@@ -5,7 +5,7 @@ import torch
 
 from tests.bench.activation_peaks import UNET, VAE
 from tests.gpu import full_size
-from tests.gpu.card_rig import CardRig
+from tests.gpu.gpu_rig import CardRig
 from workers.engines.moondream import engine as moondream_engine
 from workers.engines.moondream.config import MOONDREAM_2B
 from workers.engines.moondream.network import Network
