@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.gpu.gpu_rig import CardRig
 from tests.gpu.full_size import write_moondream, write_sdxl
+from tests.gpu.gpu_rig import CardRig
 
 DEVICE = "cuda:0"
 

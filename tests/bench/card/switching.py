@@ -8,8 +8,8 @@ import psutil  # type: ignore[import-untyped]
 import torch
 
 from tests.bench.card.where import MIB, Where
-from tests.gpu.gpu_rig import HOST_CACHE_MIB, CardRig
 from tests.gpu.full_size import write_sdxl
+from tests.gpu.gpu_rig import HOST_CACHE_MIB, CardRig
 from workers.engines.sdxl import toy
 
 #: Two rows of the catalogue that are SDXL; their weights differ, or they would be shared.
