@@ -16,7 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from tests.bench.activation_peaks import UNET, VAE
 from workers.engines.moondream.config import MOONDREAM_2B, SMALL_VOCAB_TOKENS
-from workers.engines.moondream.engine import TOKENIZER_FOLDER
+from workers.engines.moondream.inspection import TOKENIZER_FOLDER
 from workers.engines.moondream.network import Network
 from workers.engines.moondream.tokenizer import FILE_NAME, small_tokenizer
 from workers.engines.moondream.toy import prefer_letters, save_snapshot
