@@ -20,7 +20,7 @@ from shared import log, settings
 from shared.batches.store import BatchStore
 from shared.jobs.store import JobStore
 from shared.models.measurements import Learned
-from shared.pictures.artifact_store import open_store
+from shared.pictures.stores import open_store
 from shared.queue.broker import RUN_JOB, STOP_MARGIN_S, make_app
 from shared.queue.dispatch import Dispatcher
 from shared.rack.worker_registry import WorkerRegistry

@@ -15,8 +15,9 @@ from shared.batches.store import BatchStore
 from shared.jobs.store import JobStore
 from shared.models.catalogue import Catalogue, load_catalogue
 from shared.models.measurements import Learned
-from shared.pictures.artifact_store import FolderStore, RedisStore, open_store
+from shared.pictures.artifact_store import ArtifactStore
 from shared.pictures.pixels import MIB, PictureLimits
+from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
 from shared.rack.worker_registry import WorkerRegistry
@@ -33,7 +34,7 @@ class Services:
 
     settings: Settings
     store: JobStore
-    artifacts: FolderStore | RedisStore
+    artifacts: ArtifactStore
     registry: WorkerRegistry
     catalogue: Catalogue
     dispatcher: Dispatcher

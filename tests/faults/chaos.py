@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.pictures.artifact_store import FolderStore
+from shared.pictures.folder_store import FolderStore
 from tests.faults.chaos_faults import Faults
 from tests.faults.chaos_ledger import fates, violations
 from tests.faults.chaos_load import Entry, Load

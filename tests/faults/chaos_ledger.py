@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from shared.contracts.jobs import JobRecord, State
 from shared.jobs.lifecycle import INNOCENT
 from shared.jobs.store import JobStore
-from shared.pictures.artifact_store import FolderStore
+from shared.pictures.folder_store import FolderStore
 from shared.redis import keys
 from tests.faults.chaos_load import Entry
 

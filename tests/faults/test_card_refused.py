@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from shared.pictures.artifact_store import open_store
+from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
 from tests.rig import wait_for

@@ -10,7 +10,7 @@ import pytest
 from shared.contracts.jobs import State
 from shared.jobs import lifecycle
 from shared.jobs.store import JobStore
-from shared.pictures.artifact_store import FolderStore
+from shared.pictures.folder_store import FolderStore
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
 from shared.redis import keys

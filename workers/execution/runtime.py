@@ -17,8 +17,9 @@ from shared.errors import RedisUnavailable
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.models.catalogue import Catalogue, ModelCard
-from shared.pictures.artifact_store import FolderStore, RedisStore, open_store
+from shared.pictures.artifact_store import ArtifactStore
 from shared.pictures.pixels import MIB, PictureLimits
+from shared.pictures.stores import open_store
 from shared.queue.dispatch import Dispatcher
 from shared.redis import keys
 from shared.redis.client import connect, redis_errors
@@ -38,7 +39,7 @@ class Runtime:
     settings: Settings
     slot: Slot
     store: JobStore
-    artifacts: FolderStore | RedisStore
+    artifacts: ArtifactStore
     catalogue: Catalogue
     dispatcher: Dispatcher
     residency: Residency

@@ -16,7 +16,7 @@ from shared.contracts.jobs import JobRecord
 from shared.errors import RedisUnavailable
 from shared.jobs.store import JobStore
 from shared.log import logger
-from shared.pictures.artifact_store import FolderStore, RedisStore
+from shared.pictures.artifact_store import ArtifactStore
 from shared.redis import keys
 from shared.redis.client import redis_errors
 
@@ -39,7 +39,7 @@ class Housekeeping(threading.Thread):
     def __init__(
         self,
         store: JobStore,
-        artifacts: FolderStore | RedisStore,
+        artifacts: ArtifactStore,
         artifact_ttl_s: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -20,7 +20,7 @@ from shared import log, settings
 from shared.errors import DarkroomError, InvalidRequest
 from shared.jobs.store import JobStore
 from shared.models.measurements import Learned
-from shared.pictures.artifact_store import open_store
+from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
 from shared.redis.client import connect

@@ -1,0 +1,135 @@
+"""Pictures in a folder that the API and all workers share.
+
+A file is whole or absent: written beside, synced, renamed. Its time of change says when the picture was last used.
+"""
+
+import contextlib
+import errno
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from shared.errors import ArtifactStoreDown, ArtifactStoreFull, InvalidRequest
+from shared.pictures.artifact_store import ID, absence_of, checked_id, id_of
+from shared.redis import keys
+from shared.redis.client import redis_errors
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class FolderStore:
+    """An `ArtifactStore`: `ab/img_abcdef…`, one file a picture, so 256 parts of about the same size."""
+
+    parts = 256
+
+    def __init__(self, folder: Path, client: "redis.Redis", ttl_s: int) -> None:
+        self.folder = folder
+        self._redis: Any = client
+        self._ttl_s = ttl_s
+
+    def put(self, data: bytes) -> str:
+        artifact_id = id_of(data)
+        path = self._path(artifact_id)
+        try:
+            if path.exists():
+                os.utime(path)
+            else:
+                _write_whole(path, data)
+        except FileNotFoundError:  # expired between the look and the touch
+            return self.put(data)
+        except OSError as exc:
+            if exc.errno in _FULL:
+                raise ArtifactStoreFull(f"no room for {len(data):,} bytes in {self.folder}: {exc.strerror}") from exc
+            raise ArtifactStoreDown(f"{self.folder} cannot be written: {exc.strerror}") from exc
+        return artifact_id
+
+    def get(self, artifact_id: str) -> bytes:
+        path = self._path(artifact_id)
+        try:
+            data = path.read_bytes()
+            with contextlib.suppress(OSError):  # a read-only mount still serves
+                os.utime(path)
+            return data
+        except FileNotFoundError as exc:
+            raise absence_of(artifact_id, self._redis, self._ttl_s) from exc
+        except OSError as exc:
+            raise ArtifactStoreDown(f"{self.folder} cannot be read: {exc.strerror}") from exc
+
+    def renew(self, artifact_ids: Sequence[str]) -> set[str]:
+        missing = set()
+        for artifact_id in artifact_ids:
+            try:
+                os.utime(self._path(artifact_id))
+            except FileNotFoundError:
+                missing.add(artifact_id)
+            except OSError as exc:
+                if exc.errno != errno.EROFS:  # a read-only mount still serves
+                    raise ArtifactStoreDown(f"{self.folder} cannot be reached: {exc.strerror}") from exc
+        return missing
+
+    def delete(self, artifact_id: str) -> None:
+        self._path(artifact_id).unlink(missing_ok=True)
+
+    def expire(self, part: int) -> int:
+        # The store's clock, not this host's: a host that wakes up in the wrong year must not clear the folder.
+        with redis_errors():
+            limit = float(self._redis.time()[0]) - self._ttl_s
+        old = [name for name, used_at_s in self._uses_in(f"{part:02x}") if used_at_s < limit]
+        for name in old:
+            if ID.match(name):
+                with redis_errors():
+                    self._redis.set(keys.gone(name), "1", ex=keys.GONE_TTL_S)
+            (self.folder / f"{part:02x}" / name).unlink(missing_ok=True)
+        return len(old)
+
+    def _uses_in(self, folder: str) -> list[tuple[str, float]]:
+        """Files of one folder and when each was last used."""
+        found = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder / folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    found.append((entry.name, entry.stat().st_mtime))
+        return found
+
+    def check_identity(self) -> None:
+        """See `ArtifactStore.check_identity`: the first folder on a Redis leaves its mark there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        mark = self.folder / "store-id"
+        if not mark.exists():
+            _write_whole(mark, uuid.uuid4().hex.encode())
+        mine = mark.read_text()
+        with redis_errors():
+            self._redis.set(keys.STORE, mine, nx=True, ex=keys.STORE_TTL_S)
+            known = self._redis.get(keys.STORE).decode()
+        if known != mine:
+            raise InvalidRequest(
+                f"{self.folder} is not the artifact folder that the others on this Redis use. Share one folder and set "
+                "DARKROOM_ARTIFACTS_DIR to it on every host, or set DARKROOM_ARTIFACTS=redis everywhere "
+                f"(if the old folder is gone for good: redis-cli DEL {keys.STORE})",
+                field="DARKROOM_ARTIFACTS_DIR",
+            )
+
+    def ids(self) -> Iterator[str]:
+        return (path.name for path in self.folder.glob("??/*") if path.is_file() and ID.match(path.name))
+
+    def _path(self, artifact_id: str) -> Path:
+        return self.folder / checked_id(artifact_id)[4:6] / artifact_id
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """All or nothing, also across a power cut: write beside, sync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+    try:
+        with beside.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.rename(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,125 @@
+"""Whatever back end keeps the pictures, it keeps the same promises; a new one joins `STORES`, and these tests with it."""
+
+import errno
+import os
+import time
+from typing import get_args
+
+import pytest
+from fakeredis import FakeRedis
+
+from shared.errors import ArtifactStoreFull, Gone, InvalidRequest, NotFound
+from shared.pictures import folder_store
+from shared.pictures.artifact_store import ID, id_of
+from shared.pictures.folder_store import FolderStore
+from shared.pictures.stores import STORES, open_store
+from shared.redis import keys
+from shared.settings import Settings
+
+TTL_S = 3600
+DATA = b"the bytes of a picture"
+
+
+@pytest.fixture(params=sorted(STORES))
+def store(request, tmp_path):
+    settings = Settings(artifacts=request.param, artifacts_dir=tmp_path / "artifacts", artifact_ttl_s=TTL_S)
+    return open_store(settings, FakeRedis())
+
+
+def test_every_value_of_the_setting_has_a_store_and_there_is_no_other():
+    assert set(STORES) == set(get_args(Settings.model_fields["artifacts"].annotation))
+
+
+def test_what_is_put_comes_back_by_its_content(store):
+    artifact_id = store.put(DATA)
+
+    assert ID.match(artifact_id)
+    assert artifact_id == id_of(DATA) == store.put(DATA)
+    assert store.get(artifact_id) == DATA
+    assert list(store.ids()) == [artifact_id]
+
+
+def test_what_was_never_stored_is_not_found(store):
+    with pytest.raises(NotFound, match="there is no picture img_"):
+        store.get(id_of(b"another"))
+
+
+@pytest.mark.parametrize("name", ["../etc/passwd", "img_", "img_" + "g" * 32, "img_" + "A" * 32, "store-id"])
+def test_what_cannot_be_an_id_is_not_looked_for(store, name):
+    with pytest.raises(NotFound, match="is no picture id"):
+        store.get(name)
+
+
+def test_renewing_names_what_is_not_here(store):
+    here, away = store.put(DATA), id_of(b"another")
+
+    assert store.renew([here, away]) == {away}
+    assert store.renew([]) == set()
+
+
+def test_what_is_deleted_is_not_there_any_more_and_may_be_deleted_twice(store):
+    artifact_id = store.put(DATA)
+
+    store.delete(artifact_id)
+    store.delete(artifact_id)
+
+    assert list(store.ids()) == []
+    with pytest.raises(NotFound):
+        store.get(artifact_id)
+
+
+def test_sweeping_all_parts_leaves_what_was_just_used(store):
+    artifact_id = store.put(DATA)
+
+    assert sum(store.expire(part) for part in range(store.parts)) == 0
+    assert list(store.ids()) == [artifact_id]
+
+
+def test_a_store_that_is_the_others_may_be_used(store):
+    store.check_identity()
+    store.check_identity()
+
+
+def test_redis_drops_a_picture_and_says_later_that_it_is_gone(tmp_path):
+    client = FakeRedis()
+    store = open_store(Settings(artifacts="redis", artifact_ttl_s=TTL_S), client)
+    artifact_id = store.put(DATA)
+
+    assert 0 < client.ttl(keys.artifact(artifact_id)) <= TTL_S
+    client.delete(keys.artifact(artifact_id))  # as its time does
+    with pytest.raises(Gone, match=f"kept {TTL_S} s"):
+        store.get(artifact_id)
+
+
+def test_a_folder_drops_what_was_not_used_for_long_and_says_that_it_is_gone(tmp_path):
+    store = FolderStore(tmp_path, FakeRedis(), TTL_S)
+    old, fresh = store.put(DATA), store.put(b"another")
+    long_ago = time.time() - TTL_S - 60
+    os.utime(tmp_path / old[4:6] / old, (long_ago, long_ago))
+
+    assert sum(store.expire(part) for part in range(store.parts)) == 1
+
+    assert list(store.ids()) == [fresh]
+    with pytest.raises(Gone, match=f"kept {TTL_S} s"):
+        store.get(old)
+
+
+def test_another_folder_than_the_others_use_is_refused(tmp_path):
+    client = FakeRedis()
+    FolderStore(tmp_path / "ours", client, TTL_S).check_identity()
+
+    with pytest.raises(InvalidRequest, match="DARKROOM_ARTIFACTS_DIR"):
+        FolderStore(tmp_path / "another", client, TTL_S).check_identity()
+
+
+def test_a_full_disk_leaves_no_half_written_file(tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder_store.os, "fsync", full)
+    store = FolderStore(tmp_path, FakeRedis(), TTL_S)
+
+    with pytest.raises(ArtifactStoreFull, match="no room for 22 bytes"):
+        store.put(DATA)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
