@@ -27,8 +27,7 @@ from PIL import Image
 from shared.errors import OutOfVram
 from shared.models.catalogue import ModelCard
 from workers.devices import slot
-from workers.engines.base import EngineKind, GenerateWork, Watch
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
 
 HANG_S = 3600.0
 

@@ -5,7 +5,7 @@ import torch
 from bitsandbytes.nn import Linear4bit
 
 from shared.errors import DoesNotFit
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.memory.needs import Shape, default_shape, weights_mib
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from shared.models.catalogue import ModelCard
 from tests.faults.engine import FaultEngine
-from workers.engines.base import EngineKind
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import EngineKind, LoadPlan
 
 #: Seconds to load a MiB: the light model 0.6 s, the heavy one 1.6 s.
 LOAD_S_PER_MIB = 0.04

@@ -3,13 +3,15 @@
 An engine holds one loaded model. It knows its library (diffusers, torch, onnxruntime), not Redis, not records: it gets
 plain work and a `Watch` to report to, and gives pictures or answers back. The watch may raise a `Signal` at any step
 (cancelled, fenced, over its deadline); an engine lets it through and stays usable.
+
+How it is put on its device is the memory's to decide, and comes as a `LoadPlan`. Engines of others import from here.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from PIL.Image import Image
 
@@ -17,13 +19,41 @@ from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import Answer, AnyTask, Usage
 from shared.errors import DarkroomError, NotFinite
 from shared.models.catalogue import ModelCard
-from workers.engines.load_plan import LoadPlan
+
+Precision = Literal["fp32", "bf16", "fp16", "nf4"]
+VaePrecision = Literal["fp32", "bf16"]
+Offload = Literal["none", "model", "sequential"]
 
 #: Of shown probabilities and shares.
 DIGITS = 5
 #: Begins the previews of a batch, only when the watch wants them, and does not wait for the device. What it returns does,
 #: on any thread, and gives one small RGB picture per job.
 Previews = Callable[[], Callable[[], list[Image]]]
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """How one model is put on one device: what an engine's loader gets beside the model's card and folder.
+
+    `memory.budget` decides it, engines obey it.
+    """
+
+    #: torch device: "cpu" or "cuda:0" (a worker sees one GPU only).
+    device: str = "cpu"
+    #: Of the weights; with nf4 that of the rest and of the activations is the engine's own (`torch_tools.precision`).
+    precision: Precision = "fp32"
+    #: What waits in host memory: nothing, whole sub-models, or single layers.
+    offload: Offload = "none"
+    #: Whether the VAE decodes in tiles from the start.
+    vae_tiling: bool = False
+    #: Whether the VAE decodes a batch picture by picture.
+    vae_slicing: bool = True
+    #: Memory for encoded pictures beside the weights (Moondream); 0: each is encoded every time.
+    prefix_cache_mib: int = 0
+    #: Of an image model's VAE.
+    vae_precision: VaePrecision = "fp32"
+    #: What kind of device that is: what was measured on one kind says nothing of another.
+    gpu_type: str = "cpu"
 
 
 class Watch(Protocol):
@@ -101,7 +131,7 @@ class Sharing(Protocol):
     """An engine whose weights may be counted by another one, which shares them."""
 
     def uses_mib(self) -> int:
-        """What it takes on the card, shared parts included whoever counts them."""
+        """What it takes on the device, shared parts included whoever counts them."""
         ...
 
 
@@ -165,7 +195,7 @@ class AnalyzeEngine(Engine, Protocol):
 
 @dataclass(frozen=True)
 class EngineKind:
-    """One row of the engine table."""
+    """One row of the registry."""
 
     #: Loads a model from its folder or file.
     load: Callable[[ModelCard, Path, LoadPlan], Engine]

@@ -15,7 +15,7 @@ from typing import Literal
 
 from shared.errors import DoesNotFit
 from shared.models.catalogue import ModelCard
-from workers.engines.load_plan import LoadPlan, Offload, Precision, VaePrecision
+from workers.engines.base import LoadPlan, Offload, Precision, VaePrecision
 from workers.memory.needs import Need, Shape, default_shape, need_of
 
 #: CUDA context, cuBLAS and cuDNN handles of one process (published 300–500 MiB on Ampere and newer, CUDA 12).

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from shared.models.catalogue import ModelCard
-from workers.engines.load_plan import LoadPlan, Precision
+from workers.engines.base import LoadPlan, Precision
 from workers.memory.budget import RackPlan, plans_of
 from workers.memory.needs import Need, Shape, key_of, need_of
 

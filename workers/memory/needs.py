@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.models.catalogue import ModelCard
-from workers.engines.load_plan import LoadPlan, Precision
+from workers.engines.base import LoadPlan, Precision
 from workers.engines.moondream.config import MOONDREAM_2B
 from workers.engines.moondream.memory import asking_nbytes, looking_nbytes
 

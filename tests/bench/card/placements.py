@@ -17,8 +17,7 @@ from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import CaptionTask
 from tests.bench.card.where import STARTERS, Where, attempted, card_of
 from tests.gpu.gpu_rig import Watch
-from workers.engines.base import AnalyzeWork, GenerateWork
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import AnalyzeWork, GenerateWork, LoadPlan
 from workers.engines.moondream import engine as moondream_engine
 from workers.engines.sdxl import files
 from workers.engines.sdxl.engine import SdxlEngine

@@ -8,7 +8,7 @@ from tests.unit.workers.devices.test_gpu import FakeCard, FakeNvml
 from workers import assembly
 from workers.devices import gpu
 from workers.devices.slot import Slot
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.memory.budget import MODES
 from workers.memory.needs import asking_shape, default_shape, key_of
 

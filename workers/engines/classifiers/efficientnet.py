@@ -12,11 +12,10 @@ from PIL import Image, ImageOps
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed
 from shared.models.catalogue import ModelCard
-from workers.engines.base import EngineKind
+from workers.engines.base import EngineKind, LoadPlan
 from workers.engines.classifiers.classifying import Seen
 from workers.engines.classifiers.inspection import EFFICIENTNET, inspect_efficientnet
 from workers.engines.classifiers.torch_classifier import TorchClassifier
-from workers.engines.load_plan import LoadPlan
 from workers.engines.torch_tools.out_of_vram import named_out_of_vram
 from workers.weights.weight_files import first_words
 

@@ -11,11 +11,10 @@ from transformers import AutoModelForImageClassification
 
 from shared.errors import EngineFailed
 from shared.models.catalogue import ModelCard
-from workers.engines.base import EngineKind
+from workers.engines.base import EngineKind, LoadPlan
 from workers.engines.classifiers.classifying import Seen
 from workers.engines.classifiers.inspection import NSFW_LABELS, PREPROCESSING, inspect_hf_classifier
 from workers.engines.classifiers.torch_classifier import TorchClassifier
-from workers.engines.load_plan import LoadPlan
 from workers.engines.torch_tools.out_of_vram import named_out_of_vram
 from workers.engines.torch_tools.precision import dtype_of
 from workers.weights.weight_files import first_words

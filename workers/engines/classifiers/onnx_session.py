@@ -12,7 +12,7 @@ import onnxruntime
 import torch
 
 from shared.errors import EngineFailed
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.weights.weight_files import first_words
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"

@@ -9,10 +9,9 @@ from PIL.Image import Image, new
 
 from shared.errors import EngineFailed
 from shared.models.catalogue import ModelCard
-from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
+from workers.engines.base import AnalyzeWork, EngineKind, LoadPlan, Watch, WorkOutcome
 from workers.engines.classifiers.classifying import Seen, classify
 from workers.engines.classifiers.onnx_session import Reopened, held_mib_of, providers_for
-from workers.engines.load_plan import LoadPlan
 from workers.weights.weight_files import first_words
 
 WEIGHTS = "open-nsfw.onnx"

@@ -15,12 +15,11 @@ from PIL import Image
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed
 from shared.models.catalogue import ModelCard
-from workers.engines.base import AnalyzeWork, EngineKind, Watch, WorkOutcome
+from workers.engines.base import AnalyzeWork, EngineKind, LoadPlan, Watch, WorkOutcome
 from workers.engines.classifiers.classifying import Seen, classify
 from workers.engines.classifiers.inspection import TAGS as TAGS_FILE
 from workers.engines.classifiers.inspection import inspect_wd_tagger
 from workers.engines.classifiers.onnx_session import Reopened, held_mib_of, open_session
-from workers.engines.load_plan import LoadPlan
 
 RATING_CATEGORY = "9"
 CATEGORIES = {"0": "general", "4": "character"}

@@ -16,8 +16,7 @@ from torch import nn
 from shared.contracts.vision import AnyTask
 from shared.errors import DarkroomError, EngineFailed, InvalidRequest, OutOfVram
 from shared.models.catalogue import ModelCard
-from workers.engines.base import AnalyzeWork, EngineKind, TaskOutcome, Watch, WorkOutcome
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import AnalyzeWork, EngineKind, LoadPlan, TaskOutcome, Watch, WorkOutcome
 from workers.engines.moondream import inspection
 from workers.engines.moondream.asking import Asked, Ticks
 from workers.engines.moondream.model import Moondream

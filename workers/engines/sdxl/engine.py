@@ -26,8 +26,7 @@ from torch import nn
 from shared.contracts.generation import GenerationParams
 from shared.errors import EngineFailed, NotFinite, OutOfVram
 from shared.models.catalogue import ModelCard
-from workers.engines.base import EngineKind, GenerateWork, Watch
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
 from workers.engines.sdxl import (
     files,
     offloading,

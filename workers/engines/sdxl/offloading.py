@@ -13,7 +13,7 @@ from accelerate.hooks import ModelHook, add_hook_to_module
 from accelerate.utils import send_to_device
 from torch import nn
 
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.engines.torch_tools.host_copy import keep_on_host, off_gpu, onto_gpu, places_of
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.engines.sdxl import offloading
 from workers.engines.torch_tools import host_copy
 from workers.engines.torch_tools.host_copy import HOST, off_gpu, onto_gpu

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.engines.sdxl import placement
 from workers.engines.sdxl.inspection import weights_of_part
 from workers.weights.hashes import sha256_of

@@ -17,7 +17,7 @@ What half precision is on a card depends on what the weights were trained and pu
 
 import torch
 
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 
 
 def dtype_of(plan: LoadPlan) -> torch.dtype:

@@ -9,8 +9,7 @@ from PIL import Image
 from shared.contracts.generation import GenerationParams
 from shared.models.catalogue import ModelCard, load_catalogue
 from shared.settings import Settings
-from workers.engines.base import GenerateWork, Previews
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import GenerateWork, LoadPlan, Previews
 
 SIDE = 64
 #: As plain diffusers decodes a batch unless told otherwise.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.errors import DoesNotFit
 from shared.models.catalogue import ModelCard, Source, Vram, load_catalogue
 from shared.settings import Settings
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.memory.budget import (
     MODES,
     budget_for,

@@ -13,11 +13,10 @@ from shared.contracts.vision import CaptionTask, RatingTask, Tag, TagsTask
 from shared.errors import EngineFailed, ModelMissing, NotFinite
 from shared.models.catalogue import ModelCard, load_catalogue
 from shared.settings import Settings
-from workers.engines.base import AnalyzeWork, Paced, Threaded, rounded
+from workers.engines.base import AnalyzeWork, LoadPlan, Paced, Threaded, rounded
 from workers.engines.classifiers import efficientnet, hf_classifier, opennsfw, wd_tagger
 from workers.engines.classifiers.classifying import Seen, answer, classify
 from workers.engines.classifiers.onnx_session import Reopened, open_session
-from workers.engines.load_plan import LoadPlan
 
 RATING, TAGS = RatingTask(task="rating"), TagsTask(task="tags", min_score=0.0, max_tags=5)
 

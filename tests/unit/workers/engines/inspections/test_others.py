@@ -14,10 +14,10 @@ from shared.errors import DarkroomError, EngineFailed, ModelMissing
 from shared.models.catalogue import load_catalogue
 from shared.settings import Settings
 from tests.unit.workers.engines.inspections.conftest import Copy
+from workers.engines.base import LoadPlan
 from workers.engines.classifiers import efficientnet, hf_classifier, opennsfw, wd_tagger
 from workers.engines.classifiers import inspection as classifiers
 from workers.engines.inspections import INSPECTIONS, flaw_of
-from workers.engines.load_plan import LoadPlan
 from workers.engines.moondream import engine as moondream_engine
 from workers.engines.moondream import inspection as moondream_inspection
 

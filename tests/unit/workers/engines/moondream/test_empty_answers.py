@@ -8,8 +8,7 @@ from shared.contracts.vision import CaptionTask, DetectTask, QueryTask, TagsTask
 from shared.errors import EmptyAnswer, class_of
 from shared.models.catalogue import load_catalogue
 from shared.settings import Settings
-from workers.engines.base import AnalyzeWork
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import AnalyzeWork, LoadPlan
 from workers.engines.moondream import engine as moondream
 from workers.engines.moondream.config import TINY
 from workers.engines.moondream.network import Network, initialise

@@ -12,8 +12,7 @@ from shared.errors import CancelRequested, EngineFailed, NotFinite, OutOfVram
 from shared.models.catalogue import ModelCard, load_catalogue
 from shared.settings import Settings
 from tests import talker
-from workers.engines.base import AnalyzeWork, Paced
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import AnalyzeWork, LoadPlan, Paced
 from workers.engines.moondream import engine as moondream
 from workers.engines.moondream import tasks as moondream_talk
 from workers.engines.moondream.requests import Box, Point, TextAnswer

@@ -21,8 +21,7 @@ from tests.unit.workers.engines.parts import (
     toy_card,
     work,
 )
-from workers.engines.base import Paced
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan, Paced
 from workers.engines.registry import engine_kind
 from workers.engines.sdxl import files as sdxl_files
 from workers.engines.sdxl.engine import SdxlEngine, load

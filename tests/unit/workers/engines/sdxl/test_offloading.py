@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.unit.workers.engines.parts import Watch, levels_apart, rings, toy_card, work
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.engines.sdxl import offloading, placement
 from workers.engines.sdxl.engine import load
 from workers.engines.torch_tools import host_copy

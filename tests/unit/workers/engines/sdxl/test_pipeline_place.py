@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from shared.errors import OutOfVram
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.engines.sdxl import placement
 from workers.engines.sdxl.placement import held_mib, host_mib, move
 from workers.engines.torch_tools import host_copy

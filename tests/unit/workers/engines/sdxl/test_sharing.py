@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from shared.errors import OutOfVram
 from tests.unit.workers.engines.parts import Watch, levels_apart, toy_card, work
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.engines.sdxl import placement
 from workers.engines.sdxl.engine import SdxlEngine, load
 from workers.engines.sdxl.sharing import PARTS, Shelf

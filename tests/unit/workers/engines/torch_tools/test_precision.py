@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.unit.workers.engines.parts import Watch, rings, toy_card, work
-from workers.engines.load_plan import LoadPlan
+from workers.engines.base import LoadPlan
 from workers.engines.registry import load_libraries
 from workers.engines.sdxl import vae_decoding
 from workers.engines.sdxl.engine import load
