@@ -125,6 +125,8 @@ class JobRecord(Frozen):
     token: str = ""
     #: Internal. Until when the running worker owns the job without another sign of life.
     lease_until_ms: int = 0
+    #: Internal. The running job's last own sign of life; only scripts write it. 0: it never ran.
+    beat_at_ms: int = 0
     #: Internal. The queue its message is in, and the key under which peers may share its GPU batch.
     queue: str = ""
     batch_key: str = ""

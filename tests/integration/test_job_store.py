@@ -146,6 +146,16 @@ def test_renewing_forgets_what_the_worker_no_longer_holds(store):
     assert store.held_by("w1") == {}
 
 
+def test_a_claim_and_each_beat_are_signs_of_life_in_the_record(store):
+    record = claim(store, made(store).id)
+    claimed_ms = store.get(record.id).beat_at_ms
+    wait_for(lambda: store.now_ms() > claimed_ms, 2, "a later millisecond")
+
+    store.beat(record.id, record.token, Progress(phase="running"))
+
+    assert record.started_at_ms <= claimed_ms < store.get(record.id).beat_at_ms <= store.now_ms()
+
+
 def test_a_deadline_that_passed_is_told_by_the_beat(store):
     record, _ = store.create(job(), deadline_s=0.2)
     claim(store, record.id)
