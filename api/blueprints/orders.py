@@ -16,8 +16,8 @@ from api.requests.parsing import reads_request
 from api.responses import jobs as job_answers
 from api.services import Services, services
 from api.services.auth import current_caller
+from shared.contracts.base import Priority
 from shared.contracts.commands import SwitchRequest, UnloadRequest
-from shared.contracts.generation import Priority
 from shared.contracts.jobs import JobRecord, JobView, Kind, State, new_job_id
 from shared.errors import DoesNotFit, NotFound
 from shared.jobs.routing import own_queue_of, queue_of

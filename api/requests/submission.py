@@ -20,7 +20,7 @@ from api.requests.model_choice import choose_model, ensure_servable, served_by
 from api.responses import jobs as job_answers
 from api.services import Services
 from api.services.auth import current_caller
-from shared.contracts.generation import Priority
+from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, Kind, State, new_job_id
 from shared.errors import DarkroomError, ModelMissing
 from shared.jobs.routing import queue_of

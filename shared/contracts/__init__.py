@@ -1,1 +1,14 @@
-"""What a caller may ask for and what a job is, as pydantic models."""
+"""What a caller may ask for and what a job is, as pydantic models. Both houses speak in these.
+
+In reading order:
+
+- `base`: what all contracts share: their base class, priorities, seeds, common limits
+- `samplers`: samplers and noise schedules by every name they go by
+- `sizes`: how large a picture is made from another one
+- `generation`: pictures from prompts: what comes in, and what a worker then does exactly
+- `vision`: questions about a picture: what comes in, what a worker does, what comes back
+- `commands`: what may be asked of the rack itself: load a model, unload it
+- `jobs`: a job's record, and how callers see it
+- `batches`: what may be asked of a batch
+- `batch_records`: a batch as it is stored, and how callers see it
+"""

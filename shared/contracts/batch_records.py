@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from shared.contracts.generation import Priority
+from shared.contracts.base import Priority
 from shared.contracts.jobs import Failure, Frozen, Kind
 from shared.contracts.sizes import Size, SizeRule
 

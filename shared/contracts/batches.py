@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from shared.contracts.generation import MAX_PROMPT_CHARS, MAX_SEED, Contract, PictureWishes, Priority
+from shared.contracts.base import Contract, Priority, Seed
+from shared.contracts.generation import MAX_PROMPT_CHARS, PictureWishes
 from shared.contracts.vision import MAX_TASKS, AnyTask
 
 #: Stands for the current picture in a step's parameters until the step before it has ended.
@@ -25,7 +26,6 @@ MOST_STEPS = 32
 
 ModelName = Annotated[str, Field(min_length=1, max_length=64)]
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 FileName = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
 
 
@@ -52,7 +52,11 @@ class Grid(Contract):
     """Every prompt with every seed on every model."""
 
     prompts: list[Prompt] = Field(min_length=1, max_length=MOST_MEMBERS)
-    seeds: list[Seed] = Field(default_factory=list, max_length=MOST_MEMBERS, description="None: one drawn for each")
+    seeds: list[Seed] = Field(
+        default_factory=list,
+        max_length=MOST_MEMBERS,
+        description="A null or -1 is drawn for each cell, and so is one where there are none",
+    )
     models: list[ModelName] = Field(default_factory=list, max_length=64, description="None: the step's own")
 
     @property

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.contracts.generation import Contract
+from shared.contracts.base import Contract
 
 
 class SwitchRequest(Contract):

@@ -4,58 +4,26 @@
 default made explicit; it is what the record shows and the worker uses, nothing else.
 """
 
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
+from shared.contracts.base import MAX_INLINE_CHARS, Contract, Priority, Seed
 from shared.contracts.samplers import SCHEDULERS, Sampling, ScheduleName, SchedulerName, sampling_of
 
 __all__ = ["SCHEDULERS"]  # its name for those who list what a request may say
 
-#: Seeds stay exact in JavaScript (Number.MAX_SAFE_INTEGER); the last 16 are left for seed…seed+n−1.
-MAX_SEED = 2**53 - 17
 MAX_PROMPT_CHARS = 4000
 MAX_PICTURES = 16
 MAX_STEPS = 150
 MAX_SIDE_PX = 4096
-#: Longest picture in base64 a field may hold: 64 MiB of text; the byte limit of pictures acts after decoding.
-MAX_INLINE_CHARS = 64 * 2**20
-
-
-class Priority(StrEnum):
-    LOW = "low"
-    NORMAL = "normal"
-    HIGH = "high"
-
 
 Side = Annotated[int, Field(ge=8, le=MAX_SIDE_PX, multiple_of=8)]
-
-#: What A1111, ComfyUI and their clients send for "draw one".
-DRAW = -1
-
-
-def _none_to_draw(seed: Any) -> Any:
-    return None if type(seed) is int and seed == DRAW else seed
-
-
-#: A seed, or None: draw one. −1 says the same.
-Seed = Annotated[
-    Annotated[int, Field(ge=0, le=MAX_SEED)] | None,
-    BeforeValidator(_none_to_draw),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": DRAW, "maximum": MAX_SEED}, {"type": "null"}]}),
-]
 
 
 def steps_run(steps: int, strength: float | None) -> int:
     """How many of the steps a run takes: from a picture, at a strength below 1, only the last ones (rounded down)."""
     return steps if strength is None else min(steps, int(steps * strength))
-
-
-class Contract(BaseModel):
-    """Base of all that callers send: unknown fields and look-alike types ("20" for 20) are refused, nothing is guessed."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class PictureWishes(Contract):

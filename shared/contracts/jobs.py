@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.generation import Priority
+from shared.contracts.base import Priority
 from shared.contracts.sizes import SizeRule
 
 #: What every job's id looks like; anything else is unknown without asking Redis.

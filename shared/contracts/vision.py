@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from shared.contracts.generation import MAX_INLINE_CHARS, Contract, Priority, Seed
+from shared.contracts.base import MAX_INLINE_CHARS, Contract, Priority, Seed
 
 MAX_TASKS = 32
 MAX_QUESTION_CHARS = 8000

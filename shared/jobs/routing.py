@@ -8,7 +8,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from shared.contracts.generation import GenerationParams, Priority
+from shared.contracts.base import Priority
+from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import AnyTask, CaptionTask, DetectTask, PointTask, QueryTask
 
 #: Most urgent first.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from shared.contracts.generation import Priority
+from shared.contracts.base import Priority
 from shared.jobs.routing import queue_of, queues_of, split
 from shared.models.catalogue import ModelCard, Source, Vram
 from workers.control.affinity import QueueState, View, order

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from shared.contracts.generation import Priority
+from shared.contracts.base import Priority
 from tests.bench.rack_simulation import POLICIES, Gpu, Job, Model, Outcome, Rack, job
 from workers.memory.budget import budget_for
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.generation import Priority
+from shared.contracts.base import Priority
 from tests.bench import simulate_rack
 from tests.bench.rack_simulation import POLICIES, Gpu, Job, Model, Outcome, Rack, job
 from tests.bench.simulate_rack import GPUS, MODELS, WORKLOADS, gpus_of, simulate

@@ -167,7 +167,7 @@ def test_when_all_seats_are_taken_nothing_is_sent(web, services):
         ),
         *(("response_format", {"type": "json_object", "schema": {"type": "object"}}), ("response_format", "json")),
         *(("prediction", {}), ("web_search_options", {}), ("temperature", 3), ("top_p", 2)),
-        *(("seed", -1), ("max_tokens", 0), ("stream_options", {"include_usage": True}), ("maxtokens", 3)),
+        *(("seed", -2), ("max_tokens", 0), ("stream_options", {"include_usage": True}), ("maxtokens", 3)),
         *(("model", "efficientnet-lite0"), ("model", "sdxl-toy"), ("temperature", "0.5"), ("messages", [])),
     ],
 )

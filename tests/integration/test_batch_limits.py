@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared.contracts.generation import Priority
+from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.jobs.routing import queue_of
 from workers.devices.slot import Slot

@@ -49,6 +49,15 @@ def test_a_grid_has_a_member_for_each_prompt_seed_and_model(web):
     assert cells == {(p, s, "sdxl-toy") for p in "ab" for s in (1, 2, 3)}
 
 
+def test_a_seed_of_a_grid_may_be_drawn(web, services):
+    grid = {"prompts": ["a", "b"], "seeds": [-1, 7]}
+
+    batch = start(web, grid=grid, steps=[{"kind": "generate", "steps": 2}])
+
+    assert [row["seed"] for row in members(web, batch)] == [None, 7, None, 7]
+    assert len({job.params["seed"] for job in run_all(services)}) == 3
+
+
 def test_a_step_takes_a_schedule_and_a_contradiction_names_the_step(web, services):
     step = {"kind": "generate", "scheduler": "Euler a Karras", "seed": -1}
     start(web, prompts=["a", "b"], steps=[step])
@@ -109,7 +118,7 @@ def test_a_form_may_have_hundreds_of_files(web):
         ({"prompts": ["a"], "priority": "urgent"}, "priority"),
         ({"prompts": ["a"], "webhook": "https://example.org/"}, "webhook"),
         ({"prompts": ["a"], "members": 3}, "members"),
-        ({"grid": {"prompts": ["a"], "seeds": [-1]}}, "grid.seeds.0"),
+        ({"grid": {"prompts": ["a"], "seeds": [-2]}}, "grid.seeds.0"),
     ],
 )
 def test_what_is_wrong_is_refused_with_the_field_to_blame(web, body, field):

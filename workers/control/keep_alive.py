@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from shared.contracts.generation import Priority
+from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.jobs.routing import own_queue_of
 from shared.jobs.store import JobStore

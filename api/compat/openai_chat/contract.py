@@ -14,7 +14,7 @@ from api.compat.openai_chat.ignorable_fields import (
     IgnoredOfStream,
     ignored_in,
 )
-from shared.contracts.generation import MAX_INLINE_CHARS, MAX_SEED, Priority
+from shared.contracts.base import MAX_INLINE_CHARS, Priority, Seed
 from shared.contracts.vision import MAX_NEW_TOKENS
 from shared.errors import InvalidRequest
 
@@ -141,7 +141,7 @@ class ChatRequest(IgnoredOfRequest):
     max_completion_tokens: Annotated[int | None, BeforeValidator(_limit)] = Field(
         None, ge=1, description="The newer name of it"
     )
-    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="The same seed gives the same answer")
+    seed: Seed = Field(None, description="The same seed gives the same answer; absent, null or -1: drawn")
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = Field(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from shared.contracts.generation import Contract
+from shared.contracts.base import Contract
 
 Ignored = Annotated[Any, Field(description="Taken and ignored")]
 #: Values that ask for nothing, so that ignoring them needs no word.

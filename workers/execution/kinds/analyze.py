@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL.Image import Image
 
-from shared.contracts.finite import non_finite_in
+from shared.contracts.base import non_finite_in
 from shared.contracts.jobs import Failure, JobRecord
 from shared.contracts.vision import DECODER_VERSION, AnalysisParams, AnalysisResult, TaskError, TaskResult, Usage
 from shared.errors import (

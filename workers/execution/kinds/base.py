@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.contracts.finite import non_finite_in
+from shared.contracts.base import non_finite_in
 from shared.contracts.jobs import Failure
 from shared.errors import NotFinite
 from shared.jobs.lifecycle import failure_of

@@ -82,7 +82,7 @@ def test_a_bug_is_no_sentence(monkeypatch):
 def test_a_wrong_models_file_ends_up_before_anything_starts(tmp_path):
     models = tmp_path / "models.toml"
     models.write_text('[models.x]\nkind = "generate"\nengine = 5\n')
-    command = [sys.executable, "-m", "api.cli.main", "up", "--data", str(tmp_path / "data"), "--port", "1"]
+    command = [sys.executable, "-m", "api.cli", "up", "--data", str(tmp_path / "data"), "--port", "1"]
 
     run = subprocess.run(
         command, env=os.environ | {"DARKROOM_MODELS_FILE": str(models)}, capture_output=True, text=True, timeout=120

@@ -138,6 +138,18 @@ def test_cells_of_a_grid_come_prompt_by_prompt():
     assert len(cells) == 8
 
 
+@pytest.mark.parametrize("seed", [-1, None])
+def test_a_seed_of_a_grid_is_drawn_for_each_cell_where_everybody_would_have_one_drawn(seed):
+    body = {"grid": {"prompts": ["a", "b"], "seeds": [seed, 7]}, "steps": [{"kind": "generate"}]}
+    cells = members_of(BatchRequest.model_validate(body))
+    whole = batch(plan(steps=[{"kind": "generate"}]))
+    seeds = [chain_of(whole, index, cell)[0].params["seed"] for index, cell in enumerate(cells)]
+
+    assert [cell.seed for cell in cells] == [None, 7, None, 7]
+    assert seeds[1] == seeds[3] == 7
+    assert len(set(seeds)) == 3
+
+
 def test_errors_name_the_step():
     with pytest.raises(InvalidRequest) as caught:
         plan(steps=[{"kind": "generate"}, {"kind": "generate", "width": 4096, "height": 4096}])

@@ -38,6 +38,7 @@ def test_a_hint_is_taken_and_named(field, value):
     ("field", "value"),
     [
         *(("n", 1), ("n", None), ("logit_bias", {}), ("logit_bias", None), ("presence_penalty", 0), ("seed", None)),
+        ("seed", -1),
         *(
             ("frequency_penalty", 0.0),
             ("stream_options", None),

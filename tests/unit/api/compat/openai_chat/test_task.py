@@ -34,6 +34,12 @@ def test_a_model_that_cannot_detect_is_asked_in_words():
     assert task_of(text, "query", "detect").task.object == "cat"
 
 
+@pytest.mark.parametrize("seed", [-1, None])
+def test_a_seed_is_drawn_where_everybody_would_have_one_drawn(seed):
+    assert task_of("How many cats?", "query", seed=seed).task.seed is None
+    assert task_of("How many cats?", "query", seed=4).task.seed == 4
+
+
 def test_a_box_that_is_asked_for_by_its_sides_is_told_in_json_without_a_response_format():
     assert task_of("Detect the cat: ymin, xmin, ymax, xmax", "query", "detect").is_json
     assert not task_of("Detect the cat", "query", "detect").is_json

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared import errors
-from shared.contracts.finite import non_finite_in
+from shared.contracts.base import non_finite_in
 from shared.models.measurements import JOB, Learned
 from shared.redis import keys
 from workers.devices.energy import joules_between
