@@ -8,7 +8,7 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' deploy/constraints.txt)
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types unit chaos bench bench-gpu train-starter eval-starter clean
+.PHONY: help setup demo up format quick test lint types unit events chaos bench bench-gpu train-starter eval-starter clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,14 @@ demo: $(STAMP) ## make a picture, remix it and look at it: the whole stack, no G
 up: $(STAMP) ## keep the stack running on http://127.0.0.1:2020 until Ctrl-C
 	@$(BIN)/darkroom up
 
+format: $(STAMP) ## put the code into shape: imports, lines, what ruff can mend
+	@$(BIN)/ruff check --fix --quiet api workers shared tests || true
+	@$(BIN)/ruff format --quiet api workers shared tests
+	@$(BIN)/ruff check api workers shared tests
+
+quick: $(STAMP) ## the unit tests that import no torch, in less than a minute
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.without_torch -n 2 --dist loadfile tests/unit
+
 test: lint types unit ## lint, types and all tests
 
 lint: $(STAMP)
@@ -41,6 +49,9 @@ types: $(STAMP)
 
 unit: $(STAMP)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests
+
+events: $(STAMP) ## write docs/events.md, what each log event means, from the code
+	@$(BIN)/python -m tests.log_events
 
 chaos: $(STAMP) ## kill things at random under load and check the ledger (KILLS=100 SEED=1)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
