@@ -3,9 +3,10 @@
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
-from api.requests.engine_choice import choose
+from api.requests.model_choice import Choice, choose_for_tasks
 from api.requests.parsing import reads_request
-from api.requests.submission import RESPONSES, Choice, SubmitHeaders, record_of, sent_picture, submitted
+from api.requests.pictures import sent_picture
+from api.requests.submission import RESPONSES, SubmitHeaders, record_of, submitted
 from api.services import services
 from shared.contracts.vision import AnalysisParams, AnalyzeRequest
 from shared.jobs.chain_rules import asked_hash
@@ -24,7 +25,7 @@ blueprint = APIBlueprint("analyze", __name__, abp_tags=[Tag(name="analyze", desc
 @reads_request
 def analyze(body: AnalyzeRequest, header: SubmitHeaders) -> Response:
     ours = services()
-    chosen = choose(Choice(ours), body.tasks, body.model)
+    chosen = choose_for_tasks(Choice(ours), body.tasks, body.model)
     image_id = sent_picture(ours, body.image).store(ours)
     params = AnalysisParams(image=image_id, tasks=chosen.tasks).model_dump(mode="json", exclude_none=True)
     key = analysis_batch_key_of(chosen.card.id, chosen.tasks)

@@ -7,13 +7,14 @@ from flask_openapi import APIBlueprint, Tag
 
 from api import openapi as documents
 from api.compat.openai_chat.contract import ChatRequest
-from api.compat.openai_chat.conversation import Asked, Picture, asked
+from api.compat.openai_chat.conversation import Asked, asked
 from api.compat.openai_chat.job import ChatJob, ClientLeft
 from api.compat.openai_chat.response import ChatStream, completion
 from api.compat.openai_chat.task import Translated, translate
+from api.requests.model_choice import Choice
 from api.requests.parsing import reads_request
-from api.requests.picture_fetch import fetch
-from api.requests.submission import Choice, SentPicture, fresh_picture, record_of, sent_picture
+from api.requests.pictures import addressed_picture
+from api.requests.submission import record_of
 from api.services import Services, services
 from api.services.departures import departure_of
 from shared.contracts.jobs import JobRecord
@@ -22,13 +23,11 @@ from shared.errors import InvalidRequest
 from shared.jobs.routing import analysis_batch_key_of
 from shared.models.catalogue import ModelCard
 from shared.models.effective import effective_task
-from shared.pictures.pixels import MIB
 
 blueprint = APIBlueprint("chat", __name__, abp_tags=[Tag(name="chat", description="For OpenAI's clients")])
 
 #: nginx's word for a client that closed its request; nobody reads it.
 CLIENT_CLOSED_REQUEST = 499
-SCHEMES = ("http://", "https://")
 ANSWER: dict[str, Any] = documents.body("ChatCompletion", "The answer; with `stream`, its words as they come")
 ANSWER["content"]["text/event-stream"] = {"schema": {"type": "string"}}
 
@@ -68,7 +67,8 @@ def complete(body: ChatRequest) -> Response:
 def _record_of(
     ours: Services, body: ChatRequest, card: ModelCard, question: Asked, translated: Translated
 ) -> JobRecord:
-    picture = _sent(ours, question.picture) if question.picture else None
+    shown = question.picture
+    picture = addressed_picture(ours, shown.url, field=shown.field) if shown else None
     tasks: list[AnyTask] = [effective_task(translated.task, card, field="messages")]
     params = AnalysisParams(
         image=picture.store(ours) if picture else None,
@@ -80,29 +80,7 @@ def _record_of(
 
 
 def _card_for(ours: Services, wanted: str | None) -> ModelCard:
-    choice = Choice(ours)
-    if wanted is None:
-        return choice.best(ours.catalogue.of_kind("analyze"), "analysis model")
-    card = choice.named(wanted)
-    if not card.does("query"):
+    card = Choice(ours).wanted_or_best(wanted, "analyze", "analysis model")
+    if wanted is not None and not card.does("query"):
         raise InvalidRequest(f"{card.id} does not answer questions", field="model")
     return card
-
-
-def _sent(ours: Services, picture: Picture) -> SentPicture:
-    """The picture's bytes from the request, the store or, where that is allowed, an address."""
-    if not picture.url[:8].lower().startswith(SCHEMES):
-        return sent_picture(ours, picture.url, field=picture.field)
-    settings = ours.settings
-    if not settings.allow_image_urls:
-        raise InvalidRequest(
-            "addresses are not fetched here (DARKROOM_ALLOW_IMAGE_URLS): send a data URI or a stored picture's id",
-            field=picture.field,
-        )
-    data = fetch(
-        picture.url,
-        max_bytes=settings.max_image_mib * MIB,
-        allow_private=settings.allow_private_addresses,
-        field=picture.field,
-    )
-    return fresh_picture(ours, data, None, field=picture.field)

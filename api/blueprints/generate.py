@@ -3,12 +3,13 @@
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
+from api.requests.model_choice import Choice
 from api.requests.parsing import reads_request
-from api.requests.submission import RESPONSES, Choice, SubmitHeaders, record_of, sent_picture, submitted
-from api.services import Services, services
+from api.requests.pictures import sent_picture
+from api.requests.submission import RESPONSES, SubmitHeaders, record_of, submitted
+from api.services import services
 from shared.contracts.generation import GenerateRequest
 from shared.jobs.routing import batch_key_of
-from shared.models.catalogue import ModelCard
 from shared.models.effective import effective_params
 
 blueprint = APIBlueprint("generate", __name__, abp_tags=[Tag(name="generate", description="Pictures from prompts")])
@@ -23,7 +24,7 @@ blueprint = APIBlueprint("generate", __name__, abp_tags=[Tag(name="generate", de
 @reads_request
 def generate(body: GenerateRequest, header: SubmitHeaders) -> Response:
     ours = services()
-    card = _card_for(ours, body.model)
+    card = Choice(ours).wanted_or_best(body.model, "generate", "generating model")
     picture = sent_picture(ours, body.image) if body.image is not None else None
     params = effective_params(
         body, card, image_id=picture.id if picture else None, image_size=picture.size if picture else None
@@ -32,9 +33,3 @@ def generate(body: GenerateRequest, header: SubmitHeaders) -> Response:
         picture.store(ours)
     record = record_of(ours, "generate", card, body.priority, params.model_dump(), batch_key_of(card.id, params))
     return submitted(ours, record, body, header, body.deadline_s)
-
-
-def _card_for(ours: Services, wanted: str | None) -> ModelCard:
-    if wanted is not None:
-        return Choice(ours).named(wanted)
-    return Choice(ours).best(ours.catalogue.of_kind("generate"), "generating model")

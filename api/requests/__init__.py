@@ -1,0 +1,11 @@
+"""From a request over HTTP to a job, a batch or a clear refusal.
+
+In reading order:
+
+- `parsing`: reads paths, queries, headers and bodies into typed values
+- `validation_errors`: what pydantic found wrong, in our words
+- `model_choice`: which model answers
+- `pictures`: a picture that comes with a request, checked whole
+- `submission`: what all ways to send a job share, up to the answer 202
+- `batches`: a batch request → members and steps, ready to be stored
+"""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from flask import request
 from werkzeug.datastructures import FileStorage
 
-from api.requests.engine_choice import choose
+from api.requests.model_choice import Choice, choose_for_tasks
 from api.requests.parsing import validated_json
-from api.requests.submission import Choice, body_hash
+from api.requests.submission import body_hash
 from api.services import Services
 from api.services.auth import current_caller
 from shared.batches.plan import check_size, effective_grid, members_of, plan_steps
@@ -105,12 +105,10 @@ def _steps(
     ours: Services, choice: Choice, options: BatchOptions, *, has_pictures: bool, grid_models: Sequence[str]
 ) -> tuple[StepPlan, ...]:
     def choose_card(wanted: str | None) -> ModelCard:
-        if wanted is not None:
-            return choice.named(wanted)
-        return choice.best(ours.catalogue.of_kind("generate"), "generating model")
+        return choice.wanted_or_best(wanted, "generate", "generating model")
 
     def choose_tasks(tasks: Sequence[AnyTask], model: str | None) -> tuple[ModelCard, list[AnyTask]]:
-        chosen = choose(choice, tasks, model)
+        chosen = choose_for_tasks(choice, tasks, model)
         return chosen.card, chosen.tasks
 
     return plan_steps(

@@ -1,13 +1,22 @@
-"""Which model a request gets, and whether anybody can ever run it. Pure."""
+"""Which model answers: the one a request names, or the best that can be had; and for each task of an analysis, who.
+
+An analysis job has one analysis model (its picture is encoded once); taggers and raters come beside it.
+"""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from shared.errors import DoesNotFit, ModelMissing
+from api.services import Services
+from shared.contracts.vision import AnyTask
+from shared.errors import DoesNotFit, InvalidRequest, ModelMissing, NotFound
 from shared.models.catalogue import ModelCard, missing_message
+from shared.models.effective import effective_task
 from shared.rack.worker_registry import WorkerReport
 
 #: Orders models that can be had: what the rack was set up for, what ships with Darkroom, what only tries the plumbing.
 REAL, SHIPPED, TOY = 0, 1, 2
+#: Tasks that have models of their own, of the kind of the same name; all others are an analysis model's.
+SPECIAL = ("tags", "rating")
 
 
 def served_by(workers: Sequence[WorkerReport]) -> frozenset[str]:
@@ -43,6 +52,110 @@ def ensure_servable(card: ModelCard, workers: Sequence[WorkerReport], *, is_here
         )
     if not is_here:
         raise ModelMissing(missing_message(card), field="model")
+
+
+class Choice:
+    """Which models can be had at this moment; looks once."""
+
+    def __init__(self, ours: Services) -> None:
+        self.catalogue = ours.catalogue
+        self._workers = ours.registry.living()
+
+    def named(self, wanted: str) -> ModelCard:
+        """The model of this name.
+
+        Raises:
+            NotFound, DoesNotFit, ModelMissing: there is none, or nobody can ever run it.
+        """
+        return self._servable(self.catalogue.get(wanted))
+
+    def best(self, cards: Sequence[ModelCard], what: str) -> ModelCard:
+        """The best of these that can be had.
+
+        Raises:
+            ModelMissing, DoesNotFit: none can.
+        """
+        chosen = choose_model(cards, served_by(self._workers), [card.id for card in cards if self._is_here(card)])
+        if chosen is None:
+            raise ModelMissing(f"no {what} is here; see GET /v1/models for the commands that fetch one")
+        return self._servable(chosen)
+
+    def wanted_or_best(self, wanted: str | None, kind: str, what: str) -> ModelCard:
+        """The model a request names, else the best of a kind. Raises as both do."""
+        return self.named(wanted) if wanted is not None else self.best(self.catalogue.of_kind(kind), what)
+
+    def _servable(self, card: ModelCard) -> ModelCard:
+        ensure_servable(card, self._workers, is_here=self._is_here(card))
+        return card
+
+    def _is_here(self, card: ModelCard) -> bool:
+        return self.catalogue.locate(card) is not None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The model whose queue the job waits in, and the tasks with every value explicit."""
+
+    card: ModelCard
+    tasks: list[AnyTask]
+
+
+def choose_for_tasks(choice: Choice, tasks: Sequence[AnyTask], model: str | None) -> Chosen:
+    """Find a model for every task.
+
+    Raises:
+        NotFound, ModelMissing, DoesNotFit: a model that is named, or all of a kind, cannot be had.
+        InvalidRequest: a model cannot do its task or is not needed, or two analysis models are named.
+    """
+    wanted = choice.named(model) if model is not None else None
+    found = [_answerer(choice, task, index, wanted) for index, task in enumerate(tasks)]
+    analyst = _analyst(choice, found, wanted)
+    cards = [card or analyst for card in found]
+    effective = [
+        effective_task(t, c, field=f"tasks.{i}") for i, (t, c) in enumerate(zip(tasks, cards, strict=True)) if c
+    ]
+    if wanted is not None and wanted not in cards:
+        raise InvalidRequest(
+            f"no task needs {wanted.id}: name it as a task's engine, or leave model out", field="model"
+        )
+    return Chosen(analyst or next(card for card in cards if card), effective)
+
+
+def _answerer(choice: Choice, task: AnyTask, index: int, wanted: ModelCard | None) -> ModelCard | None:
+    """The model of one task; None stands for the job's analysis model."""
+    if task.engine is not None:
+        return _of_name(choice, task.engine, f"tasks.{index}.engine")
+    if wanted is not None and wanted.kind != "analyze" and (wanted.does(task.task) or task.task not in SPECIAL):
+        return wanted
+    if task.task not in SPECIAL:
+        return None
+    return choice.best([card for card in choice.catalogue.of_kind(task.task) if card.does(task.task)], task.task)
+
+
+def _of_name(choice: Choice, name: str, field: str) -> ModelCard | None:
+    """A model by its name, or the best of an engine's; None where that is any analysis model."""
+    family = [card for card in choice.catalogue.cards.values() if card.engine == name and card.analysis]
+    try:
+        if not family or name in choice.catalogue.cards:
+            return choice.named(name)
+    except NotFound as exc:
+        able = [card for card in choice.catalogue.cards.values() if card.analysis]
+        known = ", ".join(dict.fromkeys([*(card.engine for card in able), *(card.id for card in able)]))
+        raise NotFound(f"unknown engine {name!r}; known: {known}", field=field) from exc
+    return None if family[0].kind == "analyze" else choice.best(family, f"model of {name}")
+
+
+def _analyst(choice: Choice, found: Sequence[ModelCard | None], wanted: ModelCard | None) -> ModelCard | None:
+    """The one analysis model of the job; None where no task needs one."""
+    named = [card for card in found if card is not None and card.kind == "analyze"]
+    if wanted is not None and wanted.kind == "analyze":
+        named.insert(0, wanted)
+    other = next((card for card in named if card is not named[0]), None)
+    if other is not None:
+        raise InvalidRequest(f"one job has one analysis model, not {named[0].id} and {other.id}", field="model")
+    if named:
+        return named[0]
+    return choice.best(choice.catalogue.of_kind("analyze"), "analysis model") if None in found else None
 
 
 def _preference(card: ModelCard, is_served: bool) -> tuple[int, int]:

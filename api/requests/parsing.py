@@ -5,7 +5,6 @@ the same arguments. We read ourselves because the library's own reading guesses 
 broken body counts as none) and cannot tell a broken body (400) from a wrong value (422).
 """
 
-import difflib
 import json
 import re
 from collections.abc import Callable
@@ -14,9 +13,8 @@ from typing import Any, TypeVar, get_type_hints
 
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
-from api.requests.field_paths import located, names_of
+from api.requests.validation_errors import explained, printable
 from shared.errors import InvalidRequest, MalformedRequest, NotFound, TooLarge, UnsupportedMedia
 
 M = TypeVar("M", bound=BaseModel)
@@ -27,8 +25,6 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89abAB]")
 MOST_EXACT = 2**53
 #: Editors on Windows put it before a file's text; RFC 8259 lets a reader pass over it.
 BYTE_ORDER_MARK = "\ufeff"
-#: How many problems beyond the first a message lists.
-MORE_PROBLEMS = 3
 
 
 def reads_request(view: View) -> View:
@@ -158,72 +154,11 @@ def parse_json(text: str, wholes: list[str] | None = None) -> Any:
         raise MalformedRequest(f"the body is not JSON: {exc}") from exc
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """A hint at the known name that was probably meant, or at all of them."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"known: {', '.join(known)}" if known else "none is known here"
-
-
 def _validated(model: type[M], validate: Callable[[], M]) -> M:
     try:
         return validate()
     except ValidationError as exc:
-        raise _first_problem(exc, model) from exc
-
-
-def _first_problem(exc: ValidationError, model: type[BaseModel]) -> InvalidRequest:
-    problems = exc.errors(include_url=False)
-    first = problems[0]
-    field = _field_of(first, model)
-    message = _explained(first, field, model)
-    others = list(dict.fromkeys(name for each in problems[1:] if (name := _field_of(each, model)) != field))
-    if others:
-        more = "" if len(others) <= MORE_PROBLEMS else f" and {len(others) - MORE_PROBLEMS} more"
-        message += f" (also wrong: {', '.join(others[:MORE_PROBLEMS])}{more})"
-    return InvalidRequest(message, field=field)
-
-
-def _explained(problem: ErrorDetails, field: str, model: type[BaseModel]) -> str:
-    context = problem.get("ctx", {})
-    match problem["type"]:
-        case "extra_forbidden":
-            _, owner = located(model, problem["loc"])
-            return f"unknown field {field}: {nearest(field.rpartition('.')[2], names_of(owner))}"
-        case "missing":
-            return f"{field} is missing"
-        case "union_tag_not_found":
-            return f"{field} is missing"
-        case "union_tag_invalid":
-            known = [_bare(tag) for tag in context["expected_tags"].split(",")]
-            return f"{field}: unknown {_shortened(context['tag'])}: {nearest(str(context['tag']), known)}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{field}: {message[:1].lower()}{message[1:]}, got {_shortened(problem['input'])}"
-
-
-def _bare(quoted: str) -> str:
-    """pydantic quotes names for people."""
-    return quoted.strip(" '")
-
-
-def _field_of(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    path, _ = located(model, problem["loc"])
-    if problem["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        path = f"{path}.{_bare(problem['ctx']['discriminator'])}"
-    return _printable(path) or "body"
-
-
-def _shortened(value: Any) -> str:
-    if isinstance(value, int) and value.bit_length() > 256:
-        return f"a number of {value.bit_length()} bits"
-    text = _printable(repr(value))
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _printable(text: str) -> str:
-    """Text that any encoder takes, and that is short enough for a message."""
-    return text[:200].encode(errors="backslashreplace").decode()
+        raise explained(exc, model) from exc
 
 
 def _decoded(data: bytes) -> str:
@@ -250,7 +185,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {_printable(twice)!r} stands twice in one object")
+        raise ValueError(f"the key {printable(twice)!r} stands twice in one object")
     return found
 
 
@@ -258,7 +193,7 @@ def _refuse_lone_surrogates(value: Any, field: str) -> None:
     match value:
         case str():
             if any("\ud800" <= char <= "\udfff" for char in value):
-                name = _printable(field) or "body"
+                name = printable(field) or "body"
                 raise InvalidRequest(f"{name} has half a surrogate pair, which is no character: remove it", field=name)
         case dict():
             for key, inner in value.items():

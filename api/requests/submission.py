@@ -7,28 +7,20 @@ model mean the same for every kind of job.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi as documents
-from api.requests.model_choice import choose_model, ensure_servable, served_by
 from api.responses import jobs as job_answers
 from api.services import Services
 from api.services.auth import current_caller
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, Kind, State, new_job_id
-from shared.errors import DarkroomError, ModelMissing
 from shared.jobs.routing import queue_of
 from shared.jobs.store import Idempotency
 from shared.models.catalogue import ModelCard
-from shared.pictures.artifact_store import ID, id_of
-from shared.pictures.data_uris import from_text
-from shared.pictures.pixels import NO_LIMITS, inspect
 
 
 class SubmitHeaders(BaseModel):
@@ -60,23 +52,6 @@ RESPONSES: dict[str, Any] = {
     ),
     **documents.failures(400, 404, 409, 410, 413, 415, 429, 507),
 }
-
-
-@dataclass(frozen=True)
-class SentPicture:
-    """A picture that came with a request."""
-
-    id: str
-    #: Width and height of the upright picture, in pixels.
-    size: tuple[int, int]
-    #: Its bytes, where it is not stored yet.
-    unstored: bytes = b""
-
-    def store(self, ours: Services) -> str:
-        """Keep it for the worker; returns its id."""
-        if self.unstored:
-            ours.artifacts.put(self.unstored)
-        return self.id
 
 
 def record_of(
@@ -126,73 +101,3 @@ def preferred_wait_s(prefer: str) -> int:
         if name.strip().lower() == "wait" and re.fullmatch(r"[0-9]{1,9}", value.strip().strip('"')):
             return int(value.strip().strip('"'))
     return 0
-
-
-class Choice:
-    """Which models can be had at this moment; looks once."""
-
-    def __init__(self, ours: Services) -> None:
-        self.catalogue = ours.catalogue
-        self._workers = ours.registry.living()
-
-    def named(self, wanted: str) -> ModelCard:
-        """The model of this name.
-
-        Raises:
-            NotFound, DoesNotFit, ModelMissing: there is none, or nobody can ever run it.
-        """
-        return self._servable(self.catalogue.get(wanted))
-
-    def best(self, cards: Sequence[ModelCard], what: str) -> ModelCard:
-        """The best of these that can be had.
-
-        Raises:
-            ModelMissing, DoesNotFit: none can.
-        """
-        chosen = choose_model(cards, served_by(self._workers), [card.id for card in cards if self._is_here(card)])
-        if chosen is None:
-            raise ModelMissing(f"no {what} is here; see GET /v1/models for the commands that fetch one")
-        return self._servable(chosen)
-
-    def _servable(self, card: ModelCard) -> ModelCard:
-        ensure_servable(card, self._workers, is_here=self._is_here(card))
-        return card
-
-    def _is_here(self, card: ModelCard) -> bool:
-        return self.catalogue.locate(card) is not None
-
-
-def sent_picture(ours: Services, image: str, *, field: str = "image") -> SentPicture:
-    """The picture that a field names or holds, checked whole.
-
-    Raises:
-        NotFound, Gone: no such stored picture. NotReady: see `Decoding`.
-        BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
-    """
-    with _blaming(field):
-        if ID.match(image.strip()):
-            stored = ours.artifacts.get(image.strip())
-            return SentPicture(image.strip(), inspect(stored, NO_LIMITS).size)
-        data, claimed = from_text(image)
-        return fresh_picture(ours, data, claimed, field=field)
-
-
-def fresh_picture(ours: Services, data: bytes, claimed_type: str | None, *, field: str = "image") -> SentPicture:
-    """A picture that is not stored yet, checked whole.
-
-    Raises:
-        NotReady: see `Decoding`. BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
-    """
-    with _blaming(field):
-        facts = ours.decoding.check(data, ours.picture_limits, claimed_type)
-        return SentPicture(id_of(data), facts.size, data)
-
-
-@contextmanager
-def _blaming(field: str) -> Iterator[None]:
-    """Errors about a picture name the field it came in."""
-    try:
-        yield
-    except DarkroomError as exc:
-        exc.field = field if exc.field in (None, "image") else exc.field
-        raise

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from api.requests.picture_fetch import MAX_REDIRECTS, fetch
+from api.requests.pictures import MAX_REDIRECTS, fetch
 from shared.errors import BadPicture, InvalidRequest, TooLarge
 
 PUBLIC = "93.184.216.34"
