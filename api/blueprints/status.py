@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 from api import openapi as documents
 from api.requests.parsing import reads_request
 from api.services import Services, services
-from shared.contracts.jobs import iso
+from shared.contracts.jobs import JobRecord, Phase, Progress, State, iso
 from shared.errors import NotReady
+from shared.jobs.stillness import Stillness, explain
 from shared.rack.worker_registry import CANNOT_WORK, WorkerReport
 from shared.redis.client import redis_errors
 
@@ -37,6 +38,22 @@ class RedisStatus(BaseModel):
     is_persistent: bool = Field(description="Whether it writes an append-only file")
 
 
+class RunningJob(BaseModel):
+    """A job that a worker runs now, and whether it moves."""
+
+    id: str
+    phase: Phase
+    silent_s: float = Field(description="Seconds since its last sign of life")
+    limit_s: float = Field(description="Seconds it may be silent in this phase; beyond, it hangs and is ended")
+    why: str = Field(description="The same in a sentence")
+
+
+class WorkerStatus(WorkerReport):
+    """A worker's word on itself, and how its jobs get on."""
+
+    running: tuple[RunningJob, ...] = Field((), description="Those of its jobs that run now")
+
+
 class Health(BaseModel):
     """An answer to a probe."""
 
@@ -48,7 +65,7 @@ class SystemStatus(BaseModel):
 
     api: ApiStatus
     redis: RedisStatus
-    workers: list[WorkerReport]
+    workers: list[WorkerStatus]
     queues: dict[str, int] = Field(description="Jobs waiting, by queue")
     jobs: dict[str, int] = Field(description="Jobs, by state")
 
@@ -66,7 +83,7 @@ def status() -> Response:
             version=our_version(), started_at=iso(STARTED_AT_MS) or "", waiting_requests=ours.changes.waiting()
         ),
         redis=_redis(ours),
-        workers=ours.registry.living(),
+        workers=_workers(ours),
         queues=ours.store.queue_depths(),
         jobs=ours.store.counts(),
     )
@@ -106,6 +123,27 @@ def our_version() -> str:
         return version("darkroom")
     except PackageNotFoundError:  # run from a checkout
         return "0"
+
+
+def _workers(ours: Services) -> list[WorkerStatus]:
+    living = ours.registry.living()
+    now_ms = ours.store.now_ms()
+    found = ours.store.get_many([job_id for worker in living for job_id in worker.jobs])
+    running: dict[str, list[RunningJob]] = {}
+    for record in found:
+        # Others have ended since their worker reported.
+        if record is not None and record.state == State.RUNNING:
+            running.setdefault(record.worker, []).append(
+                _running(record, explain(record, living, now_ms, ours.settings))
+            )
+    return [WorkerStatus(**dict(worker), running=tuple(running.get(worker.name, ()))) for worker in living]
+
+
+def _running(record: JobRecord, told: Stillness) -> RunningJob:
+    phase = (record.progress or Progress()).phase
+    return RunningJob(
+        id=record.id, phase=phase, silent_s=told.silent_s or 0.0, limit_s=told.limit_s or 0.0, why=told.why
+    )
 
 
 def _redis(ours: Services) -> RedisStatus:

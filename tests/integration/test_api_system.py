@@ -65,13 +65,13 @@ def test_an_unknown_model_is_not_found_and_those_there_are_are_named(web):
     assert "moondream-2" in answer.json["error"]["message"]
 
 
-@pytest.mark.parametrize("order", ["switch", "unload"])
-def test_an_order_is_no_model(web, order):
-    answer = web.get(f"/v1/models/{order}")
+@pytest.mark.parametrize("command", ["switch", "unload"])
+def test_a_command_is_no_model(web, command):
+    answer = web.get(f"/v1/models/{command}")
 
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "OPTIONS, POST"
-    assert web.options(f"/v1/models/{order}").allow.as_set() == {"options", "post"}
+    assert web.options(f"/v1/models/{command}").allow.as_set() == {"options", "post"}
 
 
 def test_the_default_is_the_model_that_a_request_without_one_gets(web, services):
@@ -91,6 +91,25 @@ def test_the_status_tells_workers_queues_and_jobs(web, services):
     assert status["queues"]["sdxl-toy.normal"] == 1
     assert status["jobs"]["queued"] == 1
     assert status["redis"]["is_persistent"] is True
+
+
+def test_the_status_tells_how_long_a_running_job_is_silent_and_may_be(web, services):
+    job_id = web.post("/v1/generate", json={"prompt": "a cat", "model": "sdxl-toy"}).json["id"]
+    ended_id = web.post("/v1/generate", json={"prompt": "a dog", "model": "sdxl-toy"}).json["id"]
+    for each in (job_id, ended_id):
+        workers_played.start(services, each)
+    workers_played.step(services, job_id, 3)
+    workers_played.succeed(services, ended_id)
+    services.registry.report(workers_played.report("gpu0", jobs=(job_id, ended_id)))
+    services.registry.report(workers_played.report("gpu1"))
+
+    busy, idle = web.get("/v1/status").json["workers"]
+
+    (running,) = busy["running"]
+    assert (running["id"], running["phase"]) == (job_id, "running")
+    assert 0 <= running["silent_s"] < running["limit_s"] == services.settings.step_timeout_s
+    assert "step 3 of 8 on gpu0" in running["why"]
+    assert (busy["jobs"], idle["running"]) == ([job_id, ended_id], [])
 
 
 def test_it_is_ready_when_each_kind_of_model_that_is_here_has_a_living_worker(web, services):
@@ -225,7 +244,7 @@ def test_the_page_needs_no_key_and_opens_nothing_else(settings):
 
 
 @pytest.mark.parametrize("where", ["model", "models"])
-def test_models_are_ordered_under_both_spellings(web, services, where):
+def test_models_are_switched_and_unloaded_under_both_spellings(web, services, where):
     held = (Resident(model="sdxl-toy", held_mib=10),)
     services.registry.report(workers_played.report("gpu0", models=("sdxl-toy",), resident=held))
 
