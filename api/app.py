@@ -18,13 +18,12 @@ from api.blueprints import (
     images,
     jobs,
     models,
-    orders,
-    retry,
     status,
     workers,
 )
 from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
+from api.responses.models import ModelDetail, ModelList
 from api.services import EXTENSION, Services, build_services, services
 from shared.contracts.batch_records import BatchCheck, BatchList, BatchView, MemberList
 from shared.contracts.batches import BatchRequest
@@ -32,7 +31,7 @@ from shared.contracts.jobs import JobView
 from shared.pictures.pixels import MIB
 from shared.settings import Settings
 
-BLUEPRINTS = (generate, analyze, chat, batches, batch_exports, jobs, retry, images, models, status, orders, workers)
+BLUEPRINTS = (generate, analyze, chat, batches, batch_exports, jobs, images, models, status, workers)
 #: Models that answers refer to by name.
 ANSWERED = (
     JobView,
@@ -43,10 +42,10 @@ ANSWERED = (
     BatchList,
     MemberList,
     ChatCompletion,
-    models.ModelList,
-    models.ModelDetail,
-    orders.OrderList,
-    workers.WorkerOrder,
+    ModelList,
+    ModelDetail,
+    models.CommandList,
+    workers.WorkerCommand,
     status.SystemStatus,
     status.Health,
     ErrorBody,

@@ -1,6 +1,7 @@
-"""What a batch found out, to take away: JSON Lines, CSV, XMP sidecars."""
+"""What a batch found out, to take away: JSON Lines, CSV, XMP sidecars. One shape of view, a row a form."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response
@@ -20,54 +21,77 @@ blueprint = APIBlueprint(
 AT_ONCE = 500
 
 
-def _described(media_type: str, description: str) -> dict[str, Any]:
-    schema = {"type": "string", "format": "binary"} if media_type == "application/zip" else {"type": "string"}
+@dataclass(frozen=True)
+class Export:
+    """One form of file."""
+
+    #: Of the file's name, and of the route's.
+    ending: str
+    media_type: str
+    write: Callable[[list[exports.Row]], str | bytes]
+    #: For OpenAPI: what the route does, how the file is made, what it holds.
+    summary: str
+    description: str
+    contents: str
+    is_binary: bool = False
+
+
+JSONL = Export(
+    "jsonl",
+    "application/jsonl",
+    exports.jsonl,
+    "Export as JSON Lines",
+    "One member a line, in order, as they stand now.",
+    "File name, caption, tags, rating, pictures, every answer, error",
+)
+CSV = Export(
+    "csv",
+    "text/csv",
+    exports.csv_file,
+    "Export as a table",
+    "One member a row, in order, as they stand now. UTF-8 with a byte order mark, as spreadsheets want it.",
+    "File name, caption, tags, rating, pictures, error",
+)
+SIDECARS = Export(
+    "xmp.zip",
+    "application/zip",
+    exports.sidecars,
+    "Export as XMP sidecars",
+    "A zip with `<file name>.xmp` in its picture's folder for each member that was described; photo managers "
+    "read them. Of two with one name the later has its index in front.",
+    "Captions as dc:description, tags as dc:subject",
+    is_binary=True,
+)
+
+
+def _add_view(export: Export) -> None:
+    @reads_request
+    def view(path: BatchPath) -> Response:
+        return _file(path.batch_id, export)
+
+    blueprint.get(
+        f"/v1/batches/<batch_id>/export.{export.ending}",
+        endpoint=f"as_{export.ending.replace('.', '_')}",
+        summary=export.summary,
+        description=export.description,
+        responses=_described(export),
+    )(view)
+
+
+def _described(export: Export) -> dict[str, Any]:
+    schema = {"type": "string", "format": "binary"} if export.is_binary else {"type": "string"}
     attachment = documents.header("attachment, with a file name", required=True)
     return {
         "200": {
-            "description": description,
-            "content": {media_type: {"schema": schema}},
+            "description": export.contents,
+            "content": {export.media_type: {"schema": schema}},
             "headers": {"Content-Disposition": attachment},
         },
         **documents.failures(404, 410),
     }
 
 
-@blueprint.get(
-    "/v1/batches/<batch_id>/export.jsonl",
-    summary="Export as JSON Lines",
-    description="One member a line, in order, as they stand now.",
-    responses=_described("application/jsonl", "File name, caption, tags, rating, pictures, every answer, error"),
-)
-@reads_request
-def as_jsonl(path: BatchPath) -> Response:
-    return _file(path.batch_id, exports.jsonl, "application/jsonl", "jsonl")
-
-
-@blueprint.get(
-    "/v1/batches/<batch_id>/export.csv",
-    summary="Export as a table",
-    description="One member a row, in order, as they stand now. UTF-8 with a byte order mark, as spreadsheets want it.",
-    responses=_described("text/csv", "File name, caption, tags, rating, pictures, error"),
-)
-@reads_request
-def as_csv(path: BatchPath) -> Response:
-    return _file(path.batch_id, exports.csv_file, "text/csv", "csv")
-
-
-@blueprint.get(
-    "/v1/batches/<batch_id>/export.xmp.zip",
-    summary="Export as XMP sidecars",
-    description="A zip with `<file name>.xmp` in its picture's folder for each member that was described; photo managers "
-    "read them. Of two with one name the later has its index in front.",
-    responses=_described("application/zip", "Captions as dc:description, tags as dc:subject"),
-)
-@reads_request
-def as_sidecars(path: BatchPath) -> Response:
-    return _file(path.batch_id, exports.sidecars, "application/zip", "xmp.zip")
-
-
-def _file(batch_id: str, write: Callable[[list[exports.Row]], Any], media_type: str, ending: str) -> Response:
+def _file(batch_id: str, export: Export) -> Response:
     """Read everything before the answer begins: a file that is cut short would look whole."""
     ours = services()
     batch = ours.batches.get(batch_id)
@@ -77,6 +101,10 @@ def _file(batch_id: str, write: Callable[[list[exports.Row]], Any], media_type: 
         part = rows[start : start + AT_ONCE]
         jobs = ours.members.jobs(batch, part)
         written += [exports.row_of(row, jobs[row.index]) for row in part]
-    response = Response(write(written), mimetype=media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{batch_id}.{ending}"'
+    response = Response(export.write(written), mimetype=export.media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{batch_id}.{export.ending}"'
     return response
+
+
+for each in (JSONL, CSV, SIDECARS):
+    _add_view(each)

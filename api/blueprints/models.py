@@ -1,7 +1,12 @@
-"""`GET /v1/models`: what can be asked for, what it takes, and who serves it."""
+"""`/v1/models`: what can be asked for, what it takes and who serves it; and commands that load a model or unload it.
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+A command acts between jobs and is a job to poll. Its routes stand under `/v1/model/` too, for clients that were written
+against other servers.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
 
 from flask import Response, current_app, request
 from flask_openapi import APIBlueprint, Tag
@@ -9,70 +14,33 @@ from pydantic import BaseModel, Field
 from werkzeug.exceptions import MethodNotAllowed
 
 from api import openapi as documents
-from api.requests.model_choice import choose_model, served_by
+from api.requests.model_choice import Choice, choose_model, served_by
 from api.requests.parsing import reads_request
-from api.services import services
-from shared.models.catalogue import Analysis, Defaults, Limits, ModelCard, Vram, missing_message
-from shared.models.measurements import Learned, Measured
+from api.responses import jobs as job_answers
+from api.responses.models import ModelDetail, ModelList, ModelView, OpenAIModel, model_view, owner_of
+from api.services import Services, services
+from api.services.auth import current_caller
+from shared.contracts.base import Priority
+from shared.contracts.commands import SwitchRequest, UnloadRequest
+from shared.contracts.jobs import JobRecord, JobView, Kind, State, new_job_id
+from shared.errors import DoesNotFit, NotFound
+from shared.jobs.routing import own_queue_of, queue_of
+from shared.models.catalogue import ModelCard
+from shared.models.measurements import Learned
 from shared.rack.current_weights import agreed
 from shared.rack.worker_registry import WorkerReport
 
-blueprint = APIBlueprint("models", __name__, abp_tags=[Tag(name="models", description="What can be asked for")])
+blueprint = APIBlueprint(
+    "models", __name__, abp_tags=[Tag(name="models", description="What there is, and what is loaded")]
+)
+#: The model of a command that means all of them.
+EVERY_MODEL = "*"
 
 
-class MeasuredPeak(BaseModel):
-    """What runs on a card took, weights included."""
+class CommandList(BaseModel):
+    """One job per worker that was told something."""
 
-    peak_mib: int
-    samples: int = Field(description="Runs behind it; higher peaks count at once, lower ones slowly")
-
-
-class ModelView(BaseModel):
-    """One model."""
-
-    id: str
-    kind: str
-    engine: str
-    title: str
-    summary: str
-    licence: str
-    state: Literal["available", "missing"] = Field(
-        description="available: with a living worker, or its weights are on the API's host"
-    )
-    fetch: str | None = Field(description="Where it is missing: how to get it")
-    is_default: bool = Field(description="Whether a request that names no model gets this one now")
-    defaults: Defaults | None
-    limits: Limits | None
-    analysis: Analysis | None = Field(description="What it can say about a picture")
-    vram: Vram
-    measured: dict[str, MeasuredPeak] = Field(
-        description="Peaks learned from runs, by width x height x batch, guided (g) or not (u), precision and offload; "
-        "they replace computed needs. Empty until one ran on a GPU"
-    )
-    aliases: tuple[str, ...]
-    weights_hash: str | None = Field(
-        description="SHA-256 of the weights that workers answer with now; null: they do not know it yet, or disagree"
-    )
-    served_by: tuple[str, ...] = Field(description="Living workers that serve it")
-    resident_on: tuple[str, ...] = Field(description="Living workers that hold it loaded")
-    too_large_for: tuple[str, ...] = Field(description="Living workers whose budget cannot hold it")
-
-
-class OpenAIModel(BaseModel):
-    """A model as OpenAI's clients list it."""
-
-    id: str
-    object: Literal["model"] = "model"
-    created: int = 0
-    owned_by: str = Field("darkroom", description="Whose weights they are: the repository's owner")
-
-
-class ModelDetail(ModelView):
-    """One model, in OpenAI's shape and ours."""
-
-    object: Literal["model"] = "model"
-    created: int = 0
-    owned_by: str
+    jobs: list[JobView]
 
 
 class ModelPath(BaseModel):
@@ -88,12 +56,20 @@ class OwnedModelPath(BaseModel):
     name: str = Field(max_length=100)
 
 
-class ModelList(BaseModel):
-    """All models; and those that answer in chats once more, as OpenAI's clients read them."""
-
-    models: list[ModelView]
-    object: Literal["list"] = "list"
-    data: list[OpenAIModel]
+#: How both paths of a command are described.
+SWITCH: dict[str, Any] = {
+    "summary": "Load a model ahead of its first job",
+    "description": "Acts between jobs, never under one; poll the job to know when the model is there.",
+    "responses": {
+        "202": documents.body("JobView", "Accepted", Location=documents.LOCATION, ETag=documents.ETAG),
+        **documents.failures(400, 404, 409, 413, 415, 429),
+    },
+}
+UNLOAD: dict[str, Any] = {
+    "summary": "Take models off the cards",
+    "description": "One job per worker that holds the model; none where nobody does. Pinned models go only by name.",
+    "responses": {"202": documents.body("CommandList", "Accepted"), **documents.failures(400, 404, 413, 415, 429)},
+}
 
 
 @blueprint.get(
@@ -107,7 +83,7 @@ def index() -> Response:
     shown = _views(cards)
     able = {view.id for view in shown if view.state == "available"}
     chatting = [
-        OpenAIModel(id=card.id, owned_by=_owner(card)) for card in cards if card.does("query") and card.id in able
+        OpenAIModel(id=card.id, owned_by=owner_of(card)) for card in cards if card.does("query") and card.id in able
     ]
     return Response(ModelList(models=shown, data=chatting).model_dump_json(), mimetype="application/json")
 
@@ -119,7 +95,7 @@ def index() -> Response:
 )
 @reads_request
 def show(path: ModelPath) -> Response:
-    _refuse_orders()
+    _refuse_commands()
     return _shown(path.model_id)
 
 
@@ -133,15 +109,43 @@ def show_repository(path: OwnedModelPath) -> Response:
     return _shown(f"{path.owner}/{path.name}")
 
 
+@blueprint.post("/v1/model/switch", **SWITCH)
+@blueprint.post("/v1/models/switch", **SWITCH)
+@reads_request
+def switch(body: SwitchRequest) -> Response:
+    ours = services()
+    choice = Choice(ours)
+    card = choice.named(body.model_id)
+    queue = queue_of(card.id, Priority.HIGH)
+    if body.worker is not None:
+        queue = own_queue_of(_serving(_named(choice.workers, body.worker), card).name)
+    stored = _command(ours, "switch", card.id, queue, body.model_dump(exclude_none=True))
+    return job_answers.answer(ours, job_answers.Wait(stored), 202, Location=f"/v1/jobs/{stored.id}")
+
+
+@blueprint.post("/v1/model/unload", **UNLOAD)
+@blueprint.post("/v1/models/unload", **UNLOAD)
+@reads_request
+def unload(body: UnloadRequest) -> Response:
+    ours = services()
+    model = ours.catalogue.get(body.model_id).id if body.model_id is not None else None
+    workers = ours.registry.living()
+    concerned = [_named(workers, body.worker)] if body.worker is not None else [w for w in workers if _holds(w, model)]
+    params: dict[str, object] = {"model_id": model} if model else {}
+    sent = [_command(ours, "unload", model or EVERY_MODEL, own_queue_of(worker.name), params) for worker in concerned]
+    shown = [job.model_dump(mode="json") for job in job_answers.views(ours, sent)]
+    return Response(json.dumps({"jobs": shown}), 202, mimetype="application/json")
+
+
 def _shown(name: str) -> Response:
     card = services().catalogue.get(name)
     (view,) = _views([card])
-    detail = ModelDetail(**dict(view), owned_by=_owner(card))
+    detail = ModelDetail(**dict(view), owned_by=owner_of(card))
     return Response(detail.model_dump_json(), mimetype="application/json")
 
 
-def _refuse_orders() -> None:
-    """An order (`/v1/models/switch`) is no model: only this rule would answer a GET of it."""
+def _refuse_commands() -> None:
+    """A command (`/v1/models/switch`) is no model: only this rule would answer a GET of it."""
     allowed = set(current_app.create_url_adapter(request).allowed_methods()) - {"GET", "HEAD"}  # type: ignore[union-attr]
     if "POST" in allowed:
         raise MethodNotAllowed(sorted(allowed))
@@ -158,7 +162,7 @@ def _views(cards: Sequence[ModelCard]) -> list[ModelView]:
     learned = Learned(ours.store.redis).peaks_of([card.id for card in cards])
     hashes = agreed(ours.registry.weights())
     return [
-        _view(
+        model_view(
             card,
             workers,
             learned[card.id],
@@ -170,39 +174,36 @@ def _views(cards: Sequence[ModelCard]) -> list[ModelView]:
     ]
 
 
-def _owner(card: ModelCard) -> str:
-    return (card.source.repo or "darkroom").partition("/")[0]
-
-
-def _view(
-    card: ModelCard,
-    workers: Sequence[WorkerReport],
-    learned: Mapping[str, Measured],
-    weights_hash: str | None,
-    *,
-    is_able: bool,
-    is_default: bool,
-) -> ModelView:
-    return ModelView(
-        id=card.id,
-        kind=card.kind,
-        engine=card.engine,
-        title=card.title,
-        summary=card.summary,
-        licence=card.licence,
-        state="available" if is_able else "missing",
-        fetch=None if is_able else missing_message(card),
-        is_default=is_default,
-        defaults=card.defaults,
-        limits=card.limits,
-        analysis=card.analysis,
-        vram=card.vram,
-        measured={
-            key: MeasuredPeak(peak_mib=round(peak.value), samples=peak.samples) for key, peak in sorted(learned.items())
-        },
-        aliases=card.aliases,
-        weights_hash=weights_hash,
-        served_by=tuple(w.name for w in workers if card.id in w.models),
-        resident_on=tuple(w.name for w in workers if any(r.model == card.id for r in w.resident)),
-        too_large_for=tuple(w.name for w in workers if card.id in w.too_large),
+def _command(ours: Services, kind: Kind, model: str, queue: str, params: dict[str, object]) -> JobRecord:
+    record = JobRecord(
+        id=new_job_id(),
+        kind=kind,
+        model=model,
+        state=State.QUEUED,
+        caller=current_caller(),
+        priority=Priority.HIGH,
+        params=params,
+        max_attempts=ours.settings.max_attempts,
+        queue=queue,
     )
+    return ours.dispatcher.submit(record)[0]
+
+
+def _named(workers: list[WorkerReport], name: str) -> WorkerReport:
+    found = next((worker for worker in workers if worker.name == name), None)
+    if found is None:
+        living = ", ".join(worker.name for worker in workers) or "none"
+        raise NotFound(f"no living worker is called {name!r}; living: {living}", field="worker")
+    return found
+
+
+def _serving(worker: WorkerReport, card: ModelCard) -> WorkerReport:
+    if card.id in worker.models:
+        return worker
+    need_mib = worker.too_large.get(card.id)
+    why = f"needs {need_mib:,} MiB, its budget is {worker.budget_mib:,}" if need_mib else "is not on its disk"
+    raise DoesNotFit(f"{worker.name} does not serve {card.id}: it {why}", field="worker")
+
+
+def _holds(worker: WorkerReport, model: str | None) -> bool:
+    return any(model in (None, resident.model) for resident in worker.resident)

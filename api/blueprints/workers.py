@@ -18,7 +18,7 @@ class WorkerPath(BaseModel):
     name: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,99}$")
 
 
-class WorkerOrder(BaseModel):
+class WorkerCommand(BaseModel):
     """What a worker was told."""
 
     worker: str
@@ -30,32 +30,32 @@ class WorkerOrder(BaseModel):
     "/v1/workers/<name>/drain",
     summary="Take no more jobs",
     description="What it runs now it finishes; what waits is left to others. It follows within about two seconds.",
-    responses={"202": documents.body("WorkerOrder", "Told"), **documents.failures(404)},
+    responses={"202": documents.body("WorkerCommand", "Told"), **documents.failures(404)},
 )
 @reads_request
 def drain(path: WorkerPath) -> Response:
     ours = services()
-    order = _told(ours, path.name, is_paused=True)
+    told = _told(ours, path.name, is_paused=True)
     ours.registry.pause(path.name)
-    return Response(order.model_dump_json(), 202, mimetype="application/json")
+    return Response(told.model_dump_json(), 202, mimetype="application/json")
 
 
 @blueprint.post(
     "/v1/workers/<name>/resume",
     summary="Take jobs again",
-    responses={"202": documents.body("WorkerOrder", "Told"), **documents.failures(404)},
+    responses={"202": documents.body("WorkerCommand", "Told"), **documents.failures(404)},
 )
 @reads_request
 def resume(path: WorkerPath) -> Response:
     ours = services()
-    order = _told(ours, path.name, is_paused=False)
+    told = _told(ours, path.name, is_paused=False)
     ours.registry.resume(path.name)
-    return Response(order.model_dump_json(), 202, mimetype="application/json")
+    return Response(told.model_dump_json(), 202, mimetype="application/json")
 
 
-def _told(ours: Services, name: str, *, is_paused: bool) -> WorkerOrder:
+def _told(ours: Services, name: str, *, is_paused: bool) -> WorkerCommand:
     living = {worker.name: worker for worker in ours.registry.living()}
     if name not in living and not ours.registry.is_paused(name):
         raise NotFound(f"there is no worker {name}; living: {', '.join(living) or 'none'}", field="name")
     jobs = list(living[name].jobs) if name in living else []
-    return WorkerOrder(worker=name, is_paused=is_paused, jobs=jobs)
+    return WorkerCommand(worker=name, is_paused=is_paused, jobs=jobs)

@@ -59,7 +59,7 @@ class Choice:
 
     def __init__(self, ours: Services) -> None:
         self.catalogue = ours.catalogue
-        self._workers = ours.registry.living()
+        self.workers = ours.registry.living()
 
     def named(self, wanted: str) -> ModelCard:
         """The model of this name.
@@ -75,7 +75,7 @@ class Choice:
         Raises:
             ModelMissing, DoesNotFit: none can.
         """
-        chosen = choose_model(cards, served_by(self._workers), [card.id for card in cards if self._is_here(card)])
+        chosen = choose_model(cards, served_by(self.workers), [card.id for card in cards if self._is_here(card)])
         if chosen is None:
             raise ModelMissing(f"no {what} is here; see GET /v1/models for the commands that fetch one")
         return self._servable(chosen)
@@ -85,7 +85,7 @@ class Choice:
         return self.named(wanted) if wanted is not None else self.best(self.catalogue.of_kind(kind), what)
 
     def _servable(self, card: ModelCard) -> ModelCard:
-        ensure_servable(card, self._workers, is_here=self._is_here(card))
+        ensure_servable(card, self.workers, is_here=self._is_here(card))
         return card
 
     def _is_here(self, card: ModelCard) -> bool:
