@@ -15,7 +15,7 @@ Level = Literal["ok", "note", "problem"]
 
 #: Consumer cards throttle from 83 °C (NVIDIA's GPU Boost target).
 HOT_C = 83
-#: A card with so much in use before we start is shared with somebody.
+#: A GPU with so much in use before we start is shared with somebody.
 SHARED_FROM_MIB = 1024
 #: Below this, loading SDXL takes over half a minute.
 SLOW_DISK_MIB_S = 250
@@ -56,7 +56,7 @@ class DiskSpeed:
 
 
 def of_libraries(libraries: Libraries, has_gpu: bool) -> list[Finding]:
-    """Whether torch, the driver and the cards belong together."""
+    """Whether torch, the driver and the GPUs belong together."""
     if libraries.torch is None:
         return [Finding("problem", "torch", "not installed", "pip install torch")]
     if not has_gpu:
@@ -73,9 +73,9 @@ def of_libraries(libraries: Libraries, has_gpu: bool) -> list[Finding]:
     return [Finding("ok", "torch", text)]
 
 
-def of_use(card: Snapshot, refusal: str | None) -> Finding:
-    """Whether torch can compute on a card, which was tried."""
-    subject = f"GPU {card.label} ({card.name})"
+def of_use(gpu: Snapshot, refusal: str | None) -> Finding:
+    """Whether torch can compute on a GPU, which was tried."""
+    subject = f"GPU {gpu.label} ({gpu.name})"
     if refusal is None:
         return Finding("ok", subject, "torch computes on it")
     return Finding("problem", subject, refusal, "until then the CPU works, or the other cards")
@@ -90,22 +90,22 @@ def of_workers(reports: Sequence[WorkerReport]) -> list[Finding]:
     ] + [Finding("note", one.name, one.note) for one in noted]
 
 
-def of_card(card: Snapshot, budget: Budget, ours: frozenset[int]) -> list[Finding]:
-    """One card: its memory, who else is on it, its temperature.
+def of_device(device: Snapshot, budget: Budget, ours: frozenset[int]) -> list[Finding]:
+    """One GPU, or the CPU: its memory, who else is on it, its temperature.
 
     Args:
         ours: process ids of our own workers.
     """
-    if card.is_cpu:
-        text = f"{card.total_mib:,} MiB of RAM as the worker's memory, {budget.usable_mib:,} usable"
+    if device.is_cpu:
+        text = f"{device.total_mib:,} MiB of RAM as the worker's memory, {budget.usable_mib:,} usable"
         return [Finding("ok", "CPU", text)]
-    name = f"GPU {card.label} ({card.name})"
-    free, used = card.free_mib, card.used_mib or 0
-    text = f"{card.total_mib:,} MiB, {'?' if free is None else f'{free:,}'} free, budget {budget.usable_mib:,}"
-    others = tuple(process for process in card.processes if process.pid not in ours)
+    name = f"GPU {device.label} ({device.name})"
+    free, used = device.free_mib, device.used_mib or 0
+    text = f"{device.total_mib:,} MiB, {'?' if free is None else f'{free:,}'} free, budget {budget.usable_mib:,}"
+    others = tuple(process for process in device.processes if process.pid not in ours)
     # Workers run here and the driver lists none of them: the pids are those of another namespace (a container's host).
-    are_foreign_pids = bool(ours) and bool(card.processes) and len(others) == len(card.processes)
-    short = free is not None and free < budget.usable_mib and len(others) == len(card.processes)
+    are_foreign_pids = bool(ours) and bool(device.processes) and len(others) == len(device.processes)
+    short = free is not None and free < budget.usable_mib and len(others) == len(device.processes)
     advice = "lower DARKROOM_VRAM_BUDGET_MIB, raise DARKROOM_RESERVE_MIB, or close what uses it"
     found = [Finding("problem", name, text, advice) if short and used and not ours else Finding("ok", name, text)]
     if are_foreign_pids:
@@ -113,16 +113,22 @@ def of_card(card: Snapshot, budget: Budget, ours: frozenset[int]) -> list[Findin
         found.append(Finding("note", name, unknown))
     elif others:
         found.append(_of_others(name, others))
-    if card.unaccounted_mib is not None and card.unaccounted_mib > SHARED_FROM_MIB:
-        text = f"{card.unaccounted_mib:,} MiB belong to no process that the driver lists"
+    if device.unaccounted_mib is not None and device.unaccounted_mib > SHARED_FROM_MIB:
+        text = f"{device.unaccounted_mib:,} MiB belong to no process that the driver lists"
         found.append(Finding("problem", name, text, "left behind by a dead process: reboot, or reset the card"))
-    if card.temperature_c is not None and card.temperature_c >= HOT_C:
-        found.append(Finding("problem", name, f"{card.temperature_c} °C: it throttles", "look at fans and air flow"))
-    if card.compute_capability is not None and card.compute_capability < OLDEST_CAPABILITY:
-        major, minor = card.compute_capability
+    return [*found, *_of_condition(name, device)]
+
+
+def _of_condition(name: str, device: Snapshot) -> list[Finding]:
+    """Heat, and what torch needs of a GPU's generation."""
+    found = []
+    if device.temperature_c is not None and device.temperature_c >= HOT_C:
+        found.append(Finding("problem", name, f"{device.temperature_c} °C: it throttles", "look at fans and air flow"))
+    if device.compute_capability is not None and device.compute_capability < OLDEST_CAPABILITY:
+        major, minor = device.compute_capability
         text = f"compute capability {major}.{minor} is older than current torch builds for CUDA 13 serve"
         found.append(Finding("problem", name, text, "install torch for CUDA 12"))
-    elif not card.has_bf16:
+    elif not device.has_bf16:
         found.append(Finding("note", name, "no bf16 arithmetic: models run in fp16"))
     return found
 
@@ -143,11 +149,11 @@ def of_disk(folder: str, disk: DiskSpeed) -> list[Finding]:
 def of_models(
     present: Mapping[str, int | None], too_large: Mapping[str, int], flaws: Mapping[str, str] = MappingProxyType({})
 ) -> list[Finding]:
-    """The catalogue against the disk and the largest card.
+    """The catalogue against the disk and the largest device.
 
     Args:
         present: model → MiB on disk; None: not here.
-        too_large: models that fit no card here → the MiB they need.
+        too_large: models that fit no device here → the MiB they need.
         flaws: models that are here and cannot be loaded → why.
     """
     here = {name: mib for name, mib in present.items() if mib is not None}

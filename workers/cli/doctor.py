@@ -1,31 +1,23 @@
-"""Looks at this host and advises: `python -m workers.cli.doctor`.
+"""Looks at this host, or at one job, and advises: `python -m workers.cli.doctor`.
 
-Driver, torch, cards and who is on them, threads, disk, models, memory, Redis. It changes nothing (a test file in the data folder
-is written and removed) and always exits 0; only `--requeue` acts: it sends a ticket for each queued job that lost its own.
+Driver, torch, GPUs and who is on them, threads, disk, models, memory, Redis. It changes nothing (a test file in the data folder
+is written and removed) and exits 0 whatever it finds. `--job` says why one job is not moving; only `--requeue` acts: it sends
+a ticket for each queued job that lost its own.
 """
 
 import argparse
 import contextlib
-import importlib.util
 import json
-import os
-import re
-import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
-import pynvml
 from rich.console import Console
 from rich.table import Table
 
 from shared.errors import DarkroomError, RedisUnavailable
+from shared.jobs.stillness import Stillness, explain
 from shared.jobs.store import JobStore
 from shared.models.catalogue import Catalogue, load_catalogue
 from shared.queue.broker import make_app
@@ -34,9 +26,10 @@ from shared.rack.worker_registry import WorkerRegistry, WorkerReport
 from shared.redis.client import connect, redis_errors
 from shared.settings import Settings, from_environment
 from workers.cli import diagnosis
-from workers.cli.diagnosis import DiskSpeed, Finding, Libraries
+from workers.cli.diagnosis import Finding
+from workers.cli.host_facts import disk_speed, libraries, our_processes, size_on_disk_mib
 from workers.devices import host_ram
-from workers.devices.gpu import Snapshot, cpu_device, errors_of, list_gpus, open_driver
+from workers.devices.gpu import Snapshot, cpu_device, list_gpus
 from workers.devices.thread_book import ThreadBook, circumstances
 from workers.engines.inspections import flaw_of
 from workers.engines.torch_tools.cuda_probe import refusal_of
@@ -44,115 +37,48 @@ from workers.memory.budget import Budget, RackPlan, budget_for, plan_rack
 from workers.recovery.requeue import Requeue
 from workers.supervisor.placing import GPU_WORKER_THREADS, host_cache_mib, most_threads
 
-MIB = 2**20
-#: Enough to outlast a drive's own cache a little, little enough to be done in a second.
-TEST_FILE_MIB = 128
 COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
 
 
 def examine(
-    settings: Settings, cards: list[Snapshot], refusal_of: Callable[[str], str | None] = refusal_of
+    settings: Settings, gpus: list[Snapshot], refusal_of: Callable[[str], str | None] = refusal_of
 ) -> Iterator[Finding]:
     """All findings on this host.
 
     Args:
-        cards: its GPUs.
+        gpus: that its driver lists.
         refusal_of: why torch cannot use one of them; tries it, which takes seconds.
     """
     catalogue = load_catalogue(settings)
-    yield from _driver(cards)
-    yield from diagnosis.of_libraries(libraries(), bool(cards))
-    for card in cards:
-        yield diagnosis.of_use(card, refusal_of(card.uuid))
-    devices = cards or [cpu_device(shares=settings.cpu_workers)]
-    for card in devices:
-        yield from diagnosis.of_card(card, _budget(card, settings), our_processes())
-    yield _threads(settings, catalogue, has_gpu=bool(cards))
-    cache_mib = host_cache_mib(settings, len(devices)) if cards else 0
+    yield from _driver(gpus)
+    yield from diagnosis.of_libraries(libraries(), bool(gpus))
+    for gpu in gpus:
+        yield diagnosis.of_use(gpu, refusal_of(gpu.uuid))
+    devices = gpus or [cpu_device(shares=settings.cpu_workers)]
+    for device in devices:
+        yield from diagnosis.of_device(device, _budget(device, settings), our_processes())
+    yield _threads(settings, catalogue, has_gpu=bool(gpus))
+    cache_mib = host_cache_mib(settings, len(devices)) if gpus else 0
     yield from diagnosis.of_memory(host_ram.total_mib(), cache_mib, len(devices))
     yield from diagnosis.of_disk(str(settings.data_dir), disk_speed(settings.data_dir))
     here = {name: size_on_disk_mib(catalogue, name) for name in catalogue.cards}
     flaws = {name: flaw for name, card in catalogue.cards.items() if (flaw := flaw_of(catalogue, card))}
-    yield from diagnosis.of_models(here, _fits_nowhere([_rack(card, settings, catalogue) for card in devices]), flaws)
+    yield from diagnosis.of_models(
+        here, _fits_nowhere([_rack(device, settings, catalogue) for device in devices]), flaws
+    )
     yield _redis(settings)
     yield from diagnosis.of_workers(_reports(settings))
 
 
-def libraries() -> Libraries:
-    """Versions, read from files: importing torch takes seconds and hundreds of MB."""
-    try:
-        torch = version("torch")
-    except PackageNotFoundError:
-        return Libraries(None, None, driver_cuda())
-    spec = importlib.util.find_spec("torch")
-    about = Path(spec.origin).with_name("version.py").read_text() if spec and spec.origin else ""
-    cuda = re.search(r"^cuda(?:: [^=]+)? = '([\d.]+)'", about, re.MULTILINE)
-    return Libraries(torch, cuda[1] if cuda else None, driver_cuda())
+def stillness(settings: Settings, job_id: str) -> Stillness:
+    """Why a job is not moving.
 
-
-def driver_cuda(api: Any = pynvml) -> tuple[int, int] | None:
-    """The newest CUDA version that the driver serves."""
-    driver = open_driver(api)
-    if driver is None:
-        return None
-    try:
-        number = api.nvmlSystemGetCudaDriverVersion()
-    except errors_of(api):
-        return None
-    finally:
-        driver.close()
-    return number // 1000, number % 1000 // 10
-
-
-def our_processes() -> frozenset[int]:
-    """Process ids of Darkroom workers of this host, their children included."""
-    found = set()
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        if "workers.tasks" in (process.info["cmdline"] or ()):
-            with contextlib.suppress(psutil.Error):
-                found |= {process.pid, *(child.pid for child in process.children(recursive=True))}
-    return frozenset(found)
-
-
-def disk_speed(folder: Path, size_mib: int = TEST_FILE_MIB) -> DiskSpeed:
-    """Write and read one file past the page cache; in the nearest folder above if this one does not exist yet."""
-    place = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-    try:
-        free_mib = shutil.disk_usage(place).free // MIB
-        if free_mib < 2 * size_mib:
-            return DiskSpeed(free_mib, None, None)
-        with tempfile.TemporaryFile(dir=place) as file:
-            return DiskSpeed(free_mib, _timed_write(file.fileno(), size_mib), _timed_read(file.fileno(), size_mib))
-    except OSError:
-        return DiskSpeed(None, None, None)
-
-
-def _timed_write(descriptor: int, size_mib: int) -> float:
-    block = os.urandom(MIB)  # not zeros: some drives and file systems skip them
-    started_s = time.perf_counter()
-    for _ in range(size_mib):
-        os.write(descriptor, block)
-    os.fsync(descriptor)
-    return size_mib / (time.perf_counter() - started_s)
-
-
-def _timed_read(descriptor: int, size_mib: int) -> float:
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    started_s = time.perf_counter()
-    while os.read(descriptor, MIB):
-        pass
-    return size_mib / (time.perf_counter() - started_s)
-
-
-def size_on_disk_mib(catalogue: Catalogue, name: str) -> int | None:
-    """A model's files; None where they are not here. A toy that was not built yet counts as here."""
-    path = catalogue.locate(catalogue.get(name))
-    if path is None:
-        return None
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files) // MIB
+    Raises:
+        NotFound, Gone, RedisUnavailable: see `JobStore.get`. InvalidRequest: no Redis is given.
+    """
+    client = connect(settings.required_redis_url(), settings.redis_timeout_s)
+    store = JobStore(client, settings)
+    return explain(store.get(job_id), WorkerRegistry(client).living(), store.now_ms(), settings)
 
 
 def requeue(settings: Settings) -> int:
@@ -161,20 +87,20 @@ def requeue(settings: Settings) -> int:
     return Requeue(store, Dispatcher(store, make_app(settings, for_worker=False)), settings).send_all()
 
 
-def _driver(cards: list[Snapshot]) -> list[Finding]:
-    if cards:
-        return [Finding("ok", "driver", f"NVIDIA {cards[0].driver}, {len(cards)} GPU(s)")]
+def _driver(gpus: list[Snapshot]) -> list[Finding]:
+    if gpus:
+        return [Finding("ok", "driver", f"NVIDIA {gpus[0].driver}, {len(gpus)} GPU(s)")]
     return [Finding("note", "driver", "no NVIDIA driver, or no GPU that it lists", "nvidia-smi shows what it sees")]
 
 
-def _budget(card: Snapshot, settings: Settings) -> Budget:
+def _budget(device: Snapshot, settings: Settings) -> Budget:
     return budget_for(
-        card.total_mib,
+        device.total_mib,
         settings.vram_mode,
-        device="cpu" if card.is_cpu else "cuda:0",
+        device="cpu" if device.is_cpu else "cuda:0",
         budget_mib=settings.vram_budget_mib,
         reserve_mib=settings.reserve_mib,
-        has_bf16=card.has_bf16,
+        has_bf16=device.has_bf16,
     )
 
 
@@ -190,12 +116,12 @@ def _threads(settings: Settings, catalogue: Catalogue, *, has_gpu: bool) -> Find
     return diagnosis.of_threads(fixed, most_threads(settings), rows)
 
 
-def _rack(card: Snapshot, settings: Settings, catalogue: Catalogue) -> RackPlan:
-    return plan_rack(list(catalogue.cards.values()), _budget(card, settings))
+def _rack(device: Snapshot, settings: Settings, catalogue: Catalogue) -> RackPlan:
+    return plan_rack(list(catalogue.cards.values()), _budget(device, settings))
 
 
 def _fits_nowhere(racks: list[RackPlan]) -> dict[str, int]:
-    """Models that are too large for every card → the MiB of their smallest form."""
+    """Models that are too large for every device → the MiB of their smallest form."""
     everywhere = set.intersection(*(set(rack.too_large) for rack in racks)) if racks else set()
     return {name: min(rack.too_large[name] for rack in racks) for name in everywhere}
 
@@ -237,25 +163,37 @@ def show(findings: list[Finding], console: Console) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; 0 whatever was found."""
-    parser = argparse.ArgumentParser(prog="darkroom doctor", description="Looks at this host and advises.")
+    """The command line; 0 whatever was found, 2 where it could not look."""
+    parser = argparse.ArgumentParser(prog="darkroom doctor", description="Looks at this host, or one job, and advises.")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--requeue", action="store_true", help="send tickets for queued jobs that lost theirs")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--job", metavar="ID", help="why this job is not moving (needs DARKROOM_REDIS_URL)")
+    what.add_argument("--requeue", action="store_true", help="send tickets for queued jobs that lost theirs")
     given = parser.parse_args(arguments)
     try:
-        settings = from_environment()
-        if given.requeue:
-            print(f"{requeue(settings)} jobs sent again")
-            return 0
-        findings = list(examine(settings, list_gpus()))
+        _answer(given, from_environment())
     except DarkroomError as error:
         print(f"darkroom doctor: {error.message}", file=sys.stderr)
         return 2
-    if given.json:
-        print(json.dumps([asdict(one) for one in findings], indent=1, ensure_ascii=False))
-    else:
-        show(findings, Console())
     return 0
+
+
+def _answer(given: argparse.Namespace, settings: Settings) -> None:
+    if given.requeue:
+        print(f"{requeue(settings)} jobs sent again")
+    elif given.job:
+        found = stillness(settings, given.job)
+        print(_json(asdict(found)) if given.json else f"{given.job}: {found.why}")
+    else:
+        findings = list(examine(settings, list_gpus()))
+        if given.json:
+            print(_json([asdict(one) for one in findings]))
+        else:
+            show(findings, Console())
+
+
+def _json(found: object) -> str:
+    return json.dumps(found, indent=1, ensure_ascii=False)
 
 
 if __name__ == "__main__":

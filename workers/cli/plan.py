@@ -1,7 +1,7 @@
-"""How a card's memory would be laid out: `python -m workers.cli.plan --vram 12GiB --mode balanced`.
+"""How a GPU's memory would be laid out: `python -m workers.cli.plan --vram 12GiB --mode balanced`.
 
-The same arithmetic as at run time (`workers.memory.budget`), for a card that is here or for one you think of buying. Without
-`--vram` every card of this host is shown, or its CPU.
+The same arithmetic as at run time (`workers.memory.budget`), for a GPU that is here or for one you think of buying. Without
+`--vram` every GPU of this host is shown, or its CPU.
 """
 
 import argparse
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """A card's memory from top to bottom: the rows add up to the card."""
+    """A device's memory from top to bottom: the rows add up to it."""
 
     title: str
     rows: tuple[Row, ...]
@@ -47,7 +47,7 @@ class Layout:
 
 
 def layout(rack: RackPlan, title: str = "") -> Layout:
-    """The memory of a card under a plan, all models loaded that fit together."""
+    """The memory of a device under a plan, all models loaded that fit together."""
     budget, seated = rack.budget, together(rack)
     used = sum(p.need.weights_mib for p in seated)
     largest = max(seated, key=lambda p: p.need.working_mib, default=None)
@@ -107,7 +107,7 @@ def parse_mib(text: str) -> int:
 
 
 def layouts(settings: Settings, vram_mib: int | None, models: Sequence[str] = ()) -> list[Layout]:
-    """One layout for a card of that size, or one for each card of this host."""
+    """One layout for a GPU of that size, or one for each device of this host."""
     catalogue = load_catalogue(settings)
     cards = [catalogue.get(name) for name in models] or [c for c in catalogue.cards.values() if not c.source.builtin]
     if vram_mib is not None:

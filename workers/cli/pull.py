@@ -155,7 +155,7 @@ def _checked(card: ModelCard, part: Part, draft: Path) -> dict[str, str]:
         path = draft / part.folder / file.path
         if not path.is_file():
             raise EngineFailed(f"{card.id}: {file.path} did not arrive; run the pull again")
-        total = sha256_of(path)
+        total = _sha256_of(path)
         if file.sha256 not in (None, total):
             path.unlink()
             raise EngineFailed(f"{card.id}: {file.path} arrived damaged; run the pull again")
@@ -163,7 +163,7 @@ def _checked(card: ModelCard, part: Part, draft: Path) -> dict[str, str]:
     return sums
 
 
-def sha256_of(path: Path) -> str:
+def _sha256_of(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -11,13 +11,13 @@ from workers.memory.budget import budget_for
 NOBODY: frozenset[int] = frozenset()
 
 
-def card(**how: object) -> Snapshot:
+def gpu(**how: object) -> Snapshot:
     usual = {"total_mib": 12_288, "used_mib": 300, "temperature_c": 40, "compute_capability": (8, 6)}
     return Snapshot("GPU-a", "RTX 3060", 0, **{**usual, **how})
 
 
 def about(one: Snapshot, ours: frozenset[int] = NOBODY) -> list[Finding]:
-    return diagnosis.of_card(one, budget_for(one.total_mib), ours)
+    return diagnosis.of_device(one, budget_for(one.total_mib), ours)
 
 
 def problems(findings: list[Finding]) -> list[Finding]:
@@ -25,30 +25,30 @@ def problems(findings: list[Finding]) -> list[Finding]:
 
 
 def test_a_free_card_is_well():
-    assert [finding.level for finding in about(card())] == ["ok"]
+    assert [finding.level for finding in about(gpu())] == ["ok"]
 
 
 def test_a_card_with_less_free_than_its_budget_is_a_problem_with_numbers():
-    found = problems(about(card(used_mib=6000)))
+    found = problems(about(gpu(used_mib=6000)))
 
     assert "6,288 free" in found[0].text
     assert "DARKROOM_VRAM_BUDGET_MIB" in found[0].advice
 
 
 def test_a_card_full_of_our_own_worker_is_well():
-    busy = card(used_mib=9000, processes=(GpuProcess(7, 8900),))
+    busy = gpu(used_mib=9000, processes=(GpuProcess(7, 8900),))
 
     assert problems(about(busy, frozenset({7}))) == []
 
 
 def test_foreign_processes_are_named_with_what_they_hold():
-    shared = card(processes=(GpuProcess(7, 200), GpuProcess(8, None)))
+    shared = gpu(processes=(GpuProcess(7, 200), GpuProcess(8, None)))
 
     assert any("7 (200 MiB), 8 (? MiB)" in finding.text for finding in about(shared))
 
 
 def test_in_a_container_nobody_is_blamed_for_the_memory_that_our_own_workers_use():
-    busy = card(used_mib=9000, processes=(GpuProcess(48_213, 8900),))
+    busy = gpu(used_mib=9000, processes=(GpuProcess(48_213, 8900),))
 
     found = about(busy, frozenset({7}))
 
@@ -57,7 +57,7 @@ def test_in_a_container_nobody_is_blamed_for_the_memory_that_our_own_workers_use
 
 
 def test_a_card_that_torch_cannot_use_is_a_problem_with_the_reason():
-    well, refused = diagnosis.of_use(card(), None), diagnosis.of_use(card(), "torch 2.13.0+cpu is a CPU build")
+    well, refused = diagnosis.of_use(gpu(), None), diagnosis.of_use(gpu(), "torch 2.13.0+cpu is a CPU build")
 
     assert (well.level, refused.level) == ("ok", "problem")
     assert "CPU build" in refused.text
@@ -80,24 +80,24 @@ def test_an_old_driver_is_told_which_one_is_needed():
 
 
 def test_memory_of_a_dead_process_is_a_problem():
-    haunted = card(used_mib=5000, processes=(GpuProcess(7, 200),))
+    haunted = gpu(used_mib=5000, processes=(GpuProcess(7, 200),))
 
     assert any("4,800 MiB belong to no process" in finding.text for finding in problems(about(haunted)))
 
 
 def test_a_hot_card_is_a_problem():
-    assert any("85 °C" in finding.text for finding in problems(about(card(temperature_c=85))))
+    assert any("85 °C" in finding.text for finding in problems(about(gpu(temperature_c=85))))
 
 
 def test_a_card_before_ampere_runs_fp16_and_one_before_turing_needs_an_older_torch():
-    turing, pascal = about(card(compute_capability=(7, 5))), about(card(compute_capability=(6, 1)))
+    turing, pascal = about(gpu(compute_capability=(7, 5))), about(gpu(compute_capability=(6, 1)))
 
     assert [finding.level for finding in turing] == ["ok", "note"]
     assert "CUDA 12" in problems(pascal)[0].advice
 
 
 def test_a_card_whose_driver_says_little_is_no_problem():
-    silent = card(used_mib=None, temperature_c=None, compute_capability=None)
+    silent = gpu(used_mib=None, temperature_c=None, compute_capability=None)
 
     assert problems(about(silent)) == []
 
