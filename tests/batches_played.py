@@ -91,7 +91,7 @@ def run_one(services: Services, job_id: str, outcome: Callable[[JobRecord], Outc
 
 def queued(services: Services) -> list[JobRecord]:
     """All queued jobs, oldest first."""
-    records = services.store.get_many(services.store.ids_in(State.QUEUED))
+    records = services.store.get_many(services.store.ids_between(State.QUEUED, 0, -1))
     return [record for record in records if record is not None]
 
 

@@ -41,7 +41,7 @@ def next_queued(services: Services, limit_s: float = 10.0) -> str:
     """The id of the oldest queued job, as soon as there is one."""
     ends_at = time.monotonic() + limit_s
     while time.monotonic() < ends_at:
-        if ids := services.store.ids_in(State.QUEUED, 1):
+        if ids := services.store.ids_between(State.QUEUED, 0, 0):
             return ids[0]
         threading.Event().wait(0.01)
     raise AssertionError(f"no job was queued within {limit_s} s")

@@ -45,13 +45,8 @@ class JobIndex:
         records = [r for r in self.get_many([text(job_id) for job_id, _ in found]) if r is not None]
         return records, int(found[-1][1]) if len(found) == limit else None
 
-    def ids_in(self, state: State, limit: int = -1) -> list[str]:
-        """Ids of jobs in a state, oldest first."""
-        with redis_errors():
-            return [text(i) for i in self.redis.zrange(keys.jobs_in(state.value), 0, limit)]
-
     def ids_between(self, state: State, first: int, last: int) -> list[str]:
-        """Ids of jobs in a state from the `first` to the `last` place, oldest first."""
+        """Ids of jobs in a state from the `first` to the `last` place (−1: to the end), oldest first."""
         with redis_errors():
             return [text(i) for i in self.redis.zrange(keys.jobs_in(state.value), first, last)]
 

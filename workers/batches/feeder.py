@@ -3,7 +3,7 @@
 A batch is accepted whole and in milliseconds; its jobs are made as workers get through them. So a batch of ten thousand
 costs the queues no more than one of thirty, callers take turns at it, and cancelling it is cheap.
 
-A duty of every worker's keeper, done by whichever holds the lock. The order it promises: a member's later steps are
+A duty of every worker's main process, done by whichever holds the lock. The order it promises: a member's later steps are
 stored first and its first step last, and only that makes the member active; then the tickets go out. Cut off anywhere,
 the next feeder makes the same jobs with the same ids again, and recovery sends tickets that are missing.
 """
@@ -34,7 +34,7 @@ from workers.recovery.stalled_chains import StalledChains
 
 #: How long the batches stand still when the worker that fed them dies.
 LOCK_S = 5
-#: Longest one look may take: the keeper has leases to renew.
+#: Longest one look may take: its process has other duties.
 BUDGET_S = 0.5
 #: Members fed in one go.
 SLICE = 64
@@ -71,7 +71,8 @@ class Feeder:
 
     def feed(self) -> None:
         """One look at all batches, if nobody else is looking. Raises `RedisUnavailable`; the next look tries again."""
-        if not self._has_lock():
+        is_ours = self._take_lock()
+        if not is_ours:
             return
         self._care.look()
         ends_at = self._clock() + BUDGET_S
@@ -84,16 +85,16 @@ class Feeder:
         chains = interleaved([self._next_chains(batch_id, min(n, SLICE)) for batch_id, n in wanted.items()])
         made = self._store_chains(chains)
         if made:
-            self._dispatcher.send_chains([chain for chain in made if not self._is_taken_over(chain)])
+            self._dispatcher.send_chains(self._still_to_do(made))
             logger().info("batches.fed", members=len(made))
         return len(made)
 
-    def _has_lock(self) -> bool:
+    def _take_lock(self) -> bool:
+        """Take the feeder's lock, or hold it for longer; False: another worker has it."""
         lock = keys.lock("feeder")
         with redis_errors():
-            if self._redis.set(lock, self._token, nx=True, ex=LOCK_S):
-                return True
-            if self._redis.get(lock) != self._token.encode():
+            is_new = self._redis.set(lock, self._token, nx=True, ex=LOCK_S)
+            if not is_new and self._redis.get(lock) != self._token.encode():
                 return False
             self._redis.expire(lock, LOCK_S)
         return True
@@ -148,12 +149,18 @@ class Feeder:
                 made.append(chain)
         return made
 
-    def _is_taken_over(self, chain: Chain) -> bool:
-        """Whether the first step was answered from earlier work; then what follows has been seen to."""
-        taken = self._chains.take_over(chain[0]) if chain[0].asked else None
-        if taken is None:
-            return False
+    def _still_to_do(self, chains: Sequence[Chain]) -> list[Chain]:
+        """Answers first steps from earlier work where it can, and sees to what follows them; returns the other chains."""
+        left = []
+        for chain in chains:
+            taken = self._chains.take_over(chain[0]) if chain[0].asked else None
+            if taken is None:
+                left.append(chain)
+            else:
+                self._go_on_after(taken)
+        return left
+
+    def _go_on_after(self, taken: JobRecord) -> None:
         following = self._chains.advance(taken)
         if following is not None:
             self._dispatcher.try_resend(following)
-        return True

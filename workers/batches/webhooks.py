@@ -1,9 +1,9 @@
 """Tells those who asked that a batch has ended: signed, again and again with longer pauses, never into private networks.
 
-A duty of every worker's keeper; a lock per delivery keeps two from telling the same. What is due stands in a sorted set
+A duty of every worker's main process; a lock per delivery keeps two from telling the same. What is due stands in a sorted set
 of ours until it was taken or given up, so a delivery that was cut off is made again: a receiver may hear the same twice,
 and tells by `delivery`. Each delivery has a thread of its own, because a receiver that never answers must not hold up
-the keeper, which has leases to renew.
+the other duties.
 """
 
 import threading
@@ -70,8 +70,9 @@ class Webhooks:
         lock = keys.lock(f"webhook:{delivery}")
         with redis_errors():
             ttl_s = round(4 * self._settings.webhook_timeout_s) + LOCK_MARGIN_S
-            if not self._redis.set(lock, token, nx=True, ex=ttl_s):
-                return False
+            is_ours = self._redis.set(lock, token, nx=True, ex=ttl_s)
+        if not is_ours:
+            return False
         try:
             return self._try(delivery)
         finally:
@@ -87,9 +88,11 @@ class Webhooks:
         try:
             record, numbers = self._batches.read(batch_id)
         except (NotFound, Gone):
-            return self._close(delivery)
-        if record.round != int(round_) or not record.is_over:
-            return self._close(delivery)  # resumed meanwhile: its next end is told instead
+            self._close(delivery)
+            return False
+        if record.round != int(round_) or not record.is_over:  # resumed meanwhile: its next end is told instead
+            self._close(delivery)
+            return False
         attempt = record.webhook_attempts + 1
         try:
             self._send(record.webhook, Event(delivery=f"{batch_id}-{round_}", batch=batch_view(record, numbers)))
@@ -153,10 +156,9 @@ class Webhooks:
             found = self._redis.zrangebyscore(keys.WEBHOOKS, "-inf", self._now_ms(), start=0, num=limit)
         return [text(delivery) for delivery in found]
 
-    def _close(self, delivery: str) -> bool:
+    def _close(self, delivery: str) -> None:
         with redis_errors():
             self._redis.zrem(keys.WEBHOOKS, delivery)
-        return False
 
     def _now_ms(self) -> int:
         seconds, micros = self._redis.time()
