@@ -140,10 +140,6 @@ class Settings(BaseSettings):
     def models_path(self) -> Path:
         return self.models_dir or self.data_dir / "models"
 
-    def most_in_batch(self, kind: str) -> int:
-        """Jobs of a kind that may share one GPU batch."""
-        return self.max_analysis_batch if kind == "analyze" else self.max_batch
-
     def required_redis_url(self) -> str:
         """The Redis address, or an error that says how to give one."""
         if self.redis_url is None:

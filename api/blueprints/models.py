@@ -22,7 +22,8 @@ from api.services import Services, services
 from api.services.auth import current_caller
 from shared.contracts.base import Priority
 from shared.contracts.commands import SwitchRequest, UnloadRequest
-from shared.contracts.jobs import JobRecord, JobView, Kind, State, new_job_id
+from shared.contracts.jobs import JobRecord, JobView, State, new_job_id
+from shared.contracts.kinds import Kind
 from shared.errors import DoesNotFit, NotFound
 from shared.jobs.routing import own_queue_of, queue_of
 from shared.models.catalogue import ModelCard

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from api.client import Darkroom, Job
 from shared.contracts.jobs import State
+from shared.contracts.kinds import KIND_RULES
 
 #: Longest that a demo waits for one job.
 JOB_LIMIT_S = 300.0
@@ -54,7 +55,7 @@ def record(name: str, job: Job) -> Table:
     """A job's record, readable; of an analysis job, what was said."""
     table = Table(title=f"{name}: job {job.id}", title_justify="left", show_header=False)
     rows: dict[str, Any] = {"state": job.state.value, "model": job.model}
-    rows |= _answers(job) if job.kind == "analyze" else job.params
+    rows |= _answers(job) if _has_answers(job) else job.params
     rows["worker"] = f"{job.worker} ({job.gpu})"
     rows["cpu threads"] = _threads(job.result or {})
     rows |= {f"{phase.removesuffix('_ms')} ms": took for phase, took in job.timings.model_dump().items()}
@@ -72,6 +73,11 @@ def _threads(result: dict[str, Any]) -> str:
     """Those of a generation, or of each engine that answered."""
     rows = [result, *result.get("answers", [])]
     return ", ".join(sorted({str(row["cpu_threads"]) for row in rows if row.get("cpu_threads") is not None}))
+
+
+def _has_answers(job: Job) -> bool:
+    rules = KIND_RULES.get(job.kind)  # None: a kind of a newer server
+    return rules is not None and rules.has_answers
 
 
 def _answers(job: Job) -> dict[str, str]:

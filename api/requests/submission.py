@@ -17,7 +17,8 @@ from api.responses import jobs as job_answers
 from api.services import Services
 from api.services.auth import current_caller
 from shared.contracts.base import Priority
-from shared.contracts.jobs import JobRecord, Kind, State, new_job_id
+from shared.contracts.jobs import JobRecord, State, new_job_id
+from shared.contracts.kinds import Kind
 from shared.jobs.routing import queue_of
 from shared.jobs.store import Idempotency
 from shared.models.catalogue import ModelCard

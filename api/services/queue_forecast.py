@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from shared.contracts.generation import steps_run
 from shared.contracts.jobs import JobRecord, QueuePlace, State
+from shared.contracts.kinds import KIND_RULES
 from shared.jobs.eta import Pace, eta_s
 from shared.jobs.routing import split
 from shared.jobs.store import JobStore
@@ -119,10 +119,9 @@ def _eta(record: JobRecord, position: int | None, pace: Pace, facts: Facts) -> f
 
 def _own_s(record: JobRecord, facts: Facts) -> float | None:
     """This very job, where its steps were measured at its size."""
-    params = record.params
-    if record.kind != "generate":
+    cost = KIND_RULES[record.kind].cost(record.params)
+    if cost is None:
         return None
     serving = [worker for worker in facts.workers if record.model in worker.models]
-    step_s = usual_s(record.model, f"{params.get('width')}x{params.get('height')}", serving, facts)
-    steps = steps_run(int(params.get("steps", 0)), params.get("strength"))
-    return None if step_s is None else step_s * steps * int(params.get("n", 1))
+    unit_s = usual_s(record.model, cost.size, serving, facts)
+    return None if unit_s is None else unit_s * cost.units

@@ -12,6 +12,7 @@ from shared.contracts.batch_records import BatchRecord, Member, StepPlan, Varian
 from shared.contracts.batches import PREVIOUS, AnalyzeStep, BatchOptions, BatchRequest, GenerateStep, Grid, Step
 from shared.contracts.generation import GenerateRequest
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.kinds import KIND_RULES
 from shared.contracts.sizes import Size
 from shared.contracts.vision import AnalysisParams, AnyTask
 from shared.errors import DarkroomError, InvalidRequest
@@ -77,7 +78,7 @@ def plan_steps(
         except DarkroomError as error:
             error.field = f"steps.{index}" + (f".{error.field}" if error.field else "")
             raise
-        has_current |= step.kind == "generate"
+        has_current |= KIND_RULES[step.kind].makes_pictures
     return tuple(plans)
 
 
@@ -169,7 +170,7 @@ def _job(
 ) -> JobRecord:
     variant = plan.variant_for(member.model)
     params = dict(variant.params)
-    if plan.kind == "generate":
+    if KIND_RULES[plan.kind].takes_words:
         params |= _own_words(batch, index, member, plan, step)
     record = JobRecord(
         kind=plan.kind,

@@ -1,6 +1,6 @@
-"""What a caller may ask of the rack itself: bring a model onto a card, take it off."""
+"""What a caller may ask of the rack itself: bring a model onto a GPU, take it off. And what such a command's job says."""
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.base import Contract
 
@@ -20,3 +20,22 @@ class UnloadRequest(Contract):
         None, min_length=1, max_length=64, description="One model; absent: all that are not pinned"
     )
     worker: str | None = Field(None, min_length=1, max_length=128, description="One worker; absent: all that hold it")
+
+
+class SwitchParams(BaseModel):
+    """A job that loads its model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: None: a pin stays as it is.
+    pin: bool | None = None
+
+
+class UnloadParams(BaseModel):
+    """A job that unloads: one model, all that are not pinned, or only those that nobody used for long."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model_id: str | None = None
+    #: Only what was not used for the keep-alive, whichever model that is.
+    idle: bool = False

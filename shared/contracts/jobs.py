@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.base import Priority
+from shared.contracts.kinds import Kind
 from shared.contracts.sizes import SizeRule
 
 #: What every job's id looks like; anything else is unknown without asking Redis.
@@ -36,7 +37,32 @@ class State(StrEnum):
 
 FINAL_STATES = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
-Kind = Literal["generate", "analyze", "switch", "unload"]
+
+class Reason(StrEnum):
+    """Why a job left `running` without an end, where that says nothing against it. Any other reason is a sentence about a
+    worker that was lost under the job."""
+
+    DRAINED = "drained"
+    RETRIED = "retried"
+    RUNS_ALONE = "runs_alone"
+    #: Also one of its `degradations` then.
+    MOVED_TO_LARGER_GPU = "moved_to_larger_card"
+
+    @property
+    def text(self) -> str:
+        """The same for people."""
+        return _TEXTS[self]
+
+
+#: None of them counts as a lost worker.
+INNOCENT = frozenset(Reason)
+_TEXTS = {
+    Reason.DRAINED: "its worker was stopped",
+    Reason.RETRIED: "a failure that may pass by itself",
+    Reason.RUNS_ALONE: "the GPU batch it was in broke, so it runs by itself",
+    Reason.MOVED_TO_LARGER_GPU: "it fits a larger card only",
+}
+
 Phase = Literal["loading", "running", "storing"]
 
 
@@ -80,6 +106,11 @@ class Attempt(Frozen):
     started_at_ms: int
     ended_at_ms: int
     reason: str
+
+    @property
+    def has_lost_worker(self) -> bool:
+        """Whether it counts towards the job's `max_attempts`."""
+        return self.reason not in INNOCENT
 
 
 class JobRecord(Frozen):

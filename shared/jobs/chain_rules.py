@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from shared.contracts.batches import PREVIOUS
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.kinds import KIND_RULES
 from shared.contracts.sizes import Size
 from shared.contracts.vision import DECODER_VERSION, AnyTask
 from shared.errors import IllegalMove
@@ -57,7 +58,7 @@ def queue_after(record: JobRecord, previous: JobRecord) -> str:
     The worker of the step before knows the picture, so it is encoded once; that only counts for the same model, because
     with another one the worker may have to swap models for each member.
     """
-    if record.kind == "analyze" and previous.model == record.model and previous.worker:
+    if KIND_RULES[record.kind].follows_picture and previous.model == record.model and previous.worker:
         return own_queue_of(previous.worker, record.priority)
     return queue_of(record.model, record.priority)
 

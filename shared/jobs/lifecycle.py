@@ -12,11 +12,8 @@ claims; `history` lists those that did not end the job, and only those whose wor
 
 from typing import Any
 
-from shared.contracts.jobs import Attempt, Failure, JobRecord, Progress, State, Timings
+from shared.contracts.jobs import Attempt, Failure, JobRecord, Progress, Reason, State, Timings
 from shared.errors import Busy, DarkroomError, DeadlineExceeded, Fenced, IllegalMove, WorkerLost
-
-#: Reasons for leaving `running` that say nothing against the job, so they never count as a lost worker.
-INNOCENT = frozenset({"drained", "retried", "runs_alone", "moved_to_larger_card"})
 
 
 def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str) -> JobRecord:
@@ -94,12 +91,12 @@ def give_back(
     now_ms: int,
     *,
     token: str,
-    reason: str,
+    reason: Reason,
     not_before_ms: int = 0,
     queue: str = "",
     degradations: tuple[str, ...] = (),
 ) -> JobRecord:
-    """The worker that holds the job puts it back: it drains, the failure may pass later, or another card fits better.
+    """The worker that holds the job puts it back: it drains, the failure may pass later, or another GPU fits better.
 
     Args:
         queue: where to; "": where it came from.
@@ -117,7 +114,7 @@ def give_back(
 
 
 def lose(record: JobRecord, now_ms: int, *, reason: str, token: str = "") -> JobRecord:
-    """A running job is taken from its worker: it fell silent, hung or drains (see `INNOCENT`).
+    """A running job is taken from its worker: it fell silent, hung or drains (see `Reason`).
 
     After `max_attempts` losses that speak against the job it fails as `worker_lost`.
 
@@ -136,7 +133,7 @@ def lose(record: JobRecord, now_ms: int, *, reason: str, token: str = "") -> Job
     if is_overdue(record, now_ms):
         return overdue(record, now_ms)
     back = _requeue(record, now_ms, reason, 0)
-    lost = sum(past.reason not in INNOCENT for past in back.history)
+    lost = sum(past.has_lost_worker for past in back.history)
     if lost < record.max_attempts:
         return back
     error = WorkerLost(f"{lost} workers were lost under this job (limit {record.max_attempts}); see its history")

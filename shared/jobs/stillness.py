@@ -10,7 +10,7 @@ The limit we know of: a queued job's lost message cannot be seen from here, only
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.contracts.jobs import JobRecord, Progress, State
+from shared.contracts.jobs import INNOCENT, JobRecord, Progress, Reason, State
 from shared.jobs.routing import split
 from shared.rack.worker_registry import WorkerReport
 from shared.settings import Settings
@@ -121,4 +121,7 @@ def _noted(worker: WorkerReport) -> str:
 
 
 def _last_reason(record: JobRecord) -> str:
-    return record.history[-1].reason if record.history else "it was put off"
+    if not record.history:
+        return "it was put off"
+    reason = record.history[-1].reason
+    return Reason(reason).text if reason in INNOCENT else reason

@@ -3,13 +3,16 @@
 from types import SimpleNamespace
 
 import pytest
+from pydantic import BaseModel
 
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
+from shared.contracts.kinds import KIND_RULES, KindRules
 from shared.jobs.routing import queue_of
 from workers.devices.slot import Slot
 from workers.execution import runner
 from workers.execution.kinds.base import Outcome
+from workers.execution.kinds.table import KINDS
 
 WAITING = 20
 
@@ -25,6 +28,19 @@ class Seen:
         return [Outcome({"answers": [], "images": []}) for _ in records]
 
 
+def waiting(kind: str) -> JobRecord:
+    """A job that may share a GPU batch with all others of its kind."""
+    return JobRecord(
+        id=new_job_id(),
+        kind=kind,
+        model="m",
+        state=State.QUEUED,
+        params={"n": 1, "width": 64, "height": 64, "steps": 2},
+        queue=queue_of("m", Priority.NORMAL),
+        batch_key="m:same",
+    )
+
+
 @pytest.fixture
 def runtime(services):
     return SimpleNamespace(
@@ -37,22 +53,25 @@ def runtime(services):
     )
 
 
+def test_a_new_kind_of_job_needs_no_more_than_its_rows(services, runtime, monkeypatch):
+    seen = Seen()
+    monkeypatch.setitem(KIND_RULES, "enlarge", KindRules(BaseModel, is_work=True))
+    monkeypatch.setitem(KINDS, "enlarge", SimpleNamespace(run=seen, most_peers=lambda record, settings: 2))
+    records = [waiting("enlarge") for _ in range(WAITING)]
+    for record in records:
+        services.dispatcher.submit(record)
+
+    runner.Runner(runtime).run(records[0].id)
+
+    assert seen.sizes == [3]
+    assert services.store.counts()["succeeded"] == 3
+
+
 @pytest.mark.parametrize(("kind", "most"), [("generate", 4), ("analyze", 16)])
 def test_so_many_jobs_of_a_kind_share_one_batch(services, runtime, monkeypatch, kind, most):
     seen = Seen()
-    monkeypatch.setitem(runner.KINDS, kind, seen)
-    records = [
-        JobRecord(
-            id=new_job_id(),
-            kind=kind,
-            model="m",
-            state=State.QUEUED,
-            params={"n": 1, "width": 64, "height": 64, "steps": 2},
-            queue=queue_of("m", Priority.NORMAL),
-            batch_key="m:same",
-        )
-        for _ in range(WAITING)
-    ]
+    monkeypatch.setattr(KINDS[kind], "run", seen)
+    records = [waiting(kind) for _ in range(WAITING)]
     for record in records:
         services.dispatcher.submit(record)
 

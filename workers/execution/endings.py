@@ -1,13 +1,15 @@
-"""How the jobs of one GPU batch end: with a result, a failure, another try later, a larger card, or early.
+"""How the jobs of one GPU batch end: with a result, a failure, another try later, a larger GPU, or early.
 
-Every word about an end is written here, with the member's pen: whoever lost it meanwhile changes nothing. What follows
-from an end (an answer to remember, the next step of a chain) follows at once.
+Every word about an end is written here, with the claim's pen: whoever lost it meanwhile changes nothing. What follows
+from an end (an answer to remember, the next step of a chain) follows at once. Each job ends by itself, whatever becomes
+of the others; what befell all of them is spread over them by `succeed`, `fail` and `lose`.
 """
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any
 
-from shared.contracts.jobs import JobRecord, State
+from shared.contracts.jobs import JobRecord, Reason, State
 from shared.errors import (
     ArtifactStoreDown,
     CancelRequested,
@@ -26,25 +28,42 @@ from shared.jobs import lifecycle
 from shared.jobs.chains import Chains
 from shared.jobs.routing import own_queue_of
 from shared.log import logger
-from shared.rack.worker_registry import WorkerRegistry
+from shared.rack.worker_registry import WorkerRegistry, WorkerReport
 from shared.redis.patience import until_redis_answers
 from workers.execution.kinds.base import Outcome
-from workers.execution.larger_gpu import larger_gpu
-from workers.execution.progress import BatchWatch, Member, Stop
+from workers.execution.oom_ladder import larger_gpu
+from workers.execution.progress import Claim, GpuBatchWatch, Stop
 from workers.execution.runtime import Runtime
 from workers.execution.timing import Stopwatch
 
 #: Failures that may pass by themselves; each is tried again after a pause, this often.
 PASSING = (ArtifactStoreDown, RedisUnavailable)
 MAX_RETRIES = 4
-#: Failures that a larger card may not have.
+#: Failures that a larger GPU may not have.
 TOO_SMALL = (OutOfVram, DoesNotFit)
-MOVED = "moved_to_larger_card"
-ALONE = "runs_alone"
+
+
+class Next(Enum):
+    """What becomes of a job whose GPU batch failed."""
+
+    RETRY_LATER = auto()
+    RUN_ALONE = auto()
+    #: Where there is a larger GPU; else it fails.
+    MOVE = auto()
+    FAIL = auto()
+
+
+def next_after(error: DarkroomError, record: JobRecord, in_batch: int) -> Next:
+    """Pure. `in_batch`: how many jobs failed together, this one included."""
+    if isinstance(error, PASSING) and _retries(record) < MAX_RETRIES:
+        return Next.RETRY_LATER
+    if in_batch > 1:
+        return Next.RUN_ALONE
+    return Next.MOVE if isinstance(error, TOO_SMALL) else Next.FAIL
 
 
 class Endings:
-    """Writes the ends of one batch. `first_id` is the job whose message this is."""
+    """Writes the ends of one GPU batch. `first_id` is the job whose message this is."""
 
     def __init__(self, runtime: Runtime, chains: Chains, first_id: str, stopwatch: Stopwatch) -> None:
         self._runtime = runtime
@@ -54,119 +73,131 @@ class Endings:
         #: The next step of the first job's chain, once it is queued; its ticket is the caller's to send.
         self.following: JobRecord | None = None
 
-    def succeed(self, watch: BatchWatch, outcomes: dict[str, Outcome]) -> None:
-        for member in watch.alive:
-            outcome = outcomes[member.record.id].honest
-            state = State.FAILED if outcome.error else State.SUCCEEDED
-            ended = self._end(
-                member,
-                state=state,
-                timings=self._stopwatch.timings(),
-                result=outcome.result,
-                error=outcome.error,
-                degradations=watch.degradations_of(member),
-            )
-            if ended and ended.state == State.SUCCEEDED and outcome.artifacts:
-                self._settle(outcome.artifacts)
+    # -- all of them -------------------------------------------------------------------------------------------------
 
-    def _settle(self, artifacts: tuple[str, ...]) -> None:
-        """The record names them now; recovery need not look after them."""
-        until_redis_answers(lambda: self._runtime.store.settle(artifacts))
+    def succeed(self, watch: GpuBatchWatch, outcomes: dict[str, Outcome]) -> None:
+        """Each job that is still wanted ends with its outcome."""
+        for claim in watch.alive:
+            self.end_one(claim, outcomes[claim.record.id], watch.degradations_of(claim))
 
-    def fail(self, watch: BatchWatch, error: DarkroomError) -> None:
+    def fail(self, watch: GpuBatchWatch, error: DarkroomError) -> None:
+        """The GPU batch failed."""
         alive = watch.alive
-        for member in alive:
-            if isinstance(error, PASSING) and _retries(member.record) < MAX_RETRIES:
-                self._retry_later(member, error)
-            elif len(alive) > 1:
-                self._run_alone(member, error)
-            elif not (isinstance(error, TOO_SMALL) and self._moved_to_larger_gpu(member)):
-                self._end(
-                    member,
-                    state=State.FAILED,
-                    timings=self._stopwatch.timings(),
-                    error=lifecycle.failure_of(error),
-                    degradations=watch.degradations_of(member),
-                )
+        for claim in alive:
+            self.fail_one(claim, error, in_batch=len(alive), degradations=watch.degradations_of(claim))
 
-    def lose(self, watch: BatchWatch, why: DeviceLost) -> None:
-        """The card is lost under the batch. A job that was alone on it counts it as a lost worker; of several nobody can
+    def lose(self, watch: GpuBatchWatch, why: DeviceLost) -> None:
+        """The GPU is lost under the batch. A job that was alone on it counts it as a lost worker; of several nobody can
         tell which one broke it, if any did, so each runs again by itself and none is to blame yet."""
         alive = watch.alive
-        for member in alive:
+        for claim in alive:
             if len(alive) > 1:
-                self._run_alone(member, why)
+                self._run_alone(claim, why)
             else:
-                self._lost(member, why)
+                self._lose_one(claim, why)
 
-    def _lost(self, member: Member, why: DeviceLost) -> None:
+    # -- one of them -------------------------------------------------------------------------------------------------
+
+    def end_one(self, claim: Claim, outcome: Outcome, degradations: tuple[str, ...]) -> None:
+        """A job ends with its outcome, whether the others go on or not."""
+        honest = outcome.honest
+        state = State.FAILED if honest.error else State.SUCCEEDED
+        ended = self._end(claim, state, result=honest.result, error=honest.error, degradations=degradations)
+        if ended is not None and ended.state == State.SUCCEEDED and honest.artifacts:
+            # The record names them now; recovery need not look after them.
+            until_redis_answers(lambda: self._runtime.store.settle(honest.artifacts))
+
+    def fail_one(self, claim: Claim, error: DarkroomError, *, in_batch: int, degradations: tuple[str, ...]) -> None:
+        """A job failed, by itself or with others: it ends, or gets another chance."""
+        following = next_after(error, claim.record, in_batch)
+        larger = self._larger_gpu(claim) if following is Next.MOVE else None
+        if following is Next.RETRY_LATER:
+            self._retry_later(claim, error)
+        elif following is Next.RUN_ALONE:
+            self._run_alone(claim, error)
+        elif larger is not None:
+            self._move_to(larger, claim)
+        else:
+            self._end(claim, State.FAILED, error=lifecycle.failure_of(error), degradations=degradations)
+
+    def stop(self, claim: Claim, why: Stop) -> None:
+        """A job leaves its GPU batch early."""
+        if isinstance(why, CancelRequested):
+            self._end(claim, State.CANCELLED)
+        elif isinstance(why, DeadlineExceeded):
+            self._write(claim, lifecycle.overdue)
+
+    def _lose_one(self, claim: Claim, why: DeviceLost) -> None:
         reason = f"the worker lost its card: {why.message}"
-        moved = self._write(member, lambda job, now_ms: lifecycle.lose(job, now_ms, token=member.token, reason=reason))
-        if moved is not None and moved.state == State.QUEUED:
-            self._send(moved)
+        self._put_back(claim, lambda job, now_ms: lifecycle.lose(job, now_ms, token=claim.token, reason=reason))
 
-    def _retry_later(self, member: Member, error: DarkroomError) -> None:
-        pause_ms = round(self._runtime.settings.retry_backoff_s * 1000 * 2 ** _retries(member.record))
+    def _retry_later(self, claim: Claim, error: DarkroomError) -> None:
+        pause_ms = round(self._runtime.settings.retry_backoff_s * 1000 * 2 ** _retries(claim.record))
         self._write(
-            member,
+            claim,
             lambda job, now_ms: lifecycle.give_back(
-                job, now_ms, token=member.token, reason="retried", not_before_ms=now_ms + pause_ms
+                job, now_ms, token=claim.token, reason=Reason.RETRIED, not_before_ms=now_ms + pause_ms
             ),
         )
         logger().warning("job.retried_later", reason=error.code, pause_ms=pause_ms)
 
-    def _run_alone(self, member: Member, error: DarkroomError) -> None:
-        """One of several broke the batch, and nobody can tell which: each runs again by itself."""
-        moved = self._write(
-            member, lambda job, now_ms: lifecycle.give_back(job, now_ms, token=member.token, reason=ALONE)
+    def _run_alone(self, claim: Claim, error: DarkroomError) -> None:
+        """One of several broke the GPU batch, and nobody can tell which: each runs again by itself."""
+        moved = self._put_back(
+            claim,
+            lambda job, now_ms: lifecycle.give_back(job, now_ms, token=claim.token, reason=Reason.RUNS_ALONE),
         )
-        if moved is not None and moved.state == State.QUEUED:
+        if moved is not None:
             logger().warning("job.runs_alone", job=moved.id, reason=error.code)
-            self._send(moved)
 
-    def _moved_to_larger_gpu(self, member: Member) -> bool:
-        """Hand a job that fits this card in no form to a worker with a larger one; False: there is none."""
+    def _larger_gpu(self, claim: Claim) -> WorkerReport | None:
+        """Whose GPU may hold a job that fits this one in no form."""
         runtime = self._runtime
         workers = until_redis_answers(lambda: WorkerRegistry(runtime.store.redis).living())
-        larger = larger_gpu(member.record.model, runtime.slot.budget_mib, workers)
-        if larger is None:
-            return False
-        moved = self._write(
-            member,
+        return larger_gpu(claim.record.model, runtime.slot.budget_mib, workers)
+
+    def _move_to(self, larger: WorkerReport, claim: Claim) -> None:
+        moved = self._put_back(
+            claim,
             lambda job, now_ms: lifecycle.give_back(
                 job,
                 now_ms,
-                token=member.token,
-                reason=MOVED,
+                token=claim.token,
+                reason=Reason.MOVED_TO_LARGER_GPU,
                 queue=own_queue_of(larger.name, job.priority),
-                degradations=(MOVED,),
+                degradations=(Reason.MOVED_TO_LARGER_GPU.value,),
             ),
         )
-        if moved is not None and moved.state == State.QUEUED:
+        if moved is not None:
             logger().warning("job.moved", to=larger.name, budget_mib=larger.budget_mib)
-            self._send(moved)
-        return True
 
-    def stop(self, member: Member, why: Stop) -> None:
-        """A job leaves its batch early."""
-        if isinstance(why, CancelRequested):
-            self._end(member, state=State.CANCELLED, timings=self._stopwatch.timings())
-        elif isinstance(why, DeadlineExceeded):
-            self._write(member, lifecycle.overdue)
+    # -- writing -----------------------------------------------------------------------------------------------------
 
-    def _end(self, member: Member, **how: Any) -> JobRecord | None:
-        ended = self._write(member, lambda job, now_ms: lifecycle.end(job, now_ms, token=member.token, **how))
+    def _end(self, claim: Claim, state: State, **how: Any) -> JobRecord | None:
+        timings = self._stopwatch.timings()
+        ended = self._write(
+            claim,
+            lambda job, now_ms: lifecycle.end(job, now_ms, token=claim.token, state=state, timings=timings, **how),
+        )
         if ended is not None:
             error = ended.error.code if ended.error else None
             logger().info("job.ended", job=ended.id, state=ended.state.value, error=error, **ended.timings.model_dump())
         return ended
 
-    def _write(self, member: Member, rule: Callable[[JobRecord, int], JobRecord]) -> JobRecord | None:
-        """Write with the member's pen, waiting for Redis if need be; None where the pen is no longer ours."""
+    def _put_back(self, claim: Claim, rule: Callable[[JobRecord, int], JobRecord]) -> JobRecord | None:
+        """Queue it again and send its ticket; None where it has ended instead, or was not ours any more."""
+        moved = self._write(claim, rule)
+        if moved is None or moved.state != State.QUEUED:
+            return None
+        self._send(moved)
+        return moved
+
+    def _write(self, claim: Claim, rule: Callable[[JobRecord, int], JobRecord]) -> JobRecord | None:
+        """Write with the claim's pen, waiting for Redis if need be; None where the pen is no longer ours."""
         try:
-            moved = until_redis_answers(lambda: self._runtime.store.move(member.record.id, rule))
+            moved = until_redis_answers(lambda: self._runtime.store.move(claim.record.id, rule))
         except (Fenced, IllegalMove, NotFound, Gone) as exc:
-            logger().warning("job.result_refused", job=member.record.id, reason=exc.message)
+            logger().warning("job.result_refused", job=claim.record.id, reason=exc.message)
             return None
         if moved.is_final:
             self._go_on(moved)
@@ -187,4 +218,4 @@ class Endings:
 
 
 def _retries(record: JobRecord) -> int:
-    return sum(past.reason == "retried" for past in record.history)
+    return sum(past.reason == Reason.RETRIED for past in record.history)

@@ -3,23 +3,25 @@
     1. free the cache, tile the VAE, split the batch      the engine, by itself
     2. evict the other models                             here
     3. put the model smaller: tiled, four bits, offloaded here, in the order of the mode's row
-    4. hand the job to a larger card                      the runner
+    4. hand the job to a larger GPU                       chosen here (`larger_gpu`), done by whoever ends the job
     5. fail, with numbers
 
-And where fp16 gives numbers that are none: the model is loaded in bf16, or in fp32 where the card has none, and the work
+And where fp16 gives numbers that are none: the model is loaded in bf16, or in fp32 where the GPU has none, and the work
 is done again (`upcast`). If they are not finite then either, the job fails: a black picture is no result.
 
 Every rung stands in the job's `degradations`, also in those of later jobs that run on a model that was put smaller. The
-work starts afresh on each rung. A model stays small where the card proved too small for the plan; where only this job
+work starts afresh on each rung. A model stays small where the GPU proved too small for the plan; where only this job
 was too large for it, the next one finds the model as it was.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from shared.errors import DoesNotFit, NotFinite, OutOfVram
+from shared.jobs.stillness import TAKES_JOBS
 from shared.log import logger
 from shared.models.catalogue import ModelCard
+from shared.rack.worker_registry import WorkerReport
 from workers.engines.base import Watch
 from workers.memory.current_plans import Plans, what_changed
 from workers.memory.needs import Shape
@@ -34,7 +36,7 @@ def with_room(
     """Do `work` with the loaded model, giving up what must be given up to make it fit.
 
     Raises:
-        OutOfVram, DoesNotFit: it does not fit this card in any form; the message has the numbers.
+        OutOfVram, DoesNotFit: it does not fit this GPU in any form; the message has the numbers.
         NotFinite: what it computes is no number, in a wide precision too.
         and whatever `work` raises beside them.
     """
@@ -62,16 +64,27 @@ def _climb(
                 plans.learn(card, shape, residency.peak_mib(card.id))
                 return done
         except NotFinite as exc:
-            if not _has_upcast(residency, plans, card, watch, exc):
+            went_on = _upcast(residency, plans, card, watch, exc)
+            if not went_on:
                 raise
         except (OutOfVram, DoesNotFit) as exc:
-            if not _has_stepped_down(residency, plans, card, watch, exc):
+            went_on = _step_down(residency, plans, card, watch, exc)
+            if not went_on:
                 raise
 
 
-def _has_stepped_down(
-    residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: OutOfVram | DoesNotFit
-) -> bool:
+def larger_gpu(model: str, budget_mib: int, workers: Iterable[WorkerReport]) -> WorkerReport | None:
+    """Which other worker could hold a job that did not fit here, the last rung before giving it up. Pure.
+
+    The living worker with the smallest larger budget that serves the model, idle ones first; None: there is none. Only
+    strictly larger, so a job climbs from GPU to GPU and never goes round.
+    """
+    able = [w for w in workers if model in w.models and w.budget_mib > budget_mib and w.state in TAKES_JOBS]
+    return min(able, key=lambda worker: (worker.state != "ready", worker.budget_mib), default=None)
+
+
+def _step_down(residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: OutOfVram | DoesNotFit) -> bool:
+    """Give up one thing more; False: nothing is left to give up."""
     if isinstance(why, OutOfVram) and residency.evict_others(card.id):
         watch.degrade("others_evicted")
         return True
@@ -85,7 +98,8 @@ def _has_stepped_down(
     return True
 
 
-def _has_upcast(residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: NotFinite) -> bool:
+def _upcast(residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: NotFinite) -> bool:
+    """Go over to a wider precision; False: there is none."""
     wider = plans.upcast(card)
     if wider is None:
         return False

@@ -34,28 +34,28 @@ _STOPS: dict[str, type[Stop]] = {"cancel": CancelRequested, "overdue": DeadlineE
 
 
 @dataclass(frozen=True)
-class Member:
+class Claim:
     """One job of the batch and the pen that writes it."""
 
     record: JobRecord
     token: str
 
 
-class BatchWatch:
-    """The `Watch` of one batch. `on_stop(member, why)` is called once for each job that leaves early."""
+class GpuBatchWatch:
+    """The `Watch` of one batch. `on_stop(claim, why)` is called once for each job that leaves early."""
 
     def __init__(
         self,
         store: JobStore,
-        members: list[Member],
+        claims: list[Claim],
         *,
         preview_every: int,
         preview_thread: PreviewThread,
-        on_stop: Callable[[Member, Stop], None],
+        on_stop: Callable[[Claim, Stop], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._members = members
+        self._claims = claims
         self._preview_every = preview_every
         self._preview_thread = preview_thread
         self._on_stop = on_stop
@@ -71,13 +71,13 @@ class BatchWatch:
         self._pen = threading.Lock()
 
     @property
-    def alive(self) -> list[Member]:
+    def alive(self) -> list[Claim]:
         """Those who still want their result."""
-        return [member for member in self._members if member.record.id not in self._stopped]
+        return [claim for claim in self._claims if claim.record.id not in self._stopped]
 
-    def degradations_of(self, member: Member) -> tuple[str, ...]:
+    def degradations_of(self, claim: Claim) -> tuple[str, ...]:
         """What this job came with (it moved from another card), and what its batch gave up here."""
-        return tuple(dict.fromkeys((*member.record.degradations, *self._degradations)))
+        return tuple(dict.fromkeys((*claim.record.degradations, *self._degradations)))
 
     def phase(self, phase: Phase) -> None:
         """The batch enters a phase: loading, running or storing."""
@@ -117,29 +117,29 @@ class BatchWatch:
         previews = [to_webp(picture) for picture in finish()]
         self._has_preview = True
         alive = self.alive
-        for member, preview in zip(self._members, previews, strict=True):
-            if member in alive:
-                self._tell(member, preview)
+        for claim, preview in zip(self._claims, previews, strict=True):
+            if claim in alive:
+                self._tell(claim, preview)
 
-    def _tell(self, member: Member, preview: bytes = b"") -> str:
+    def _tell(self, claim: Claim, preview: bytes = b"") -> str:
         with self._pen:
             progress = self._progress.model_copy(update={"has_preview": self._has_preview})
-            return self._store.beat(member.record.id, member.token, progress, self.degradations_of(member), preview)
+            return self._store.beat(claim.record.id, claim.token, progress, self.degradations_of(claim), preview)
 
     def _beat(self) -> None:
         self._quiet_until = self._clock() + BEAT_EVERY_S
-        for member in self.alive:
+        for claim in self.alive:
             try:
-                answer = self._tell(member)
+                answer = self._tell(claim)
             except RedisUnavailable as exc:
                 self._quiet_until = self._clock() + PAUSE_AFTER_OUTAGE_S
                 logger().warning("beat.not_taken", reason=exc.message)
                 return
             if answer != "fine":
-                self._leave(member, _STOPS[answer](f"job {member.record.id}: {answer}"))
+                self._leave(claim, _STOPS[answer](f"job {claim.record.id}: {answer}"))
         if not self.alive:
             raise next(iter(self._stopped.values()))
 
-    def _leave(self, member: Member, why: Stop) -> None:
-        self._stopped[member.record.id] = why
-        self._on_stop(member, why)
+    def _leave(self, claim: Claim, why: Stop) -> None:
+        self._stopped[claim.record.id] = why
+        self._on_stop(claim, why)

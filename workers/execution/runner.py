@@ -1,17 +1,16 @@
 """One job, or one GPU batch, from claim to result.
 
-The runner never raises for a failed job: it records the failure, so one bad member does not break its batch, and the
+The runner never raises for a failed job: it records the failure, so one bad member does not break its GPU batch, and the
 message is done either way. What it raises is `NotOurs`, for a message that stands for no work.
 
 The order it promises: the record says `running` before anything is loaded; pictures are stored before the record says
 `succeeded`; whoever lost the pen meanwhile changes nothing.
 
-A card that this process has lost (see `device_lost`) is nobody's failure: the jobs go back, and `has_lost_device` says
+A GPU that this process has lost (see `device_lost`) is nobody's failure: the jobs go back, and `has_lost_device` says
 that the process can do no more.
 """
 
 import uuid
-from collections.abc import Callable
 
 from shared.contracts.jobs import JobRecord, State
 from shared.errors import (
@@ -32,22 +31,11 @@ from shared.models.measurements import Learned
 from shared.redis.patience import until_redis_answers
 from workers.engines.torch_tools import device_lost
 from workers.execution.endings import Endings
-from workers.execution.kinds import analyze, generate
-from workers.execution.kinds import commands as orders
-from workers.execution.kinds.base import Outcome
+from workers.execution.kinds.table import KINDS
 from workers.execution.preview_thread import PreviewThread
-from workers.execution.progress import BatchWatch, Member
+from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.runtime import Runtime
-from workers.execution.teaching import teach
-from workers.execution.timing import Stopwatch
-
-#: Kind → what runs a batch of it.
-KINDS: dict[str, Callable[..., list[Outcome]]] = {
-    "generate": generate.run,
-    "analyze": analyze.run,
-    "switch": orders.switch,
-    "unload": orders.unload,
-}
+from workers.execution.timing import Stopwatch, record_timing
 
 
 class NotOurs(Exception):
@@ -65,7 +53,7 @@ class Runner:
         self._has_lost_device = False
 
     def run(self, job_id: str) -> JobRecord | None:
-        """Claim the job (and peers for its batch), run it, record how it ended.
+        """Claim the job (and peers for its GPU batch), run it, record how it ended.
 
         Returns the next step of this job's chain where it is queued now; the caller sends its ticket. Those of the
         peers' chains have been sent.
@@ -74,10 +62,10 @@ class Runner:
             NotOurs: there was nothing to do.
         """
         first = self._claim(job_id)
-        members = [first, *self._claim_peers(first.record)]
+        claims = [first, *self._claim_peers(first.record)]
         with bound(job=job_id, model=first.record.model, worker=self._runtime.slot.name):
-            logger().info("job.started", kind=first.record.kind, attempt=first.record.attempt, batch=len(members))
-            return self._run_batch(members)
+            logger().info("job.started", kind=first.record.kind, attempt=first.record.attempt, gpu_batch=len(claims))
+            return self._run_batch(claims)
 
     def send(self, record: JobRecord) -> None:
         """Send a released step's ticket; should the broker not take it, recovery sends it later."""
@@ -85,40 +73,40 @@ class Runner:
 
     # -- claiming ----------------------------------------------------------------------------------------------------
 
-    def _claim(self, job_id: str) -> Member:
+    def _claim(self, job_id: str) -> Claim:
         try:
-            member = self._claim_now(job_id)
+            claim = self._claim_now(job_id)
         except (Busy, IllegalMove, NotFound, Gone) as exc:
             raise NotOurs(exc.message) from exc
-        if member.record.state != State.RUNNING:
-            raise NotOurs(f"job {job_id} is {member.record.state.value}")
-        return member
+        if claim.record.state != State.RUNNING:
+            raise NotOurs(f"job {job_id} is {claim.record.state.value}")
+        return claim
 
-    def _claim_now(self, job_id: str) -> Member:
+    def _claim_now(self, job_id: str) -> Claim:
         """One token for all tries: a claim whose answer was lost must find itself, not somebody else's."""
         token, slot = uuid.uuid4().hex, self._runtime.slot
 
         def rule(job: JobRecord, now_ms: int) -> JobRecord:
             return lifecycle.claim(job, now_ms, worker=slot.name, gpu=slot.gpu, token=token)
 
-        return Member(until_redis_answers(lambda: self._runtime.store.move(job_id, rule)), token)
+        return Claim(until_redis_answers(lambda: self._runtime.store.move(job_id, rule)), token)
 
-    def _claim_peers(self, first: JobRecord) -> list[Member]:
+    def _claim_peers(self, first: JobRecord) -> list[Claim]:
         """Queued jobs that may share this one's GPU batch, as many as fit; only where each is on its first attempt."""
         room = self._room_for_peers(first)
         if room < 1:
             return []
-        members: list[Member] = []
+        claims: list[Claim] = []
         for job_id in self._peers_of(first, 4 * room):
-            if len(members) == room:
+            if len(claims) == room:
                 break
             try:
-                member = self._claim_now(job_id)
+                claim = self._claim_now(job_id)
             except DarkroomError:
                 continue  # somebody else was faster
-            if member.record.state == State.RUNNING:
-                members.append(member)
-        return members
+            if claim.record.state == State.RUNNING:
+                claims.append(claim)
+        return claims
 
     def _peers_of(self, first: JobRecord, limit: int) -> list[str]:
         """None while Redis is away: the job in hand must not wait for company."""
@@ -128,39 +116,40 @@ class Runner:
             return []
 
     def _room_for_peers(self, first: JobRecord) -> int:
-        if first.attempt > 1 or not first.batch_key or first.params.get("n", 1) > 1:
+        if first.attempt > 1 or not first.batch_key:
             return 0
-        return self._runtime.settings.most_in_batch(first.kind) - 1
+        return KINDS[first.kind].most_peers(first, self._runtime.settings)
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def _run_batch(self, members: list[Member]) -> JobRecord | None:
+    def _run_batch(self, claims: list[Claim]) -> JobRecord | None:
         stopwatch = Stopwatch()
-        endings = Endings(self._runtime, self._chains, members[0].record.id, stopwatch)
-        watch = BatchWatch(
+        endings = Endings(self._runtime, self._chains, claims[0].record.id, stopwatch)
+        watch = GpuBatchWatch(
             self._runtime.store,
-            members,
+            claims,
             preview_every=self._runtime.settings.preview_every_steps,
             preview_thread=self._preview_thread,
             on_stop=endings.stop,
         )
-        records = [member.record for member in members]
+        records = [claim.record for claim in claims]
         was_loaded = self._is_loaded(records[0].model)
         try:
-            outcomes = KINDS[records[0].kind](records, self._runtime, watch, stopwatch)
+            outcomes = KINDS[records[0].kind].run(records, self._runtime, watch, stopwatch)
         except Exception as exc:
             self._stopped(watch, endings, exc)
         else:
             endings.succeed(watch, dict(zip((r.id for r in records), outcomes, strict=True)))
             if len(watch.alive) == len(records):
                 loaded = not was_loaded and self._is_loaded(records[0].model)
-                teach(self._learned, self._runtime.slot.name, records, stopwatch.timings(), has_loaded=loaded)
+                worker, took = self._runtime.slot.name, stopwatch.timings()
+                record_timing(self._learned, worker, records, took, has_loaded=loaded)
         if not self._has_lost_device:
             self._tidy()
         return endings.following
 
-    def _stopped(self, watch: BatchWatch, endings: Endings, why: Exception) -> None:
-        """The batch did not come to its end: whose fault that is decides what becomes of its jobs."""
+    def _stopped(self, watch: GpuBatchWatch, endings: Endings, why: Exception) -> None:
+        """The GPU batch did not come to its end: whose fault that is decides what becomes of its jobs."""
         if device_lost.is_device_lost(why):
             self._lose_device(watch, endings, why)
         elif isinstance(why, Signal):
@@ -172,8 +161,8 @@ class Runner:
             failed = EngineFailed(f"the engine failed: {type(why).__name__}: {str(why)[:300]}")
             endings.fail(watch, failed)
 
-    def _lose_device(self, watch: BatchWatch, endings: Endings, why: Exception) -> None:
-        """From here on nothing of this process may touch the card: no unload, no look at its memory."""
+    def _lose_device(self, watch: GpuBatchWatch, endings: Endings, why: Exception) -> None:
+        """From here on nothing of this process may touch the GPU: no unload, no look at its memory."""
         self._has_lost_device = True
         said = device_lost.what_was_said(why)
         logger().error("device.lost", gpu=self._runtime.slot.gpu, reason=said)
@@ -193,12 +182,12 @@ class Runner:
 
     @property
     def has_lost_device(self) -> bool:
-        """Whether this process can use the card no more; only a new one can."""
+        """Whether this process can use the GPU no more; only a new one can."""
         return self._has_lost_device
 
     @property
     def has_leaked(self) -> bool:
-        """Whether memory of the card is lost to this process; only a new one gets it back."""
+        """Whether memory of the GPU is lost to this process; only a new one gets it back."""
         return self._runtime.residency.leaked_mib > 0
 
     def _is_loaded(self, model: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from shared.batches.store import BatchStore
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.kinds import KIND_RULES
 from shared.errors import Gone, IllegalMove, NotFound
 from shared.jobs import lifecycle
 from shared.jobs.chain_rules import rerouted
@@ -26,8 +27,6 @@ GRACE_MS = 1000
 #: Waiting steps, and parked ones of a queue, looked at in one go.
 AT_ONCE = 500
 FORGET_EVERY_S = 60.0
-#: Work; orders to a worker stay with it.
-WORK = ("generate", "analyze")
 
 
 class StalledChains:
@@ -123,7 +122,7 @@ class StalledChains:
     def _reroute(self, queue: str) -> int:
         moved = 0
         for record in self._store.get_many(self._store.queued_in(queue, AT_ONCE)):
-            if record is None or record.kind not in WORK:
+            if record is None or not KIND_RULES[record.kind].is_work:
                 continue
             try:
                 again = self._store.move(record.id, rerouted)

@@ -1,4 +1,4 @@
-"""A batch of analysis jobs: fetch pictures, ask each engine once for all jobs, keep every task's answer or error.
+"""A GPU batch of analysis jobs: fetch pictures, ask each engine once for all jobs, keep every task's answer or error.
 
 Engines take turns: the jobs' tasks are grouped by the model that answers them, each is loaded, asked, and may leave. A
 job succeeds if one of its tasks did.
@@ -27,17 +27,17 @@ from shared.log import logger
 from shared.models.catalogue import ModelCard
 from shared.pictures.artifact_store import ArtifactStore
 from shared.pictures.pixels import PictureLimits, decode
+from shared.settings import Settings
 from workers.engines.base import AnalyzeEngine, AnalyzeWork, Previews, TaskOutcome, WorkOutcome
 from workers.engines.torch_tools.device_lost import raise_if_lost
-from workers.execution.kinds.base import Outcome
-from workers.execution.oom_ladder import with_room
-from workers.execution.progress import BatchWatch
+from workers.execution.kinds.base import Outcome, with_engine
+from workers.execution.progress import GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.timing import Stopwatch
 from workers.execution.token_writer import Sayings
 from workers.memory.needs import asking_shape
 
-#: Most tasks in one batch of an engine: beyond, each token's pass costs what it saves.
+#: Most tasks in one pass of an engine: beyond, each token's pass costs what it saves.
 MOST_AT_ONCE = 16
 #: Failures that pass by themselves are the runner's to repeat; a task does not keep them.
 PASSING = (ArtifactStoreDown, RedisUnavailable)
@@ -58,12 +58,13 @@ class Asked:
     threads: dict[str, int] = field(default_factory=dict)
 
 
-def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
-    """Run analysis jobs; one outcome each, in order.
+def most_peers(record: JobRecord, settings: Settings) -> int:
+    """See `JobKind`."""
+    return settings.max_analysis_batch - 1
 
-    Raises:
-        DarkroomError: it concerns the whole batch and may pass. Signal: nobody wants the rest.
-    """
+
+def run(records: Sequence[JobRecord], runtime: Runtime, watch: GpuBatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
+    """See `JobKind`. What concerns all jobs and may pass is raised; everything else is the outcome of its task."""
     asked = [_fetched(record, runtime.artifacts, runtime.limits) for record in records]
     models = list(dict.fromkeys(task.engine for each in asked if each.error is None for task in each.params.tasks))
     with Sayings(runtime.store.redis, records) as sayings:
@@ -77,7 +78,7 @@ class Turn:
     """One engine's turn; it reports its steps as a part of the whole."""
 
     runtime: Runtime
-    watch: BatchWatch
+    watch: GpuBatchWatch
     stopwatch: Stopwatch
     sayings: Sayings
     index: int
@@ -94,7 +95,7 @@ class Turn:
 
     def wants(self, record: JobRecord) -> bool:
         """Whether a job's caller still waits."""
-        return any(member.record.id == record.id for member in self.watch.alive)
+        return any(claim.record.id == record.id for claim in self.watch.alive)
 
 
 def _fetched(record: JobRecord, artifacts: ArtifactStore, limits: PictureLimits) -> Asked:
@@ -147,14 +148,10 @@ def _answers(card: ModelCard, works: list[AnalyzeWork], turn: Turn) -> tuple[lis
     turn.stopwatch.start("loading")
     turn.watch.phase("loading")
 
-    def work(engine: AnalyzeEngine) -> tuple[list[WorkOutcome], int]:
-        runtime.tell_residents()
-        threads = runtime.threads.settle(engine, runtime.plans.of(card).precision, turn.watch.pulse)
-        turn.stopwatch.start("running")
-        turn.watch.phase("running")
+    def call(engine: AnalyzeEngine, threads: int) -> tuple[list[WorkOutcome], int]:
         return engine.analyze(works, turn, at_once), threads
 
-    return with_room(runtime.residency, runtime.plans, card, asking_shape(at_once, pictures), turn.watch, work)
+    return with_engine(runtime, turn.watch, turn.stopwatch, card, asking_shape(at_once, pictures), call)
 
 
 def _work(each: Asked, indexes: list[int], turn: Turn) -> AnalyzeWork:

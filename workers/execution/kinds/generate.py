@@ -3,6 +3,8 @@
 PNG results carry their own parameters, as A1111 writes them and as JSON, so a picture can always be made again.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from PIL.Image import Image
@@ -13,47 +15,52 @@ from shared.contracts.sizes import seen_part
 from shared.pictures.artifact_store import id_of
 from shared.pictures.pixels import a1111_parameters, decode, to_png
 from shared.redis.patience import until_redis_answers
+from shared.settings import Settings
 from workers.devices.energy import joules_per_picture
 from workers.engines.base import GenerateEngine, GenerateWork, Seeded
-from workers.execution.kinds.base import Outcome
-from workers.execution.oom_ladder import with_room
-from workers.execution.progress import BatchWatch
+from workers.execution.kinds.base import Outcome, with_engine
+from workers.execution.progress import GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.timing import Stopwatch
 from workers.memory.needs import Shape
 
 
-def run(records: list[JobRecord], runtime: Runtime, watch: BatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
-    """Run generation jobs that share everything a batch shares; one outcome each, in order.
+@dataclass(frozen=True)
+class Made:
+    """What the engine made of a GPU batch, and what is to be said of it."""
 
-    Raises:
-        DarkroomError: it concerns the whole batch. Signal: nobody wants the rest.
-    """
+    #: Per job, in order.
+    pictures: list[list[Image]]
+    #: What a picture must name beside its own parameters, so that it can be made again.
+    about: dict[str, Any]
+    #: Of the whole GPU, per picture; None: it does not count.
+    joules_per_picture: float | None
+
+
+def most_peers(record: JobRecord, settings: Settings) -> int:
+    """See `JobKind`. A job of several pictures fills its passes by itself."""
+    return 0 if record.params.get("n", 1) > 1 else settings.max_batch - 1
+
+
+def run(records: Sequence[JobRecord], runtime: Runtime, watch: GpuBatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
+    """See `JobKind`. The jobs share everything a pass shares."""
     params = [GenerationParams.model_validate(record.params) for record in records]
     works = [GenerateWork(p, _starting_picture(p, runtime)) for p in params]
     card = runtime.catalogue.get(records[0].model)
 
-    spent_j: list[float | None] = []
-    about: dict[str, Any] = {}
-
-    def work(engine: GenerateEngine) -> list[list[Image]]:
-        runtime.tell_residents()
-        threads = runtime.threads.settle(engine, runtime.plans.of(card).precision, watch.pulse)
-        stopwatch.start("running")
-        watch.phase("running")
-        about.update(_about(engine, runtime.residency.weights.get(records[0].model)), cpu_threads=threads)
+    def call(engine: GenerateEngine, threads: int) -> Made:
+        about = _about(engine, runtime.residency.weights.get(card.id)) | {"cpu_threads": threads}
         before = runtime.gpu_now()
-        made = engine.generate(works, watch)
-        spent_j.append(joules_per_picture(before, runtime.gpu_now(), sum(p.n for p in params)))
-        return made
+        pictures = engine.generate(works, watch)
+        return Made(pictures, about, joules_per_picture(before, runtime.gpu_now(), sum(p.n for p in params)))
 
-    pictures = with_room(runtime.residency, runtime.plans, card, _shape(params), watch, work)
+    made = with_engine(runtime, watch, stopwatch, card, _shape(params), call)
     stopwatch.start("storing")
     watch.phase("storing")
-    wanted = {member.record.id for member in watch.alive}
+    wanted = {claim.record.id for claim in watch.alive}
     return [
-        _store(record, work, made, runtime, about, spent_j[-1]) if record.id in wanted else Outcome()
-        for record, work, made in zip(records, works, pictures, strict=True)
+        _store(record, work, pictures, runtime, made) if record.id in wanted else Outcome()
+        for record, work, pictures in zip(records, works, made.pictures, strict=True)
     ]
 
 
@@ -80,16 +87,16 @@ def _store(
     work: GenerateWork,
     pictures: list[Image],
     runtime: Runtime,
-    about: dict[str, Any],
-    spent_j: float | None,
+    made: Made,
 ) -> Outcome:
     images = [
-        _store_one(record, work.params, seed, picture, runtime, about)
+        _store_one(record, work.params, seed, picture, runtime, made.about)
         for seed, picture in zip(work.params.seeds(), pictures, strict=True)
     ]
+    spent_j = made.joules_per_picture
     energy = {} if spent_j is None else {"energy_per_picture_j": round(spent_j, 1)}
     return Outcome(
-        {"images": images, **about, **_fit(work), **energy}, artifacts=tuple(image["id"] for image in images)
+        {"images": images, **made.about, **_fit(work), **energy}, artifacts=tuple(image["id"] for image in images)
     )
 
 

@@ -108,7 +108,9 @@ def test_a_job_of_one_worker_names_the_worker_that_is_gone():
 def test_a_job_that_pauses_before_its_next_try_tells_when_and_why():
     past = Attempt(attempt=1, worker="gpu-0", started_at_ms=1, ended_at_ms=2, reason="retried")
 
-    assert "2.5 s: retried" in why(job(State.QUEUED, not_before_ms=NOW_MS + 2_500, history=(past,)), worker())
+    assert "2.5 s: a failure that may pass by itself" in why(
+        job(State.QUEUED, not_before_ms=NOW_MS + 2_500, history=(past,)), worker()
+    )
 
 
 def test_a_waiting_step_names_the_step_before_it():

@@ -7,8 +7,7 @@ import pytest
 from shared.errors import NotFinite, OutOfVram
 from shared.models.catalogue import Defaults, Limits, ModelCard, Source, Vram
 from shared.rack.worker_registry import GpuFacts, WorkerReport
-from workers.execution.larger_gpu import larger_gpu
-from workers.execution.oom_ladder import with_room
+from workers.execution.oom_ladder import larger_gpu, with_room
 from workers.memory.budget import budget_for, plan_rack
 from workers.memory.current_plans import Plans, what_changed
 from workers.memory.needs import Shape, key_of

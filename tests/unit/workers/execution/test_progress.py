@@ -9,7 +9,7 @@ from PIL import Image
 
 from shared.errors import CancelRequested, RedisUnavailable
 from workers.execution.preview_thread import PreviewThread
-from workers.execution.progress import BEAT_EVERY_S, BatchWatch, Member
+from workers.execution.progress import BEAT_EVERY_S, Claim, GpuBatchWatch
 
 STEP_S = 0.06
 
@@ -46,13 +46,13 @@ class Batch:
     def __init__(self, *, jobs=1, every=4, thread=None):
         self.store, self.now_s, self.stopped, self.begun = Store(), 100.0, [], 0
         self.thread = thread or AtOnce()
-        members = [Member(SimpleNamespace(id=f"job{n}", degradations=()), "pen") for n in range(jobs)]
-        self.watch = BatchWatch(
+        claims = [Claim(SimpleNamespace(id=f"job{n}", degradations=()), "pen") for n in range(jobs)]
+        self.watch = GpuBatchWatch(
             self.store,
-            members,
+            claims,
             preview_every=every,
             preview_thread=self.thread,
-            on_stop=lambda member, why: self.stopped.append((member.record.id, type(why))),
+            on_stop=lambda claim, why: self.stopped.append((claim.record.id, type(why))),
             clock=lambda: self.now_s,
         )
         self.jobs = jobs
