@@ -6,8 +6,10 @@ In reading order:
 - `samplers`: samplers and noise schedules by every name they go by
 - `sizes`: how large a picture is made from another one
 - `generation`: pictures from prompts: what comes in, and what a worker then does exactly
+- `passes`: what each parameter is to the passes its pictures are made in
 - `vision`: questions about a picture: what comes in, what a worker does, what comes back
 - `commands`: what may be asked of the rack itself: load a model, unload it
+- `kinds`: what follows from a job's kind, a row a kind
 - `jobs`: a job's record, and how callers see it
 - `batches`: what may be asked of a batch
 - `batch_records`: a batch as it is stored, and how callers see it

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.base import MAX_INLINE_CHARS, Contract, Priority, Seed
+from shared.contracts.passes import OWN, SharedByPass
 from shared.contracts.samplers import SCHEDULERS, Sampling, ScheduleName, SchedulerName, sampling_of
 
 __all__ = ["SCHEDULERS"]  # its name for those who list what a request may say
@@ -70,23 +71,25 @@ class GenerateRequest(PictureWishes):
 
 
 class GenerationParams(BaseModel):
-    """One generation job with every value explicit."""
+    """One generation job with every value explicit; each field says what it is to the passes it is made in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prompt: str
-    negative_prompt: str
-    width: int
-    height: int
-    steps: int
-    guidance_scale: float
-    scheduler: str
+    prompt: Annotated[str, OWN]
+    negative_prompt: Annotated[str, OWN]
+    width: Annotated[int, SharedByPass()]
+    height: Annotated[int, SharedByPass()]
+    steps: Annotated[int, SharedByPass()]
+    #: Whether there is guidance at all is shared with its scale.
+    guidance_scale: Annotated[float, SharedByPass()]
+    scheduler: Annotated[str, SharedByPass("sampling")]
     #: None: what the scheduler's name says (records of versions that knew no schedules).
-    schedule: str | None = None
-    seed: int
-    n: int
-    image: str | None = None
-    strength: float | None = None
+    schedule: Annotated[str | None, SharedByPass("sampling")] = None
+    seed: Annotated[int, OWN]
+    n: Annotated[int, OWN]
+    #: The picture is a sample's own; whether there is one is not.
+    image: Annotated[str | None, SharedByPass("is_img2img")] = None
+    strength: Annotated[float | None, SharedByPass()] = None
 
     @property
     def sampling(self) -> Sampling:

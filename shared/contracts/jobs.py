@@ -219,7 +219,7 @@ class JobView(Frozen):
         "`weights_hash`: SHA-256 of the model's weights; "
         "`cpu_threads` it was computed with, which change rounding; `fit`: what was seen of its starting picture; and "
         "`energy_per_picture_j`, of the whole card, where the card counts it), `answers` of an analysis, "
-        "`resident` models of an order"
+        "`resident` models of a command"
     )
     error: Failure | None
     cancel_requested: bool

@@ -25,7 +25,7 @@ class Pace:
     idle: int = 0
     #: One job of this model, as it usually is.
     job_s: float | None = None
-    #: Bringing it onto a card; 0 where one of its workers holds it.
+    #: Bringing it onto a GPU; 0 where one of its workers holds it.
     load_s: float | None = 0.0
     #: The backlog of each other model on the same workers, in seconds of work.
     others_s: tuple[float | None, ...] = ()

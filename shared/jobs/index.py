@@ -1,4 +1,4 @@
-"""What the indexes of the job records say: lists, counts, positions, what is due. Reading only; `job_store` writes.
+"""What the indexes of the job records say: lists, counts, positions, what is due. Reading only; `store` writes.
 
 An index may name a job whose record has expired; readers skip it, `forget` drops it.
 """

@@ -7,9 +7,11 @@ worker's own decision (`workers.control.affinity`).
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from shared.contracts.base import Priority
 from shared.contracts.generation import GenerationParams
+from shared.contracts.passes import shared_values
 from shared.contracts.vision import AnyTask, CaptionTask, DetectTask, PointTask, QueryTask
 
 #: Most urgent first.
@@ -22,7 +24,7 @@ def queue_of(model: str, priority: Priority) -> str:
 
 
 def own_queue_of(worker: str, priority: Priority = Priority.HIGH) -> str:
-    """The queue that only one worker reads: orders to it, and later steps of a picture it already knows."""
+    """The queue that only one worker reads: commands to it, and later steps of a picture it already knows."""
     return f"@{worker}.{priority.value}"
 
 
@@ -39,24 +41,10 @@ def split(queue: str) -> tuple[str, Priority]:
 
 
 def batch_key_of(model: str, params: GenerationParams) -> str:
-    """Jobs with the same key may run as one GPU batch: everything a batch shares, and nothing a picture has alone.
-
-    Prompt, negative prompt, seed and starting picture may differ. Whether there is guidance at all is shared with its
-    scale.
-    """
-    sampling = params.sampling
-    shared = (
-        model,
-        params.width,
-        params.height,
-        params.steps,
-        sampling.sampler,
-        sampling.schedule,
-        params.guidance_scale,
-        params.is_img2img,
-        params.strength,
-    )
-    return f"{model}:{hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]}"
+    """Jobs with the same key may run as one GPU batch: they have the same in everything a pass shares, and whatever is a
+    sample's own."""
+    shared = json.dumps([model, shared_values(params)], default=asdict)
+    return f"{model}:{hashlib.sha256(shared.encode()).hexdigest()[:16]}"
 
 
 def analysis_batch_key_of(model: str, tasks: Sequence[AnyTask]) -> str:

@@ -1,4 +1,4 @@
-"""Job records in Redis: create, get, move, beat. Lists and positions: `job_index`.
+"""Job records in Redis: create, get, move, beat. Lists and positions: `index`.
 
 Every move goes through `move`: read the record, ask a pure rule of `lifecycle` for the new one, write the difference if
 nobody moved it meanwhile (compare-and-set on `rev`), else ask again. So each rule stands in one place and is tested

@@ -16,7 +16,7 @@ from celery.utils.nodenames import host_format
 from shared.errors import InvalidRequest
 from shared.settings import Settings
 
-#: The one task that runs jobs: generation, analysis, and orders to a worker.
+#: The one task that runs jobs: generation, analysis, and commands to a worker.
 RUN_JOB = "darkroom.run_job"
 #: Longest a stopping worker may take beside `drain_s`: unloading, last reports.
 STOP_MARGIN_S = 5.0

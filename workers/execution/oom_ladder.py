@@ -1,6 +1,6 @@
 """Out of VRAM: what a worker gives up, rung by rung, before it gives up the job.
 
-    1. free the cache, tile the VAE, split the batch      the engine, by itself
+    1. free the cache, tile the VAE, split the passes     the engine, by itself
     2. evict the other models                             here
     3. put the model smaller: tiled, four bits, offloaded here, in the order of the mode's row
     4. hand the job to a larger GPU                       chosen here (`larger_gpu`), done by whoever ends the job

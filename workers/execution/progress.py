@@ -1,6 +1,6 @@
 """How far a GPU batch is, told to each job's record; and who no longer wants it.
 
-An engine calls `step`; we beat for every job of the batch at most every `BEAT_EVERY_S`. A job that was cancelled, is
+An engine calls `step`; we beat for every job of the GPU batch at most every `BEAT_EVERY_S`. A job that was cancelled, is
 overdue or belongs to somebody else now leaves the batch: it is ended at once and the others go on. When nobody is
 left, its signal goes up through the engine and stops the work.
 
@@ -35,14 +35,14 @@ _STOPS: dict[str, type[Stop]] = {"cancel": CancelRequested, "overdue": DeadlineE
 
 @dataclass(frozen=True)
 class Claim:
-    """One job of the batch and the pen that writes it."""
+    """One job of a GPU batch and the pen that writes it."""
 
     record: JobRecord
     token: str
 
 
 class GpuBatchWatch:
-    """The `Watch` of one batch. `on_stop(claim, why)` is called once for each job that leaves early."""
+    """The `Watch` of one GPU batch. `on_stop(claim, why)` is called once for each job that leaves early."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class GpuBatchWatch:
         return [claim for claim in self._claims if claim.record.id not in self._stopped]
 
     def degradations_of(self, claim: Claim) -> tuple[str, ...]:
-        """What this job came with (it moved from another card), and what its batch gave up here."""
+        """What this job came with (it moved from another GPU), and what its GPU batch gave up here."""
         return tuple(dict.fromkeys((*claim.record.degradations, *self._degradations)))
 
     def phase(self, phase: Phase) -> None:
-        """The batch enters a phase: loading, running or storing."""
+        """The GPU batch enters a phase: loading, running or storing."""
         self._progress = self._progress.model_copy(update={"phase": phase})
         self._beat()
 

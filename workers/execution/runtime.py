@@ -45,7 +45,7 @@ class Runtime:
     residency: Residency
     plans: Plans
     threads: Threads
-    #: What the driver says of the card now; None: nothing (a CPU, no driver).
+    #: What the driver says of the GPU now; None: nothing (a CPU, no driver).
     gpu_now: Callable[[], Snapshot | None] = lambda: None
     #: Model → hash of weights that were hashed before this process began.
     known_hashes: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Runtime:
         return PictureLimits(self.settings.max_image_mib * MIB, self.settings.max_image_megapixels * 1_000_000)
 
     def need_mib(self, card: ModelCard, shape: Shape) -> int:
-        """The peak of a job on this card: weights and working room."""
+        """The peak of a job with this model: weights and working room."""
         return self.plans.need(card, shape).peak_mib
 
     def tell_residents(self) -> None:

@@ -17,7 +17,7 @@ PAUSE_AFTER_OUTAGE_S = 2.0
 
 
 class Sayings:
-    """The words of one batch. Leaving the block says what is left."""
+    """The words of one GPU batch. Leaving the block says what is left."""
 
     def __init__(
         self, client: Any, records: Sequence[JobRecord], clock_s: Callable[[], float] = time.monotonic

@@ -24,6 +24,7 @@ from PIL.Image import Image
 from torch import nn
 
 from shared.contracts.generation import GenerationParams
+from shared.contracts.passes import shared_by_pass
 from shared.errors import EngineFailed, NotFinite, OutOfVram
 from shared.models.catalogue import ModelCard
 from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
@@ -51,8 +52,8 @@ from workers.engines.torch_tools.precision import diffusion_dtype_of, vae_dtype_
 
 #: What a record's `degradations` call a wider range than the plan's.
 UPCAST = "upcast"
-#: What the jobs of one batch must share.
-SHARED = ("width", "height", "steps", "guidance_scale", "sampling", "strength", "is_img2img")
+#: What the jobs of one GPU batch must share.
+SHARED = shared_by_pass(GenerationParams)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,54 @@
+"""Jobs that differ in what a pass shares are refused: mixed, they would spoil one another's pictures."""
+
+import pytest
+from PIL import Image
+
+from shared.contracts.generation import GenerationParams
+from shared.errors import EngineFailed
+from workers.engines.base import GenerateWork
+from workers.engines.sdxl.engine import SHARED, _refuse_mixture
+
+PARAMS = GenerationParams(
+    prompt="a lamp",
+    negative_prompt="",
+    width=64,
+    height=64,
+    steps=4,
+    guidance_scale=5.0,
+    scheduler="dpmpp_2m",
+    schedule="karras",
+    seed=1,
+    n=1,
+)
+#: What is shared, by a change of the parameters.
+DIFFERENT = {
+    "width": {"width": 128},
+    "height": {"height": 128},
+    "steps": {"steps": 5},
+    "guidance_scale": {"guidance_scale": 1.0},
+    "sampling": {"schedule": "beta"},
+    "is_img2img": {"image": "img_1"},
+    "strength": {"strength": 0.5},
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_job_that_differs_in_what_a_pass_shares_is_refused_by_name(name):
+    changed = PARAMS.model_copy(update=DIFFERENT[name])
+
+    with pytest.raises(EngineFailed, match=f"differ in {name}"):
+        _refuse_mixture(PARAMS, GenerateWork(changed))
+
+
+def test_jobs_that_differ_in_what_is_their_own_are_taken_together():
+    own = {"prompt": "a chair", "negative_prompt": "rust", "seed": 2, "n": 3}
+
+    _refuse_mixture(PARAMS, GenerateWork(PARAMS.model_copy(update=own)))
+
+
+def test_img2img_without_its_picture_is_refused():
+    starting = PARAMS.model_copy(update={"image": "img_1", "strength": 0.5})
+
+    with pytest.raises(EngineFailed, match="starting picture"):
+        _refuse_mixture(starting, GenerateWork(starting))
+    _refuse_mixture(starting, GenerateWork(starting, Image.new("RGB", (8, 8))))
