@@ -318,7 +318,7 @@ def test_in_fp16_a_vae_that_needs_fp32_gets_it_as_in_diffusers_and_gives_it_back
     small = {"width": 32, "height": 32, "steps": 2}
     ours = one(half_engine, image, **small)
 
-    pipe = half_engine._img2img if image else half_engine._txt2img
+    pipe = half_engine._denoiser.img2img if image else half_engine._txt2img
     pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
     start = {"image": image, "strength": 0.7} if image else {"width": 32, "height": 32}
     theirs = pipe("a red fox", num_inference_steps=2, guidance_scale=5.0, generator=generators(7, 1), **start).images[0]

@@ -56,7 +56,7 @@ def test_each_sampler_repeats_itself_in_a_batch_picture_by_picture(engine, made,
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_each_sampler_takes_the_most_steps_a_caller_may_ask_for(engine, name):
-    scheduler = schedulers.build(name, engine._scheduler_config, steps=MAX_STEPS, seeds=[1])
+    scheduler = schedulers.build(name, engine._denoiser.scheduler_config, steps=MAX_STEPS, seeds=[1])
 
     scheduler.set_timesteps(MAX_STEPS)
 
@@ -76,19 +76,19 @@ def test_the_noise_that_a_sampler_adds_on_its_way_depends_on_all_bits_of_a_seed(
 
 
 #: Samplers that have no such thing in diffusers.
-WITHOUT_ZERO_SNR = {"dpmpp_sde_karras", "lms", "heun", "kdpm2", "kdpm2_ancestral", "pndm", "deis"}
+WITHOUT_ZERO_SNR = {"dpmpp_sde", "dpmpp_sde_karras", "lms", "heun", "kdpm2", "kdpm2_ancestral", "pndm", "deis"}
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULERS.keys() - WITHOUT_ZERO_SNR))
 def test_a_models_zero_snr_schedule_is_followed(engine, name):
-    config = {**engine._scheduler_config, "rescale_betas_zero_snr": True}
+    config = {**engine._denoiser.scheduler_config, "rescale_betas_zero_snr": True}
 
     assert schedulers.build(name, config, steps=4, seeds=[1]).config.rescale_betas_zero_snr
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_ZERO_SNR))
 def test_a_sampler_that_would_leave_a_models_zero_snr_schedule_out_is_refused(engine, name):
-    config = {**engine._scheduler_config, "rescale_betas_zero_snr": True}
+    config = {**engine._denoiser.scheduler_config, "rescale_betas_zero_snr": True}
 
     with pytest.raises(InvalidRequest, match=r"one of euler,") as caught:
         schedulers.build(name, config, steps=4, seeds=[1])
@@ -97,13 +97,15 @@ def test_a_sampler_that_would_leave_a_models_zero_snr_schedule_out_is_refused(en
 
 
 def test_every_build_is_a_fresh_scheduler(engine):
-    first, second = (schedulers.build("dpmpp_2m", engine._scheduler_config, steps=5, seeds=[1]) for _ in range(2))
+    first, second = (
+        schedulers.build("dpmpp_2m", engine._denoiser.scheduler_config, steps=5, seeds=[1]) for _ in range(2)
+    )
 
     assert first is not second
 
 
 def test_a_models_own_karras_setting_does_not_leak_into_plain_samplers(engine):
-    config = {**engine._scheduler_config, "use_karras_sigmas": True, "algorithm_type": "sde-dpmsolver++"}
+    config = {**engine._denoiser.scheduler_config, "use_karras_sigmas": True, "algorithm_type": "sde-dpmsolver++"}
 
     assert not schedulers.build("euler", config, steps=5, seeds=[1]).config.use_karras_sigmas
     assert schedulers.build("dpmpp_2m", config, steps=5, seeds=[1]).config.algorithm_type == "dpmsolver++"
@@ -112,7 +114,7 @@ def test_a_models_own_karras_setting_does_not_leak_into_plain_samplers(engine):
 
 def test_trailing_is_the_only_thing_that_sets_euler_trailing_apart(engine):
     plain, trailing = (
-        dict(schedulers.build(name, engine._scheduler_config, steps=4, seeds=[1]).config)
+        dict(schedulers.build(name, engine._denoiser.scheduler_config, steps=4, seeds=[1]).config)
         for name in ("euler", "euler_trailing")
     )
 

@@ -123,7 +123,7 @@ def walk(scheduler, steps, call, begin=0):
 @pytest.mark.parametrize(("sampler", "schedule"), PAIRS)
 @pytest.mark.parametrize("steps", [1, 2, 37])
 def test_every_pair_walks_to_its_end(engine, sampler, schedule, steps):
-    config, named = engine._scheduler_config, {"steps": steps, "schedule": schedule}
+    config, named = engine._denoiser.scheduler_config, {"steps": steps, "schedule": schedule}
     for begin in {0, steps // 2}:
         scheduler = schedulers.build(sampler, config, seeds=[1], **named)
         call = schedulers.given_timesteps(sampler, config, **named)
@@ -136,7 +136,7 @@ def test_every_pair_walks_to_its_end(engine, sampler, schedule, steps):
 def test_a_sampler_that_rounds_its_time_steps_takes_the_most_steps_too(engine, sampler, schedule):
     if schedule not in FOLLOWS[sampler]:
         return
-    config, named = engine._scheduler_config, {"steps": MAX_STEPS, "schedule": schedule}
+    config, named = engine._denoiser.scheduler_config, {"steps": MAX_STEPS, "schedule": schedule}
     scheduler = schedulers.build(sampler, config, seeds=[1], **named)
 
     assert torch.isfinite(walk(scheduler, MAX_STEPS, schedulers.given_timesteps(sampler, config, **named))).all()
@@ -144,7 +144,7 @@ def test_a_sampler_that_rounds_its_time_steps_takes_the_most_steps_too(engine, s
 
 @pytest.mark.parametrize("schedule", sorted(FOLLOWS["euler_ancestral"]))
 def test_euler_ancestral_stops_where_euler_does(engine, schedule):
-    config, named = engine._scheduler_config, {"steps": 7, "schedule": schedule}
+    config, named = engine._denoiser.scheduler_config, {"steps": 7, "schedule": schedule}
     made = []
     for sampler in ("euler", "euler_ancestral"):
         scheduler = schedulers.build(sampler, config, seeds=[1], **named)
@@ -174,15 +174,15 @@ def test_euler_ancestral_makes_pictures_along_every_schedule_also_from_a_picture
 
 
 def test_for_ten_steps_align_your_steps_is_diffusers_list(engine):
-    config = engine._scheduler_config
+    config = engine._denoiser.scheduler_config
 
     assert timesteps_of("align_your_steps", 10, config) == AysSchedules["StableDiffusionXLTimesteps"]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 8, 11, 30, MAX_STEPS])
 def test_align_your_steps_lies_on_the_authors_levels(engine, steps):
-    scheduler = diffusers.EulerDiscreteScheduler.from_config(engine._scheduler_config)
-    scheduler.set_timesteps(timesteps=timesteps_of("align_your_steps", steps, engine._scheduler_config))
+    scheduler = diffusers.EulerDiscreteScheduler.from_config(engine._denoiser.scheduler_config)
+    scheduler.set_timesteps(timesteps=timesteps_of("align_your_steps", steps, engine._denoiser.scheduler_config))
     ten = AysSchedules["StableDiffusionXLSigmas"][:10]
 
     wanted = np.exp(np.interp(np.linspace(0, 9, steps), np.arange(10), np.log(ten)))
@@ -193,14 +193,14 @@ def test_align_your_steps_lies_on_the_authors_levels(engine, steps):
 
 @pytest.mark.parametrize("steps", [1, 3, 20, MAX_STEPS])
 def test_simple_takes_every_nth_level_from_the_top(engine, steps):
-    found = timesteps_of("simple", steps, engine._scheduler_config)
+    found = timesteps_of("simple", steps, engine._denoiser.scheduler_config)
 
     # ComfyUI's and A1111's own words: sigmas[-(1 + int(x * len(sigmas) / steps))]
     assert found == [1000 - (1 + int(place * 1000 / steps)) for place in range(steps)]
 
 
 def test_a_models_own_flags_do_not_leak_into_another_schedule(engine):
-    config = {**engine._scheduler_config, "use_beta_sigmas": True, "solver_order": 3, "solver_type": "heun"}
+    config = {**engine._denoiser.scheduler_config, "use_beta_sigmas": True, "solver_order": 3, "solver_type": "heun"}
 
     made = schedulers.build("dpmpp_2m", config, steps=4, seeds=[1], schedule="karras").config
 

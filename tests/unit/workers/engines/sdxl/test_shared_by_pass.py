@@ -6,7 +6,7 @@ from PIL import Image
 from shared.contracts.generation import GenerationParams
 from shared.errors import EngineFailed
 from workers.engines.base import GenerateWork
-from workers.engines.sdxl.engine import SHARED, _refuse_mixture
+from workers.engines.sdxl.denoising import SHARED, refuse_mixture
 
 PARAMS = GenerationParams(
     prompt="a lamp",
@@ -37,18 +37,18 @@ def test_a_job_that_differs_in_what_a_pass_shares_is_refused_by_name(name):
     changed = PARAMS.model_copy(update=DIFFERENT[name])
 
     with pytest.raises(EngineFailed, match=f"differ in {name}"):
-        _refuse_mixture(PARAMS, GenerateWork(changed))
+        refuse_mixture([GenerateWork(PARAMS), GenerateWork(changed)])
 
 
 def test_jobs_that_differ_in_what_is_their_own_are_taken_together():
     own = {"prompt": "a chair", "negative_prompt": "rust", "seed": 2, "n": 3}
 
-    _refuse_mixture(PARAMS, GenerateWork(PARAMS.model_copy(update=own)))
+    refuse_mixture([GenerateWork(PARAMS), GenerateWork(PARAMS.model_copy(update=own))])
 
 
 def test_img2img_without_its_picture_is_refused():
     starting = PARAMS.model_copy(update={"image": "img_1", "strength": 0.5})
 
     with pytest.raises(EngineFailed, match="starting picture"):
-        _refuse_mixture(starting, GenerateWork(starting))
-    _refuse_mixture(starting, GenerateWork(starting, Image.new("RGB", (8, 8))))
+        refuse_mixture([GenerateWork(starting)])
+    refuse_mixture([GenerateWork(starting, Image.new("RGB", (8, 8)))])

@@ -2,11 +2,11 @@
 
 import torch
 
-from workers.engines.sdxl.previews import RGB_BIAS, begin
+from workers.engines.sdxl.progress import RGB_BIAS, begin_preview
 
 
 def preview(latents: torch.Tensor):
-    return begin(latents)()
+    return begin_preview(latents)()
 
 
 def test_empty_latents_are_the_bias_colour():
@@ -31,7 +31,7 @@ def test_broken_numbers_still_give_a_picture():
 
 def test_a_preview_shows_the_latents_as_they_were_when_it_was_begun():
     latents = torch.zeros(4, 1, 1)
-    finish = begin(latents)
+    finish = begin_preview(latents)
 
     latents += 100
 
@@ -81,7 +81,7 @@ def test_on_a_card_only_the_finishing_thread_waits(monkeypatch):
     monkeypatch.setattr(torch, "empty", empty)
     latents = OnCard()
 
-    finish = begin(latents)
+    finish = begin_preview(latents)
     waited_before = Event.waited
     finish()
 
