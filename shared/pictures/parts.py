@@ -1,7 +1,7 @@
 """What a picture file is made of, once it has been taken apart: the pixels, and what is said about them.
 
 Decoders fail over things that nobody needs: a thumbnail's checksum, a resolution written as text, a comment too long.
-So a file is taken apart by us first (`png_chunks`, `jpeg_segments`, `picture_boxes`), and the decoder gets only what
+So a file is taken apart by us first (`png_chunks`, `jpeg_segments`, `boxes`), and the decoder gets only what
 makes pixels. What we do use of the rest (which way is up, which colours are meant) is read by us, and ignored where it
 is broken.
 """

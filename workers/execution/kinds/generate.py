@@ -12,8 +12,9 @@ from PIL.Image import Image
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord
 from shared.contracts.sizes import seen_part
+from shared.pictures.a1111_text import a1111_parameters
 from shared.pictures.artifact_store import id_of
-from shared.pictures.pixels import a1111_parameters, decode, to_png
+from shared.pictures.pixels import decode, to_png
 from shared.redis.patience import until_redis_answers
 from shared.settings import Settings
 from workers.devices.energy import joules_per_picture

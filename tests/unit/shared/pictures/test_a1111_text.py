@@ -9,7 +9,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from shared.pictures.pixels import a1111_parameters, to_png
+from shared.pictures.a1111_text import a1111_parameters
+from shared.pictures.pixels import to_png
 
 PARAMS = {
     "prompt": "a red fox", "negative_prompt": "blurry", "width": 832, "height": 1216, "steps": 28, "guidance_scale": 7.0,
