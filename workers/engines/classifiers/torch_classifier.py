@@ -1,6 +1,6 @@
 """A torch network that looks at pictures once, as a loaded engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from PIL.Image import Image, new
 from torch import Tensor, nn
 
 from shared.models.catalogue import ModelCard
-from workers.engines.base import AnalyzeWork, Watch, WorkOutcome
+from workers.engines.base import AnalyzeWork, LoadPlan, Watch, WorkOutcome
 from workers.engines.classifiers.classifying import Seen, classify
 from workers.engines.torch_tools.finite import refuse_non_finite
 from workers.engines.torch_tools.out_of_vram import free_cache, named_out_of_vram
@@ -17,12 +17,23 @@ from workers.engines.torch_tools.out_of_vram import free_cache, named_out_of_vra
 MIB = 2**20
 
 
+def placed(card: ModelCard, network: nn.Module, plan: LoadPlan) -> nn.Module:
+    """The network on the plan's device, ready to look and never to learn.
+
+    Raises:
+        OutOfVram: it does not fit.
+    """
+    with named_out_of_vram(f"loading {card.id}"):
+        return network.eval().requires_grad_(False).to(plan.device)
+
+
 class TorchClassifier:
     """The loaded classifier.
 
     Args:
         pixels: one picture as the network wants it, (3, height, width) fp32.
-        seen: what the probabilities of one picture, one for each class, tell.
+        classes: names of the network's outputs, in order; two may be equal.
+        seen: what the classes of one picture, each with its probability, tell.
     """
 
     def __init__(
@@ -30,11 +41,13 @@ class TorchClassifier:
         card: ModelCard,
         network: nn.Module,
         pixels: Callable[[Image], np.ndarray],
-        seen: Callable[[list[float]], Seen],
+        classes: Sequence[str],
+        seen: Callable[[list[tuple[str, float]]], Seen],
     ) -> None:
         self.card = card
         self._network = network
         self._pixels = pixels
+        self._classes = tuple(classes)
         self._seen = seen
 
     def held_mib(self) -> int:
@@ -61,4 +74,4 @@ class TorchClassifier:
             scores = logits.float().softmax(-1).cpu()
         if weights.dtype == torch.float16:  # a wider precision may mend it; else each picture's own answer tells
             refuse_non_finite(logits, "the scores", [f"picture {i + 1}" for i in range(len(pictures))])
-        return [self._seen(row.tolist()) for row in scores]
+        return [self._seen(list(zip(self._classes, row.tolist(), strict=True))) for row in scores]

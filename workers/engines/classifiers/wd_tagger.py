@@ -8,6 +8,7 @@ import csv
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,10 +16,11 @@ from PIL import Image
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed
 from shared.models.catalogue import ModelCard
-from workers.engines.base import AnalyzeWork, EngineKind, LoadPlan, Watch, WorkOutcome
-from workers.engines.classifiers.classifying import Seen, classify
+from workers.engines.base import EngineKind, LoadPlan
+from workers.engines.classifiers.classifying import Seen
 from workers.engines.classifiers.inspection import TAGS as TAGS_FILE
 from workers.engines.classifiers.inspection import inspect_wd_tagger
+from workers.engines.classifiers.onnx_classifier import OnnxClassifier
 from workers.engines.classifiers.onnx_session import Reopened, held_mib_of, open_session
 
 RATING_CATEGORY = "9"
@@ -36,7 +38,7 @@ class Label:
     category: str
 
 
-def load(card: ModelCard, path: Path, plan: LoadPlan) -> "WdTaggerEngine":
+def load(card: ModelCard, path: Path, plan: LoadPlan) -> OnnxClassifier:
     """Open the model and its list of tags.
 
     Raises:
@@ -49,7 +51,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "WdTaggerEngine":
     outputs = session.now.get_outputs()[0].shape[-1]
     if outputs != len(labels):
         raise EngineFailed(f"{path.name} has {outputs} outputs, {TAGS_FILE} names {len(labels)}")
-    return WdTaggerEngine(card, session, labels, held_mib_of(path, plan))
+    return OnnxClassifier(card, session, held_mib_of(path, plan), partial(look, labels))
 
 
 def read_labels(file: Path) -> list[Label]:
@@ -58,48 +60,24 @@ def read_labels(file: Path) -> list[Label]:
         return [Label(row["name"].replace("_", " "), row["category"]) for row in csv.DictReader(rows)]
 
 
-class WdTaggerEngine:
-    """The loaded tagger."""
+def look(labels: list[Label], session: Any, pictures: list[Image.Image]) -> list[Seen]:
+    """What a session with these outputs sees."""
+    entrance = session.get_inputs()[0]
+    side_px = int(entrance.shape[1])
+    stacked = np.stack([_pixels(picture, side_px) for picture in pictures])
+    (scores,) = session.run(None, {entrance.name: stacked})
+    return [_seen(labels, row) for row in scores]
 
-    def __init__(self, card: ModelCard, session: Reopened, labels: list[Label], held_mib: int) -> None:
-        self.card = card
-        self._session = session
-        self._labels = labels
-        self._held_mib = held_mib
 
-    def held_mib(self) -> int:
-        return self._held_mib
-
-    def close(self) -> None:
-        del self._session
-
-    def set_threads(self, threads: int) -> None:
-        self._session.set_threads(threads)
-
-    def smallest_call(self) -> None:
-        self._look([Image.new("RGB", (8, 8))])
-
-    def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
-        """See `AnalyzeEngine.analyze`."""
-        return classify(self._look, works, watch, at_once)
-
-    def _look(self, pictures: list[Image.Image]) -> list[Seen]:
-        session = self._session.now
-        entrance = session.get_inputs()[0]
-        side_px = int(entrance.shape[1])
-        batch = np.stack([_pixels(picture, side_px) for picture in pictures])
-        (scores,) = session.run(None, {entrance.name: batch})
-        return [self._seen(row) for row in scores]
-
-    def _seen(self, scores: np.ndarray) -> Seen:
-        rated = [(label, float(score)) for label, score in zip(self._labels, scores, strict=True)]
-        ratings = {label.name: score for label, score in rated if label.category == RATING_CATEGORY}
-        tags = tuple(
-            Tag(name=label.name, score=score, category=CATEGORIES.get(label.category, "other"))
-            for label, score in rated
-            if label.category != RATING_CATEGORY
-        )
-        return Seen(tags=tags, nsfw=sum(ratings.get(name, 0.0) for name in NSFW_RATINGS), classes=ratings)
+def _seen(labels: list[Label], scores: np.ndarray) -> Seen:
+    rated = [(label, float(score)) for label, score in zip(labels, scores, strict=True)]
+    ratings = {label.name: score for label, score in rated if label.category == RATING_CATEGORY}
+    tags = tuple(
+        Tag(name=label.name, score=score, category=CATEGORIES.get(label.category, "other"))
+        for label, score in rated
+        if label.category != RATING_CATEGORY
+    )
+    return Seen(tags=tags, nsfw=sum(ratings.get(name, 0.0) for name in NSFW_RATINGS), classes=ratings)
 
 
 def _pixels(picture: Image.Image, side_px: int) -> np.ndarray:

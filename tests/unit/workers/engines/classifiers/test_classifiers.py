@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from shared.settings import Settings
 from workers.engines.base import AnalyzeWork, LoadPlan, Paced, Threaded, rounded
 from workers.engines.classifiers import efficientnet, hf_classifier, opennsfw, wd_tagger
 from workers.engines.classifiers.classifying import Seen, answer, classify
+from workers.engines.classifiers.onnx_classifier import OnnxClassifier
 from workers.engines.classifiers.onnx_session import Reopened, open_session
 
 RATING, TAGS = RatingTask(task="rating"), TagsTask(task="tags", min_score=0.0, max_tags=5)
@@ -169,14 +171,14 @@ def test_onnxruntime_gets_the_threads_it_is_told_by_opening_the_model_anew(catal
     assert isinstance(engine, Threaded)
 
     def threads() -> int:
-        return engine._classifier.now._session.get_session_options().intra_op_num_threads
+        return engine._opened.now._session.get_session_options().intra_op_num_threads
 
     before = engine.analyze([work(fried_egg(), RATING)], Watch(), 1)[0].tasks[0].answer.nsfw
     engine.set_threads(2)
-    two = engine._classifier.now
+    two = engine._opened.now
     engine.set_threads(2)
 
-    assert engine._classifier.now is two
+    assert engine._opened.now is two
     assert threads() == 2
     after = engine.analyze([work(fried_egg(), RATING)], Watch(), 1)[0].tasks[0].answer.nsfw
     assert after == pytest.approx(before, abs=1e-5)
@@ -290,9 +292,8 @@ def wd_card(catalogue) -> ModelCard:
 def test_a_wd_tagger_gives_tags_and_rating_in_one_pass(wd_card, tmp_path):
     (tmp_path / wd_tagger.TAGS_FILE).write_text(LABELS)
     session = PlayedSession([0.2, 0.8, 0.9, 0.4])
-    engine = wd_tagger.WdTaggerEngine(
-        wd_card, Reopened(lambda threads: session), wd_tagger.read_labels(tmp_path / wd_tagger.TAGS_FILE), 1
-    )
+    labels = wd_tagger.read_labels(tmp_path / wd_tagger.TAGS_FILE)
+    engine = OnnxClassifier(wd_card, Reopened(lambda threads: session), 1, partial(wd_tagger.look, labels))
 
     (outcome,) = engine.analyze([work(fried_egg(), TAGS, RATING)], Watch(), 1)
 
@@ -305,9 +306,8 @@ def test_a_wd_tagger_gives_tags_and_rating_in_one_pass(wd_card, tmp_path):
 def test_a_wd_tagger_sees_the_whole_picture_on_white_blue_first(wd_card, tmp_path):
     (tmp_path / wd_tagger.TAGS_FILE).write_text(LABELS)
     session = PlayedSession([0.2, 0.8, 0.9, 0.4])
-    engine = wd_tagger.WdTaggerEngine(
-        wd_card, Reopened(lambda threads: session), wd_tagger.read_labels(tmp_path / wd_tagger.TAGS_FILE), 1
-    )
+    labels = wd_tagger.read_labels(tmp_path / wd_tagger.TAGS_FILE)
+    engine = OnnxClassifier(wd_card, Reopened(lambda threads: session), 1, partial(wd_tagger.look, labels))
 
     engine.analyze([work(Image.new("RGB", (100, 50), (250, 10, 20)), TAGS)], Watch(), 1)
 
