@@ -26,7 +26,7 @@ Offload = Literal["none", "model", "sequential"]
 
 #: Of shown probabilities and shares.
 DIGITS = 5
-#: Begins the previews of a batch, only when the watch wants them, and does not wait for the device. What it returns does,
+#: Begins the previews of a GPU batch, only when the watch wants them, and does not wait for the device. What it returns does,
 #: on any thread, and gives one small RGB picture per job.
 Previews = Callable[[], Callable[[], list[Image]]]
 
@@ -46,7 +46,7 @@ class LoadPlan:
     offload: Offload = "none"
     #: Whether the VAE decodes in tiles from the start.
     vae_tiling: bool = False
-    #: Whether the VAE decodes a batch picture by picture.
+    #: Whether the VAE decodes its pictures one by one.
     vae_slicing: bool = True
     #: Memory for encoded pictures beside the weights (Moondream); 0: each is encoded every time.
     prefix_cache_mib: int = 0

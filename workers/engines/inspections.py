@@ -7,7 +7,7 @@ from shared.errors import DarkroomError
 from shared.models.catalogue import Catalogue, ModelCard
 from workers.engines.classifiers import inspection as classifiers
 from workers.engines.moondream import inspection as moondream
-from workers.engines.sdxl import inspection as sdxl
+from workers.engines.sdxl.inspection import model as sdxl
 
 
 def _moondream(card: ModelCard, path: Path) -> None:

@@ -71,7 +71,7 @@ def _our_card() -> Snapshot | None:
 
 @torch.no_grad()
 def _nf4(where: Where) -> dict[str, float]:
-    from workers.engines.torch_tools.nf4 import quantise_nf4
+    from workers.engines.torch_tools.precision import quantise_nf4
 
     dtype = torch.float32 if where.is_dry else torch.float16
     net = torch.nn.Sequential(torch.nn.Linear(256, 256)).to(dtype)

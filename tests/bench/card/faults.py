@@ -46,7 +46,7 @@ def _assert_on(where: Where) -> None:
 
 
 def _answers() -> str:
-    return "answers" if device_lost.card_answers() else "does not answer"
+    return "answers" if device_lost.device_answers() else "does not answer"
 
 
 def _uuid(where: Where) -> str:

@@ -22,7 +22,7 @@ from workers.engines.moondream import engine as moondream_engine
 from workers.engines.sdxl import files
 from workers.engines.sdxl.engine import SdxlEngine
 from workers.engines.sdxl.placement import PACKED_PARTS, modules_of
-from workers.engines.torch_tools.nf4 import quantise_nf4
+from workers.engines.torch_tools.precision import quantise_nf4
 
 PAINTER, TALKER = STARTERS / "sdxl-starter", STARTERS / "moondream-starter"
 PROMPT = "a big red house in the middle, on the snow at dusk"

@@ -10,7 +10,7 @@ from diffusers import UNet2DConditionModel
 from tests.bench.card.memory import unet_inputs
 from tests.bench.card.placements import group_offload
 from tests.bench.card.where import MIB, Where, attempted
-from workers.engines.torch_tools.nf4 import quantise_nf4
+from workers.engines.torch_tools.precision import quantise_nf4
 
 #: One picture with guidance; four.
 SAMPLES = (2, 8)

@@ -1,4 +1,4 @@
-"""The Moondream engine: a picture is encoded once and asked many times; all tasks of a batch share every pass.
+"""The Moondream engine: a picture is encoded once and asked many times; all tasks of a GPU batch share every pass.
 
 Short of memory it first forgets the pictures it keeps, then asks fewer questions at once, and tells the watch. A retried
 answer is the same again (each has its own seed), so words that were already passed on are not passed on twice.
@@ -27,9 +27,8 @@ from workers.engines.moondream.tasks import most_turns, request_for
 from workers.engines.moondream.toy import build_toy
 from workers.engines.moondream.weights import WEIGHTS_NAME
 from workers.engines.torch_tools.host_copy import HOST, device_nbytes, forget, host_nbytes, off_gpu, onto_gpu
-from workers.engines.torch_tools.nf4 import quantise_nf4
 from workers.engines.torch_tools.out_of_vram import forget_frames, free_cache, named_out_of_vram
-from workers.engines.torch_tools.precision import dtype_of
+from workers.engines.torch_tools.precision import dtype_of, quantise_nf4
 
 MIB = 2**20
 #: Of the smallest call: enough that a picture's pass and words' passes both count.
@@ -41,7 +40,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> "MoondreamEngine":
 
     Raises:
         OutOfVram: it does not fit; nothing stays allocated.
-        ModelMissing, EngineFailed: see `inspection.moondream.inspect` and `Moondream.load`.
+        ModelMissing, EngineFailed: see `inspection.inspect` and `Moondream.load`.
     """
     dtype = dtype_of(plan)
     tokenizer_folder = path / inspection.TOKENIZER_FOLDER if card.source.tokenizer_repo else None
@@ -76,12 +75,12 @@ class MoondreamEngine:
 
     def host_mib(self) -> int:
         """RAM: all of it while the model waits there, else the copy that was left there. None on a CPU, where the RAM
-        is the card.
+        is the GPU.
         """
         return 0 if self._plan.device == HOST else -(-host_nbytes([self.model.network]) // MIB)
 
     def forget_host(self) -> None:
-        """Give up what lies in host memory beside the card; the next way off the card copies it again."""
+        """Give up what lies in host memory beside the GPU; the next way off the GPU copies it again."""
         forget(self.model.network)
         free_cache()
 
@@ -193,7 +192,7 @@ class MoondreamEngine:
             self._ask_together(chunk, watch, ticks, started_s)
 
     def _ask_together(self, chunk: Sequence[Asked], watch: Watch, ticks: Ticks, started_s: float) -> None:
-        """Answer these in one batch; in halves if they do not fit together."""
+        """Answer these in one GPU batch; in halves if they do not fit together."""
         try:
             with named_out_of_vram(f"{len(chunk)} answers at once"):
                 self._run(chunk, ticks, started_s)

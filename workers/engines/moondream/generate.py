@@ -1,7 +1,7 @@
-"""Many sequences of different lengths in one batch, each following its script until it ends.
+"""Many sequences of different lengths in one GPU batch, each following its script until it ends.
 
 A *strand* is one request's sequence. One turn: the heads read the last hidden state of every strand, the scripts
-choose what to feed, and one pass of the text model makes the next hidden states. Strands that end leave the batch at
+choose what to feed, and one pass of the text model makes the next hidden states. Strands that end leave the GPU batch at
 once. Captions, questions, detections and points share passes, and that never changes what they say beyond rounding.
 """
 
@@ -41,7 +41,7 @@ class Strand:
         return len(self.prompt) + (self.prefix.length if self.prefix is not None else 0)
 
 
-class Batch:
+class GpuBatch:
     """Strands in flight and their rows in the cache."""
 
     def __init__(self, network: Network, strands: Sequence[Strand]) -> None:
@@ -92,22 +92,22 @@ class Batch:
 
 @torch.inference_mode()
 def generate(network: Network, strands: Sequence[Strand], on_step: OnStep | None = None) -> Iterator[Event]:
-    """Words as they come and each answer as it ends, of all strands in one batch."""
+    """Words as they come and each answer as it ends, of all strands in one GPU batch."""
     if not strands:
         return
-    batch = Batch(network, strands)
-    hidden = batch.prefill()
+    gpu_batch = GpuBatch(network, strands)
+    hidden = gpu_batch.prefill()
     for step in itertools.count():
-        cancel(batch.strands, on_step(step) if on_step else None)
-        feeds = advance(network, [one.script for one in batch.strands], hidden)
-        full_up(batch)
-        for one in batch.strands:
+        cancel(gpu_batch.strands, on_step(step) if on_step else None)
+        feeds = advance(network, [one.script for one in gpu_batch.strands], hidden)
+        full_up(gpu_batch)
+        for one in gpu_batch.strands:
             yield from news(one)
-        staying = [row for row, one in enumerate(batch.strands) if one.script.need is not Need.NOTHING]
+        staying = [row for row, one in enumerate(gpu_batch.strands) if one.script.need is not Need.NOTHING]
         if not staying:
             return
-        batch.keep(staying)
-        hidden = batch.feed([feed for row in staying if (feed := feeds[row]) is not None])
+        gpu_batch.keep(staying)
+        hidden = gpu_batch.feed([feed for row in staying if (feed := feeds[row]) is not None])
 
 
 def cancel(strands: list[Strand], unwanted: Collection[int] | None) -> None:
@@ -116,10 +116,10 @@ def cancel(strands: list[Strand], unwanted: Collection[int] | None) -> None:
             one.script.end("cancelled")
 
 
-def full_up(batch: Batch) -> None:
+def full_up(gpu_batch: GpuBatch) -> None:
     """End the strands that have no position left."""
-    for one, length in zip(batch.strands, batch.lengths, strict=True):
-        if one.script.need is not Need.NOTHING and length >= batch.network.config.text.max_context:
+    for one, length in zip(gpu_batch.strands, gpu_batch.lengths, strict=True):
+        if one.script.need is not Need.NOTHING and length >= gpu_batch.network.config.text.max_context:
             one.script.end("length")
 
 

@@ -98,7 +98,7 @@ class Moondream:
         return [Prefix(kv) for kv in made.kv]
 
     def generate(self, requests: Sequence[Request], on_step: OnStep | None = None) -> Iterator[Event]:
-        """Words as they come, and each answer when it is complete, of all requests in one batch.
+        """Words as they come, and each answer when it is complete, of all requests in one GPU batch.
 
         Raises:
             InvalidRequest: a request does not fit the context, or names places without a picture.

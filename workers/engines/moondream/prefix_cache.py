@@ -32,7 +32,7 @@ class CacheCounts:
 
 
 class PrefixCache:
-    """Not for several threads: a worker's child runs one job or batch at a time."""
+    """Not for several threads: a worker's child runs one job or GPU batch at a time."""
 
     def __init__(self, encode: Encode, budget_bytes: int) -> None:
         self._encode = encode
@@ -49,7 +49,7 @@ class PrefixCache:
         return picture_hash in self._held
 
     def look_up(self, pictures: Sequence[tuple[str, Image.Image]]) -> Lookup:
-        """The prefixes of pictures given with their hashes; what is not held is encoded in one batch and held.
+        """The prefixes of pictures given with their hashes; what is not held is encoded in one pass and held.
 
         A prefix beyond the whole budget is given out and not held. If encoding raises, the cache is as before.
         """

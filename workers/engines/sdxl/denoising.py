@@ -101,8 +101,8 @@ class Denoiser:
         shots = self._shots(works)
         runs = runs_of(shots)
         params = works[0].params
-        batch = GpuBatch(params, watch, StepReport(watch, len(works), len(runs), params.steps_run))
-        latents = {shot.place: made for run in runs for shot, made in self._run_or_halves(run, batch)}
+        gpu_batch = GpuBatch(params, watch, StepReport(watch, len(works), len(runs), params.steps_run))
+        latents = {shot.place: made for run in runs for shot, made in self._run_or_halves(run, gpu_batch)}
         return torch.cat([latents[shot.place] for shot in shots])
 
     def _shots(self, works: Sequence[GenerateWork]) -> list[Shot]:
@@ -116,35 +116,35 @@ class Denoiser:
             shots += [Shot(first + i, job, seed, conditioning, image) for i, seed in enumerate(params.seeds())]
         return shots
 
-    def _run_or_halves(self, shots: list[Shot], batch: GpuBatch) -> list[tuple[Shot, torch.Tensor]]:
+    def _run_or_halves(self, shots: list[Shot], gpu_batch: GpuBatch) -> list[tuple[Shot, torch.Tensor]]:
         """Each shot with its finished latents; in halves if they do not fit together."""
         try:
-            made = self._run(shots, batch)
+            made = self._run(shots, gpu_batch)
         except OutOfVram as exc:
             refusal = exc.message
         except NotFinite:
-            if not batch.params.is_img2img or not self._vae.may_go_wider:  # it read the starting picture
+            if not gpu_batch.params.is_img2img or not self._vae.may_go_wider:  # it read the starting picture
                 raise
-            self._vae.go_wider(batch.watch)
-            return self._run_or_halves(shots, batch)
+            self._vae.go_wider(gpu_batch.watch)
+            return self._run_or_halves(shots, gpu_batch)
         else:
             # Slices, joined by `cat` later, keep the memory layout (some latents are channels-last): the VAE's
             # convolutions round by it, and pictures are to equal diffusers' to the last bit.
             return list(zip(shots, made.split(1), strict=True))
         free_cache()
-        if batch.params.is_img2img and not self._vae.is_tiled:
-            self._vae.tile(batch.params, batch.watch)
-            return self._run_or_halves(shots, batch)
+        if gpu_batch.params.is_img2img and not self._vae.is_tiled:
+            self._vae.tile(gpu_batch.params, gpu_batch.watch)
+            return self._run_or_halves(shots, gpu_batch)
         if len(shots) == 1:
             raise OutOfVram(refusal)
-        batch.watch.degrade(SPLIT)
-        batch.report.run_added()
+        gpu_batch.watch.degrade(SPLIT)
+        gpu_batch.report.run_added()
         middle = len(shots) // 2
-        return self._run_or_halves(shots[:middle], batch) + self._run_or_halves(shots[middle:], batch)
+        return self._run_or_halves(shots[:middle], gpu_batch) + self._run_or_halves(shots[middle:], gpu_batch)
 
-    def _run(self, shots: list[Shot], batch: GpuBatch) -> torch.Tensor:
+    def _run(self, shots: list[Shot], gpu_batch: GpuBatch) -> torch.Tensor:
         """One run of the pipeline: (len(shots), 4, height/8, width/8)."""
-        params = batch.params
+        params = gpu_batch.params
         pipe = self.img2img if params.is_img2img else self.txt2img
         name, config = params.scheduler, self.scheduler_config
         pipe.scheduler = schedulers.build(
@@ -161,10 +161,10 @@ class Denoiser:
                 guidance_scale=params.guidance_scale,
                 generator=generators,
                 output_type="latent",
-                callback_on_step_end=batch.report.callback([shot.job for shot in shots]),
+                callback_on_step_end=gpu_batch.report.callback([shot.job for shot in shots]),
             ).images
         refuse_non_finite(latents, "the latents", [f"seed {shot.seed}" for shot in shots])
-        batch.report.run_finished()
+        gpu_batch.report.run_finished()
         return latents
 
     def _start_latents(self, shots: list[Shot], generators: list[torch.Generator]) -> torch.Tensor | None:

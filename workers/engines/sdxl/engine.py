@@ -77,7 +77,7 @@ class SdxlEngine:
         self._denoiser = Denoiser(pipe, self._vae)
 
     def held_mib(self) -> int:
-        """On a card: what lies there now, without what is offloaded; on CPU: all. Shared parts count for one model."""
+        """On a GPU: what lies there now, without what is offloaded; on CPU: all. Shared parts count for one model."""
         return placement.held_mib([*self._own(), *self._shared.counted()], self._plan.device)
 
     def uses_mib(self) -> int:
@@ -86,14 +86,14 @@ class SdxlEngine:
 
     def host_mib(self) -> int:
         """RAM: all of it while the model waits there or is offloaded, else the copies that were left there. None on a
-        CPU, where the RAM is the card.
+        CPU, where the RAM is the GPU.
         """
         if self._plan.device == placement.HOST:
             return 0
         return placement.host_mib([*self._own(), *self._shared.counted_on_host()])
 
     def forget_host(self) -> None:
-        """Give up what lies in host memory beside the card; the next way off the card copies it again."""
+        """Give up what lies in host memory beside the GPU; the next way off the GPU copies it again."""
         if placement.offloads(self._plan):
             return
         for module in placement.modules_of(self._txt2img).values():
@@ -101,7 +101,7 @@ class SdxlEngine:
         free_cache()
 
     def to_host(self) -> None:
-        """Leave the card and wait in host memory; where that has no room, nothing has changed."""
+        """Leave the GPU and wait in host memory; where that has no room, nothing has changed."""
         if placement.offloads(self._plan):
             return
         self._shared.leave()
@@ -112,7 +112,7 @@ class SdxlEngine:
             raise
 
     def to_device(self) -> None:
-        """Come back to the card.
+        """Come back to the GPU.
 
         Raises:
             OutOfVram: no room there; the model is in host memory still.

@@ -3,7 +3,7 @@
 A single file holds weights only. The configurations and tokenizers it needs must lie beside it as in a diffusers
 folder without weights (`darkroom pull` fetches them with the file). Pickled weights are never read: they can run code.
 
-What lies there is looked at before it is loaded (`workers.inspection`), and what was loaded afterwards: the libraries go on
+What lies there is looked at before it is loaded (`inspection`), and what was loaded afterwards: the libraries go on
 without a missing tensor, with one that is made up or with none, and without a tokenizer's words.
 """
 
@@ -20,8 +20,8 @@ import transformers
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 
 from shared.errors import DarkroomError, EngineFailed, ModelMissing
-from workers.engines.sdxl import inspection
-from workers.engines.sdxl.inspection import config_folder, weights_of_part
+from workers.engines.sdxl.inspection import model as inspection
+from workers.engines.sdxl.inspection.model import config_folder, weights_of_part
 from workers.engines.torch_tools.out_of_vram import is_out_of_vram
 from workers.weights.weight_files import SAFETENSORS, first_words, refuse_missing, shapes_of
 

@@ -1,7 +1,7 @@
-"""Weights that wait in host memory and visit the card while they work: whole parts of a pipeline, or single layers.
+"""Weights that wait in host memory and visit the GPU while they work: whole parts of a pipeline, or single layers.
 
 diffusers' own offloading copies a part back to the host after each visit, and empties the allocator's cache for every
-single weight. Weights do not change, so here a visit ends by dropping what lies on the card, and freed blocks serve the
+single weight. Weights do not change, so here a visit ends by dropping what lies on the GPU, and freed blocks serve the
 next layer. The hooks are accelerate's, because the pipelines ask those where to compute.
 """
 
@@ -28,7 +28,7 @@ def enable(parts: Sequence[nn.Module], plan: LoadPlan) -> None:
 
 
 def end_visits(parts: Iterable[nn.Module]) -> None:
-    """After a job, also a broken one: whatever still visits the card leaves it."""
+    """After a job, also a broken one: whatever still visits the GPU leaves it."""
     for part in parts:
         for layer in part.modules():
             hook = getattr(layer, "_hf_hook", None)
@@ -37,7 +37,7 @@ def end_visits(parts: Iterable[nn.Module]) -> None:
 
 
 class PartVisits(ModelHook):  # type: ignore[misc]
-    """One part is on the card at a time; it stays until another one works, so that the UNet comes once a job."""
+    """One part is on the GPU at a time; it stays until another one works, so that the UNet comes once a job."""
 
     def __init__(self, device: str, parts: Sequence[nn.Module]) -> None:
         self.execution_device = torch.device(device)
@@ -57,7 +57,7 @@ class PartVisits(ModelHook):  # type: ignore[misc]
 
 
 class LayerVisits(ModelHook):  # type: ignore[misc]
-    """A layer is on the card while it works; its parts have hooks of their own."""
+    """A layer is on the GPU while it works; its parts have hooks of their own."""
 
     def __init__(self, device: str) -> None:
         self.execution_device = torch.device(device)

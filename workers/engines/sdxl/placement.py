@@ -1,4 +1,4 @@
-"""Where the modules of a diffusers pipeline lie: put on the card as the plan says, moved off it and back, weighed."""
+"""Where the modules of a diffusers pipeline lie: put on the GPU as the plan says, moved off it and back, weighed."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -10,8 +10,8 @@ from workers.engines.base import LoadPlan
 from workers.engines.sdxl import offloading
 from workers.engines.torch_tools import host_copy
 from workers.engines.torch_tools.host_copy import HOST, off_gpu, onto_gpu
-from workers.engines.torch_tools.nf4 import quantise_nf4
 from workers.engines.torch_tools.out_of_vram import free_cache, named_out_of_vram
+from workers.engines.torch_tools.precision import quantise_nf4
 
 MIB = 2**20
 #: Parts that four bits shrink; the VAE is all convolutions.
@@ -32,7 +32,7 @@ def place(pipe: Any, plan: LoadPlan, dtype: torch.dtype, done: Collection[str] =
     parts = modules_of(pipe)
     for name in PACKED_PARTS if plan.precision == "nf4" else ():
         if name not in done:
-            # On the card, also what will wait in host memory: on a CPU it takes minutes.
+            # On the GPU, also what will wait in host memory: on a CPU it takes minutes.
             quantise_nf4(parts[name], device=plan.device, compute_dtype=dtype)
             if offloads(plan):
                 off_gpu(parts[name])
@@ -84,5 +84,5 @@ def held_mib(modules: Iterable[nn.Module], device: str) -> int:
 
 
 def host_mib(modules: Iterable[nn.Module]) -> int:
-    """The RAM that weights take now, those with a copy on the card included."""
+    """The RAM that weights take now, those with a copy on the GPU included."""
     return -(-host_copy.host_nbytes(modules) // MIB)

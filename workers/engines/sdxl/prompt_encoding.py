@@ -28,7 +28,7 @@ class Conditioning:
 
     @property
     def tokens(self) -> int:
-        """Only conditionings of one length can share a batch."""
+        """Only conditionings of one length can share a pass."""
         return self.prompt.shape[1]
 
 

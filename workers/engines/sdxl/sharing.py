@@ -4,7 +4,7 @@ Many SDXL fine-tunes change the UNet alone. A part is the same if its weight fil
 configuration is; and it can only be shared where it lies on the same device in the same precision. Parts under offload
 hooks are never shared: the hooks belong to one pipeline.
 
-A copy lives as long as a model holds it. It leaves the card with the last of its users that is there, and only the first
+A copy lives as long as a model holds it. It leaves the GPU with the last of its users that is there, and only the first
 of them counts its memory.
 """
 
@@ -21,7 +21,7 @@ from torch import nn
 
 from workers.engines.base import LoadPlan
 from workers.engines.sdxl import placement
-from workers.engines.sdxl.inspection import weights_of_part
+from workers.engines.sdxl.inspection.model import weights_of_part
 from workers.weights.hashes import sha256_of
 
 PARTS = ("vae", "text_encoder", "text_encoder_2")
@@ -44,14 +44,14 @@ class Copy:
     """One part in memory."""
 
     module: nn.Module
-    #: Tokens of its users that are on the card, in order of arrival.
+    #: Tokens of its users that are on the GPU, in order of arrival.
     on_card: list[object] = field(default_factory=list)
     #: Of all its users, wherever they are.
     users: list[object] = field(default_factory=list)
 
 
 class Shares:
-    """The copies that one model uses, and whether it uses them on the card."""
+    """The copies that one model uses, and whether it uses them on the GPU."""
 
     def __init__(self, copies: Mapping[str, Copy]) -> None:
         self._copies = dict(copies)
@@ -64,7 +64,7 @@ class Shares:
         return part in self._copies
 
     def arrive(self) -> None:
-        """The model is on the card now."""
+        """The model is on the GPU now."""
         for copy in self._copies.values():
             copy.on_card.append(self._token)
 
@@ -81,11 +81,11 @@ class Shares:
             copy.users.remove(self._token)
 
     def unused(self) -> list[nn.Module]:
-        """Parts that no model on the card uses."""
+        """Parts that no model on the GPU uses."""
         return [copy.module for copy in self._copies.values() if not copy.on_card]
 
     def counted(self) -> list[nn.Module]:
-        """Parts whose memory this model counts, because it was the first of those that are on the card."""
+        """Parts whose memory this model counts, because it was the first of those that are on the GPU."""
         return [copy.module for copy in self._copies.values() if copy.on_card[:1] == [self._token]]
 
     def counted_on_host(self) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""What residency asks of a CUDA card, through torch. Lives in the child, the only process that may touch the device."""
+"""What residency asks of a CUDA GPU, through torch. Lives in the child, the only process that may touch the device."""
 
 from workers.engines.torch_tools.out_of_vram import REFUSALS, Refusals
 
@@ -6,7 +6,7 @@ MIB = 2**20
 
 
 class CudaDevice:
-    """The one card this process sees, capped to the worker's budget."""
+    """The one GPU this process sees, capped to the worker's budget."""
 
     def __init__(self, process_mib: int, slack_mib: int = 0, refusals: Refusals = REFUSALS) -> None:
         """Cap this process: past its budget torch raises OutOfMemoryError instead of starving its neighbours.

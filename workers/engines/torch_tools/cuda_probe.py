@@ -1,7 +1,7 @@
-"""Whether torch can use a card: no driver call says so, only a small computation on it does.
+"""Whether torch can use a GPU: no driver call says so, only a small computation on it does.
 
-A CPU wheel, a driver that is too old for the wheel's CUDA, a card that is older than the wheel's kernels or that fell off
-the bus: each looks like a healthy card to NVML. A worker on such a card would take jobs and fail them all. So the launcher
+A CPU wheel, a driver that is too old for the wheel's CUDA, a GPU that is older than the wheel's kernels or that fell off
+the bus: each looks like a healthy GPU to NVML. A worker on such a GPU would take jobs and fail them all. So the launcher
 asks before it makes a slot, in a process that is thrown away (a CUDA context cannot be left), and a worker's child asks
 again before it says that it is ready.
 
@@ -23,7 +23,7 @@ CUDA_BUILDS = "https://pytorch.org/get-started/locally/"
 def refusal_of(
     uuid: str, *, command: tuple[str, ...] = (sys.executable, "-m", "workers.engines.torch_tools.cuda_probe")
 ) -> str | None:
-    """Why torch cannot use the card with this UUID, as a sentence; None: it can. Asks in a process of its own."""
+    """Why torch cannot use the GPU with this UUID, as a sentence; None: it can. Asks in a process of its own."""
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": uuid}
     try:
         asked = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
@@ -36,7 +36,7 @@ def refusal_of(
 
 
 def refusal(torch: Any = None) -> str | None:
-    """The same about the one card that this process sees. Leaves a CUDA context behind where it can be used.
+    """The same about the one GPU that this process sees. Leaves a CUDA context behind where it can be used.
 
     Args:
         torch: the library; None loads it.
@@ -50,7 +50,7 @@ def refusal(torch: Any = None) -> str | None:
         square = torch.ones(16, 16, device="cuda:0")
         total = float((square @ square).sum())
         torch.cuda.synchronize()
-    except Exception as exc:  # whatever it is, and it comes in many types: there is no working with this card
+    except Exception as exc:  # whatever it is, and it comes in many types: there is no working with this GPU
         said = (str(exc).strip() or type(exc).__name__).splitlines()[0][:300]
         return (
             f"torch {torch.__version__} for CUDA {torch.version.cuda} cannot use it: {said}{advice(torch.version.cuda)}"

@@ -1,11 +1,11 @@
-"""Tells whether the card is lost to this process, out of what a library raised.
+"""Tells whether the GPU is lost to this process, out of what a library raised.
 
 After an illegal access, a failed device assert or a fault of the hardware (an Xid) a CUDA context is *poisoned*: every
-later call in this process fails, whatever it is, and only a new process gets the card again. So such a failure says
+later call in this process fails, whatever it is, and only a new process gets the GPU again. So such a failure says
 nothing about the job at hand, and the process must not try the next one.
 
 Torch names most of them by its own type; cuBLAS and cuDNN report the same through plain `RuntimeError`s. Some of their
-words can mean either, a poisoned context or no memory for a handle: then the card is asked. Torch is not imported here:
+words can mean either, a poisoned context or no memory for a handle: then the GPU is asked. Torch is not imported here:
 where it is not loaded, nothing of it was raised.
 """
 
@@ -48,7 +48,7 @@ HARMLESS = (
     "too many resources requested for launch",
     "operation not supported",
 )
-#: A library that could not set itself up: no memory for its handle, or no context any more. The card knows.
+#: A library that could not set itself up: no memory for its handle, or no context any more. The GPU knows.
 UNCLEAR = (
     "cublas_status_not_initialized",
     "cublas_status_alloc_failed",
@@ -61,8 +61,8 @@ UNCLEAR = (
 
 
 def is_device_lost(exc: BaseException) -> bool:
-    """Whether this failure, or one that it came from, means that the process has lost its card."""
-    return any(_is_fatal(each) or (_is_unclear(each) and not card_answers()) for each in _with_causes(exc))
+    """Whether this failure, or one that it came from, means that the process has lost its GPU."""
+    return any(_is_fatal(each) or (_is_unclear(each) and not device_answers()) for each in _with_causes(exc))
 
 
 def raise_if_lost(exc: BaseException) -> None:
@@ -76,13 +76,13 @@ def raise_if_lost(exc: BaseException) -> None:
 
 
 def what_was_said(exc: BaseException) -> str:
-    """The first line of the failure that lost the card, for a job's history and the log."""
+    """The first line of the failure that lost the GPU, for a job's history and the log."""
     fatal = next((each for each in _with_causes(exc) if _is_fatal(each) or _is_unclear(each)), exc)
     return (str(fatal).strip() or type(fatal).__name__).splitlines()[0][:200]
 
 
-def card_answers() -> bool:
-    """Ask the card to finish what it was given; True where this process never had one."""
+def device_answers() -> bool:
+    """Ask the GPU to finish what it was given; True where this process never had one."""
     torch: Any = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return True

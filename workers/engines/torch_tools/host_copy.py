@@ -1,5 +1,5 @@
-"""A module's way off the card and back. Its weights never change, so it is copied off once: the copy in host memory stays,
-coming back copies from it, and leaving again only drops what lies on the card.
+"""A module's way off the GPU and back. Its weights never change, so it is copied off once: the copy in host memory stays,
+coming back copies from it, and leaving again only drops what lies on the GPU.
 
 The copy hangs on the module itself: whoever shares the module shares it, and it goes with the module. It lies in
 page-locked memory where there is plenty, because copies from there are two to three times as fast. Nobody else can use
@@ -65,7 +65,7 @@ class HostCopy:
 
 
 def off_gpu(module: nn.Module, *, recurse: bool = True) -> None:
-    """Into host memory; what lies on the card is dropped. The first time, the weights are copied.
+    """Into host memory; what lies on the GPU is dropped. The first time, the weights are copied.
 
     Args:
         recurse: with its parts; else only the tensors that are its own.
@@ -111,7 +111,7 @@ def keep_on_host(module: nn.Module, *, recurse: bool = True) -> None:
 
 
 def forget(module: nn.Module) -> None:
-    """Give up the copies in host memory of what lies on the card; what has left it keeps them."""
+    """Give up the copies in host memory of what lies on the GPU; what has left it keeps them."""
     for part in module.modules():
         copy = _kept(part)
         if copy is not None and any(not _is_on_host(place.tensor) for place, _ in copy.rows):
@@ -119,7 +119,7 @@ def forget(module: nn.Module) -> None:
 
 
 def host_nbytes(modules: Iterable[nn.Module]) -> int:
-    """The host memory that weights take now: those that lie there, and copies of those on the card."""
+    """The host memory that weights take now: those that lie there, and copies of those on the GPU."""
     found: dict[int, Tensor] = {}
     for module in modules:
         for part in module.modules():

@@ -3,7 +3,7 @@
 Torch raises its own type for most allocations, but cuDNN and cuBLAS workspaces fail as plain `RuntimeError`s, and on a
 CPU the allocator does. All of them become `OutOfVram`, so that one ladder can act on them.
 
-A card that is lost may say "no memory" too. So before a refusal is believed the card is asked whether it still answers;
+A GPU that is lost may say "no memory" too. So before a refusal is believed the GPU is asked whether it still answers;
 else the failure is `DeviceLost`, for which no rung of a ladder helps.
 """
 
@@ -18,7 +18,7 @@ from shared.errors import DeviceLost, OutOfVram
 from workers.engines.torch_tools import device_lost
 
 #: Lower-case parts of messages that mean "no memory" whatever the type (torch/c10, cuDNN's and cuBLAS' status names).
-#: A handle that could not be made, on a card that answers, lacked the memory for it.
+#: A handle that could not be made, on a GPU that answers, lacked the memory for it.
 TELLTALES = (
     "out of memory",
     "cudnn_status_alloc_failed",
@@ -50,12 +50,12 @@ class Refusals:
         self.count = 0
 
 
-#: Of this process, whose card it is alone.
+#: Of this process, whose GPU it is alone.
 REFUSALS = Refusals()
 
 
 def free_cache() -> None:
-    """Hand every block that nobody uses back: the card's to the driver, page-locked ones to the host."""
+    """Hand every block that nobody uses back: the GPU's to the driver, page-locked ones to the host."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -64,7 +64,7 @@ def free_cache() -> None:
 
 @contextmanager
 def named_out_of_vram(doing: str) -> Iterator[None]:
-    """Turns any out-of-memory failure inside into `OutOfVram`, saying what was being done; a lost card into `DeviceLost`.
+    """Turns any out-of-memory failure inside into `OutOfVram`, saying what was being done; a lost GPU into `DeviceLost`.
 
     The original is not kept as the cause: its frames would keep the tensors that should be freed.
     """
@@ -79,7 +79,7 @@ def named_out_of_vram(doing: str) -> Iterator[None]:
         REFUSALS.count += 1
         forget_frames(exc)
         said = first_line(exc)
-        if is_lost or not device_lost.card_answers():
+        if is_lost or not device_lost.device_answers():
             raise DeviceLost(f"{doing}: {said}") from None
         raise OutOfVram(f"{doing}: {said}") from None
 

@@ -13,7 +13,7 @@ from workers.engines.moondream.model import Moondream
 from workers.engines.moondream.network import Network
 from workers.engines.moondream.requests import CaptionRequest, QueryRequest, TextAnswer
 from workers.engines.moondream.tasks import TAGS_QUESTION
-from workers.engines.torch_tools.nf4 import quantise_nf4
+from workers.engines.torch_tools.precision import quantise_nf4
 from workers.starter.evaluate import GREEDY, GUIDANCE, STEPS, WEIGHTS, captions, load_painter
 from workers.starter.judge import sightings
 from workers.starter.marks import is_hit, overlap, things_told

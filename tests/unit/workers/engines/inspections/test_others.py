@@ -21,7 +21,7 @@ from workers.engines.inspections import INSPECTIONS, flaw_of
 from workers.engines.moondream import engine as moondream_engine
 from workers.engines.moondream import inspection as moondream_inspection
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[5]
 CATALOGUE = load_catalogue(Settings())
 NOT_WEIGHTS = [(b"", "is empty"), (b"<html>", "is a web page"), (b"version https://git-lfs.github.com/", "LFS pointer")]
 

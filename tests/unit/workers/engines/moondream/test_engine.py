@@ -239,7 +239,7 @@ def test_it_waits_in_host_memory_and_comes_back(engine):
 
 
 class Reader:
-    """Reads from a card without storage; may have no room at some tensor."""
+    """Reads from a GPU without storage; may have no room at some tensor."""
 
     def __init__(self, fails_at=None):
         self.read, self.fails_at = 0, fails_at

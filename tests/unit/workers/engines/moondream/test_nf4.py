@@ -9,7 +9,7 @@ from shared.errors import EngineFailed
 from tests.unit import cpus
 from workers.engines.moondream.model import Moondream
 from workers.engines.moondream.requests import CaptionRequest, DetectRequest, Sampling
-from workers.engines.torch_tools.nf4 import quantise_nf4
+from workers.engines.torch_tools.precision import quantise_nf4
 
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["with AVX-512-BF16", "without AVX-512-BF16"])

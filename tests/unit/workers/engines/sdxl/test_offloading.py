@@ -1,4 +1,4 @@
-"""Parts and layers that visit the card: the same pictures, one part at a time, and nothing copied back."""
+"""Parts and layers that visit the GPU: the same pictures, one part at a time, and nothing copied back."""
 
 import pytest
 import torch
@@ -11,19 +11,19 @@ from workers.engines.sdxl.engine import load
 from workers.engines.torch_tools import host_copy
 from workers.engines.torch_tools.host_copy import device_nbytes, host_nbytes
 
-CARD = "meta"
+DEVICE = "meta"
 
 
 class Parts:
-    """Two parts of three layers, offloaded to a card without storage; `seen` is what lay there while each worked."""
+    """Two parts of three layers, offloaded to a GPU without storage; `seen` is what lay there while each worked."""
 
     def __init__(self, offload: str) -> None:
         self.first, self.second = (nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)) for _ in range(2))
         self.all = [self.first, self.second]
         self.seen: list[int] = []
         for part in self.all:
-            part[1].register_forward_hook(lambda *_: self.seen.append(device_nbytes(self.all, CARD)))
-        offloading.enable(self.all, LoadPlan(CARD, precision="fp16", offload=offload))
+            part[1].register_forward_hook(lambda *_: self.seen.append(device_nbytes(self.all, DEVICE)))
+        offloading.enable(self.all, LoadPlan(DEVICE, precision="fp16", offload=offload))
 
     def work(self) -> None:
         with torch.no_grad():
@@ -34,7 +34,7 @@ class Parts:
 @pytest.fixture
 def never_copied_back(monkeypatch):
     def copied_back(*args, **kwargs):
-        raise AssertionError("a weight was copied from the card")
+        raise AssertionError("a weight was copied from the GPU")
 
     monkeypatch.setattr(host_copy, "on_host", copied_back)
 
@@ -48,7 +48,7 @@ def test_one_part_is_on_the_card_at_a_time_and_leaves_without_being_copied():
     offloading.end_visits(parts.all)
 
     assert parts.seen == [part_size, part_size]
-    assert (device_nbytes(parts.all, CARD), host_nbytes(parts.all)) == (0, 2 * part_size)
+    assert (device_nbytes(parts.all, DEVICE), host_nbytes(parts.all)) == (0, 2 * part_size)
 
 
 @pytest.mark.usefixtures("never_copied_back")
@@ -58,7 +58,7 @@ def test_a_layer_is_on_the_card_only_while_it_works():
     parts.work()
 
     assert parts.seen == [0, 0]  # asked between two layers
-    assert device_nbytes(parts.all, CARD) == 0
+    assert device_nbytes(parts.all, DEVICE) == 0
 
 
 @pytest.mark.usefixtures("never_copied_back")
@@ -66,7 +66,7 @@ def test_after_a_job_that_broke_nothing_stays_on_the_card():
     parts = Parts("sequential")
 
     def broken(*_):
-        assert device_nbytes(parts.all, CARD) > 0
+        assert device_nbytes(parts.all, DEVICE) > 0
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     parts.second[2]._old_forward = broken
@@ -74,7 +74,7 @@ def test_after_a_job_that_broke_nothing_stays_on_the_card():
         parts.work()
     offloading.end_visits(parts.all)
 
-    assert device_nbytes(parts.all, CARD) == 0
+    assert device_nbytes(parts.all, DEVICE) == 0
 
 
 @pytest.mark.parametrize("offload", ["model", "sequential"])
@@ -90,7 +90,7 @@ def test_pictures_are_those_of_a_model_that_stays(engine, toy_folder, monkeypatc
 
 
 def test_an_offloaded_model_counts_in_host_memory_and_not_on_the_card(toy_folder):
-    engine = load(toy_card(), toy_folder, LoadPlan(CARD, precision="fp16", offload="model"))
+    engine = load(toy_card(), toy_folder, LoadPlan(DEVICE, precision="fp16", offload="model"))
 
     assert engine.held_mib() == 0
     assert engine.host_mib() >= 4

@@ -1,4 +1,4 @@
-"""Where a pipeline's parts lie: a move that does not fit is undone, four bits are made on the card, and all is weighed."""
+"""Where a pipeline's parts lie: a move that does not fit is undone, four bits are made on the GPU, and all is weighed."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from workers.engines.sdxl.placement import held_mib, host_mib, move
 from workers.engines.torch_tools import host_copy
 from workers.engines.torch_tools.host_copy import places_of
 
-CARD = "meta"
+DEVICE = "meta"
 
 
 def lies_on(module: nn.Module) -> set[str]:
@@ -31,8 +31,8 @@ def test_a_move_that_does_not_fit_is_undone(monkeypatch):
         return real(tensor, device)
 
     monkeypatch.setattr(host_copy, "copied_to", only_small_ones)
-    with pytest.raises(OutOfVram, match=f"moving to {CARD}"):
-        move(modules, CARD, back="cpu")
+    with pytest.raises(OutOfVram, match=f"moving to {DEVICE}"):
+        move(modules, DEVICE, back="cpu")
 
     assert [lies_on(module) for module in modules] == [{"cpu"}, {"cpu"}]
 
@@ -40,7 +40,7 @@ def test_a_move_that_does_not_fit_is_undone(monkeypatch):
 def test_only_what_lies_on_the_device_is_weighed():
     modules = [nn.Linear(512, 512), nn.Linear(512, 512)]
     both = held_mib(modules, "cpu")
-    host_copy.onto_gpu(modules[1], CARD)
+    host_copy.onto_gpu(modules[1], DEVICE)
 
     assert (both, held_mib(modules, "cpu"), held_mib(modules, "cuda:0")) == (3, 2, 0)
     assert host_mib(modules) == 2
@@ -68,12 +68,12 @@ def packs_on(monkeypatch) -> list[str]:
     return devices
 
 
-@pytest.mark.parametrize(("offload", "afterwards"), [("none", {CARD}), ("model", {"cpu"})])
+@pytest.mark.parametrize(("offload", "afterwards"), [("none", {DEVICE}), ("model", {"cpu"})])
 def test_four_bits_are_made_on_the_card_also_for_parts_that_wait_in_host_memory(packs_on, offload, afterwards):
     """On a CPU it took 168 to 227 s."""
     pipe = Pipe()
 
-    placement.place(pipe, LoadPlan(CARD, precision="nf4", offload=offload), torch.float16)
+    placement.place(pipe, LoadPlan(DEVICE, precision="nf4", offload=offload), torch.float16)
 
-    assert packs_on == [CARD] * 3
+    assert packs_on == [DEVICE] * 3
     assert {name: lies_on(part) for name, part in pipe.components.items()} == dict.fromkeys(pipe.components, afterwards)

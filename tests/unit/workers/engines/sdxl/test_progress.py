@@ -54,7 +54,7 @@ class Event:
 
 
 class OnCard:
-    """Latents that say they are on a card, and fail whoever would wait for it."""
+    """Latents that say they are on a GPU, and fail whoever would wait for it."""
 
     device, dtype, shape = torch.device("cuda"), torch.float16, (4, 2, 2)
 
@@ -62,7 +62,7 @@ class OnCard:
         return self
 
     def __getattr__(self, name):
-        raise AssertionError(f"{name} would wait for the card")
+        raise AssertionError(f"{name} would wait for the GPU")
 
 
 def test_on_a_card_only_the_finishing_thread_waits(monkeypatch):

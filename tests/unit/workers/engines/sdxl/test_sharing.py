@@ -93,7 +93,7 @@ def test_a_shared_part_leaves_the_card_with_its_last_user(pair):
 
 
 def test_a_load_that_does_not_fit_leaves_shared_parts_where_they_were(folders, monkeypatch):
-    """They were brought to the card for it, and nobody there used or counted them."""
+    """They were brought to the GPU for it, and nobody there used or counted them."""
     shelf, on_card = Shelf(), LoadPlan("meta", precision="fp16", vae_slicing=False)
     monkeypatch.setattr(host_copy, "on_host", lambda tensor, pinned: torch.zeros(tensor.shape, dtype=tensor.dtype))
     waiting = load(toy_card(), folders[0], on_card, shelf)

@@ -1,4 +1,4 @@
-"""What a card is asked through torch, with an allocator of our own behind it."""
+"""What a GPU is asked through torch, with an allocator of our own behind it."""
 
 import pytest
 import torch

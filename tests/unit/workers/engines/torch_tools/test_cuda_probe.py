@@ -1,4 +1,4 @@
-"""A card is used only if torch can compute on it, and if not, the reason is a sentence."""
+"""A GPU is used only if torch can compute on it, and if not, the reason is a sentence."""
 
 import sys
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ class Matrix:
 
 
 def torch_that(*, cuda: str | None = "13.0", error: Exception | None = None, total: float = 16.0**3):
-    """The part of torch that is used; `error` is what the first touch of the card raises."""
+    """The part of torch that is used; `error` is what the first touch of the GPU raises."""
 
     def init():
         if error:

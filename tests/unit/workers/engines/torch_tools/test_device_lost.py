@@ -35,12 +35,12 @@ OURS = [
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_lost, "card_answers", lambda: True)
+    monkeypatch.setattr(device_lost, "device_answers", lambda: True)
 
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_lost, "card_answers", lambda: False)
+    monkeypatch.setattr(device_lost, "device_answers", lambda: False)
 
 
 @pytest.mark.parametrize("error", POISONED, ids=repr)
@@ -117,11 +117,11 @@ def test_a_card_is_asked_by_waiting_for_it(monkeypatch, error, answers):
     cuda = Cuda(error)
     monkeypatch.setattr(torch, "cuda", cuda)
 
-    assert (device_lost.card_answers(), cuda.asked) == (answers, 1)
+    assert (device_lost.device_answers(), cuda.asked) == (answers, 1)
 
 
 def test_a_process_without_a_context_makes_none_only_to_ask(monkeypatch):
     cuda = Cuda(POISONED[0], has_context=False)
     monkeypatch.setattr(torch, "cuda", cuda)
 
-    assert (device_lost.card_answers(), cuda.asked) == (True, 0)
+    assert (device_lost.device_answers(), cuda.asked) == (True, 0)

@@ -1,4 +1,4 @@
-"""Off the card and back, with torch's storage-less `meta` device as the card."""
+"""Off the GPU and back, with torch's storage-less `meta` device as the GPU."""
 
 import pytest
 import torch
@@ -14,9 +14,9 @@ from workers.engines.torch_tools.host_copy import (
     onto_gpu,
     places_of,
 )
-from workers.engines.torch_tools.nf4 import packed_linear
+from workers.engines.torch_tools.precision import packed_linear
 
-CARD = "meta"
+DEVICE = "meta"
 MIB = 2**20
 #: Two linears of 1 MiB and 256 bytes of bias each, and a buffer.
 SIZE = 2 * (MIB + 2048) + 400
@@ -30,7 +30,7 @@ class Net(nn.Module):
 
 
 class Copier:
-    """Reads from the card, which `meta` cannot; counts, and may have no room."""
+    """Reads from the GPU, which `meta` cannot; counts, and may have no room."""
 
     def __init__(self) -> None:
         self.copies, self.pinned, self.fails_at = 0, 0, None
@@ -60,44 +60,44 @@ def lies_on(module: nn.Module) -> set[str]:
 
 
 def test_a_module_is_copied_off_the_card_once_and_only_dropped_after_that(net, copier):
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
 
     for _ in range(3):
         off_gpu(net)
         assert lies_on(net) == {"cpu"}
-        onto_gpu(net, CARD)
+        onto_gpu(net, DEVICE)
 
     assert copier.copies == len(list(places_of(net)))
 
 
 def test_coming_back_leaves_the_copy_and_its_memory_is_counted(net, copier):
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
     assert host_nbytes([net]) == 0
     off_gpu(net)
 
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
 
-    assert (host_nbytes([net]), device_nbytes([net], CARD)) == (SIZE, SIZE)
+    assert (host_nbytes([net]), device_nbytes([net], DEVICE)) == (SIZE, SIZE)
 
 
 def test_weights_are_the_same_after_every_way(net):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     keep_on_host(net)
 
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
     off_gpu(net)
 
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
 
 
 def test_a_copy_that_breaks_off_leaves_everything_on_the_card(net, copier):
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
     copier.fails_at = 3
 
     with pytest.raises(MemoryError):
         off_gpu(net)
 
-    assert lies_on(net) == {CARD}
+    assert lies_on(net) == {DEVICE}
     assert host_nbytes([net]) == 0
 
 
@@ -113,27 +113,27 @@ def test_a_card_without_room_leaves_everything_in_host_memory(net, monkeypatch):
     monkeypatch.setattr(host_copy, "copied_to", short)
 
     with pytest.raises(torch.OutOfMemoryError):
-        onto_gpu(net, CARD)
+        onto_gpu(net, DEVICE)
 
     assert lies_on(net) == {"cpu"}
 
 
 def test_a_host_without_room_refuses_with_numbers(net, monkeypatch):
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
     monkeypatch.setattr(host_copy.host_ram, "available_mib", lambda: 1000)
 
     with pytest.raises(MemoryError, match="2 MiB of weights, 1,000 MiB of RAM"):
         off_gpu(net)
 
-    assert lies_on(net) == {CARD}
+    assert lies_on(net) == {DEVICE}
 
 
 def test_a_copy_can_be_given_up_only_while_the_card_has_the_weights(net, copier):
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
     off_gpu(net)
     forget(net)
     assert lies_on(net) == {"cpu"}
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
     assert host_nbytes([net]) == SIZE
 
     forget(net)
@@ -142,7 +142,7 @@ def test_a_copy_can_be_given_up_only_while_the_card_has_the_weights(net, copier)
 
 
 class Host:
-    """A host with a card and so much free RAM, where page-locking may fail."""
+    """A host with a GPU and so much free RAM, where page-locking may fail."""
 
     def __init__(self, monkeypatch, *, available_mib=64_000, is_wsl=False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -152,7 +152,7 @@ class Host:
 
 def test_copies_are_page_locked_where_there_is_plenty(net, copier, monkeypatch):
     Host(monkeypatch)
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
 
     off_gpu(net)
 
@@ -162,7 +162,7 @@ def test_copies_are_page_locked_where_there_is_plenty(net, copier, monkeypatch):
 @pytest.mark.parametrize("host", [{"available_mib": 1030}, {"is_wsl": True}])
 def test_nothing_is_page_locked_where_that_is_scarce(copier, monkeypatch, host):
     Host(monkeypatch, **host)
-    net = nn.Linear(12_000, 12_000, device=CARD) if "available_mib" in host else Net().to(CARD)
+    net = nn.Linear(12_000, 12_000, device=DEVICE) if "available_mib" in host else Net().to(DEVICE)
     monkeypatch.setattr(host_copy.host_ram, "HEADROOM_MIB", 0)
 
     off_gpu(net)
@@ -185,10 +185,10 @@ def test_the_scales_of_four_bit_weights_move_and_are_weighed(copier):
     state = packed[0].weight.quant_state
     weights = packed[0].weight.nbytes + packed[0].bias.nbytes
 
-    onto_gpu(packed, CARD)
+    onto_gpu(packed, DEVICE)
 
-    assert state.absmax.device.type == CARD
-    assert device_nbytes([packed], CARD) == weights + state.absmax.nbytes + state.code.nbytes
+    assert state.absmax.device.type == DEVICE
+    assert device_nbytes([packed], DEVICE) == weights + state.absmax.nbytes + state.code.nbytes
     off_gpu(packed)
     assert packed[0].weight.quant_state.absmax.device.type == "cpu"
     assert packed[0].weight.quant_type == "nf4"
@@ -198,6 +198,6 @@ def test_a_part_that_two_names_share_is_moved_once(copier):
     net = Net()
     net.other = net.one
 
-    onto_gpu(net, CARD)
+    onto_gpu(net, DEVICE)
 
-    assert device_nbytes([net], CARD) == SIZE - MIB - 2048
+    assert device_nbytes([net], DEVICE) == SIZE - MIB - 2048

@@ -11,8 +11,8 @@ from workers.engines.sdxl.engine import load
 from workers.engines.torch_tools import precision
 from workers.engines.torch_tools.precision import diffusion_dtype_of, dtype_of, vae_dtype_of
 
-#: A card without storage: loading works, computing gives shapes.
-CARD = "meta"
+#: A GPU without storage: loading works, computing gives shapes.
+DEVICE = "meta"
 FP32, FP16, BF16 = torch.float32, torch.float16, torch.bfloat16
 
 
@@ -36,32 +36,32 @@ def test_a_cpu_computes_in_fp32_whatever_the_plan_says(has_bf16):
 
 @pytest.mark.parametrize("packed", ["fp16", "nf4"])
 def test_sdxl_is_fp16_on_every_card(has_bf16, packed):
-    assert diffusion_dtype_of(LoadPlan(CARD, precision=packed)) == FP16
+    assert diffusion_dtype_of(LoadPlan(DEVICE, precision=packed)) == FP16
 
 
 def test_moondream_is_bf16_where_the_card_has_it(has_bf16):
     for wanted in ("bf16", "nf4"):
-        assert dtype_of(LoadPlan(CARD, precision=wanted)) == (BF16 if has_bf16 else FP16)
+        assert dtype_of(LoadPlan(DEVICE, precision=wanted)) == (BF16 if has_bf16 else FP16)
 
 
 def test_a_vae_is_in_fp32_unless_bf16_was_planned_and_is_there(has_bf16):
-    assert vae_dtype_of(LoadPlan(CARD, precision="fp16")) == FP32
-    assert vae_dtype_of(LoadPlan(CARD, precision="fp16", vae_precision="bf16")) == (BF16 if has_bf16 else FP32)
+    assert vae_dtype_of(LoadPlan(DEVICE, precision="fp16")) == FP32
+    assert vae_dtype_of(LoadPlan(DEVICE, precision="fp16", vae_precision="bf16")) == (BF16 if has_bf16 else FP32)
 
 
 def test_a_plan_may_ask_for_more_than_fp16(ampere):
     """For pictures that overflow in it."""
-    assert diffusion_dtype_of(LoadPlan(CARD, precision="bf16")) == BF16
-    assert diffusion_dtype_of(LoadPlan(CARD, precision="fp32")) == FP32
+    assert diffusion_dtype_of(LoadPlan(DEVICE, precision="bf16")) == BF16
+    assert diffusion_dtype_of(LoadPlan(DEVICE, precision="fp32")) == FP32
 
 
 @pytest.mark.parametrize(("vae", "dtype"), [("fp32", FP32), ("bf16", BF16)])
 def test_the_parts_of_a_loaded_model_have_their_own_precisions(toy_folder, ampere, vae, dtype):
-    pipe = load(toy_card(), toy_folder, LoadPlan(CARD, precision="fp16", vae_precision=vae))._txt2img
+    pipe = load(toy_card(), toy_folder, LoadPlan(DEVICE, precision="fp16", vae_precision=vae))._txt2img
 
     assert (pipe.unet.dtype, pipe.text_encoder.dtype, pipe.text_encoder_2.dtype) == (FP16, FP16, FP16)
     assert pipe.vae.dtype == dtype
-    assert {part.device.type for part in (pipe.unet, pipe.text_encoder, pipe.vae)} == {CARD}
+    assert {part.device.type for part in (pipe.unet, pipe.text_encoder, pipe.vae)} == {DEVICE}
 
 
 @pytest.mark.parametrize("image", [None, rings(32, 32)], ids=["txt2img", "img2img"])

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import EngineFailed, ModelMissing
-from workers.engines.sdxl import checkpoint_inspection as sdxl_checkpoint
-from workers.engines.sdxl import clip_tokenizer
-from workers.engines.sdxl import parts_inspection as sdxl_parts
+from workers.engines.sdxl.inspection import checkpoint, parts, tokenizer
 from workers.weights.weight_files import PICKLED, SAFETENSORS, Shapes, json_of, refuse_content, shapes_of
 
 INDEX = "model_index.json"
@@ -37,19 +35,19 @@ def inspect(path: Path) -> None:
     """
     if not path.is_dir():
         configs = _configs(config_folder(path) if _is_checkpoint(path) else path)
-        sdxl_checkpoint.inspect_blocks(path, configs)
+        checkpoint.inspect_blocks(path, configs)
         return
     configs = _configs(path)
     unet, vae, first, second = (_shapes(path, part) for part in WEIGHTS)
     for part, found in (("text_encoder", first), ("text_encoder_2", second)):
-        sdxl_parts.check_text_encoder(configs[part], found, part, projects=part == "text_encoder_2")
+        parts.check_text_encoder(configs[part], found, part, projects=part == "text_encoder_2")
     text_width = sum(int(configs[part]["hidden_size"]) for part in TOKENIZERS)
-    sdxl_parts.check_unet(configs["unet"], unet, text_width, "unet")
-    sdxl_parts.check_vae(configs["vae"], vae, "vae")
+    parts.check_unet(configs["unet"], unet, text_width, "unet")
+    parts.check_vae(configs["vae"], vae, "vae")
 
 
 def _is_checkpoint(file: Path) -> bool:
-    sdxl_checkpoint.inspect(file)
+    checkpoint.inspect(file)
     return True
 
 
@@ -63,14 +61,14 @@ def _configs(folder: Path) -> dict[str, dict[str, Any]]:
         if not (index.get(part) or [None])[0]:
             raise EngineFailed(f"{INDEX} names no {part}: a refiner, or half a model, cannot paint from a prompt alone")
     configs = {part: json_of(folder / part / name, f"{part}/{name}") for part, name in CONFIGS.items()}
-    for encoder, tokenizer in TOKENIZERS.items():
+    for encoder, name in TOKENIZERS.items():
         try:
             vocabulary, positions = configs[encoder]["vocab_size"], configs[encoder]["max_position_embeddings"]
         except KeyError as exc:
             raise EngineFailed(f"{encoder}/config.json is no text encoder's: it has no {exc}") from exc
-        if positions != sdxl_parts.POSITIONS:
-            raise EngineFailed(f"{encoder}/config.json says {positions} positions, CLIP has {sdxl_parts.POSITIONS}")
-        clip_tokenizer.inspect(folder, tokenizer, vocabulary=vocabulary, positions=positions)
+        if positions != parts.POSITIONS:
+            raise EngineFailed(f"{encoder}/config.json says {positions} positions, CLIP has {parts.POSITIONS}")
+        tokenizer.inspect(folder, name, vocabulary=vocabulary, positions=positions)
     return configs
 
 
