@@ -1,19 +1,41 @@
-"""How a worker's pieces are put together: the plan for its card, the loader, the device."""
+"""How a worker's pieces are put together: in the child the plan for its GPU, the loader, the device; in the main process
+the duties and what they share."""
 
 import contextlib
+import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+import redis
+from celery import Celery
+
+from shared.batches.store import BatchStore
+from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.models.catalogue import Catalogue, ModelCard
-from shared.rack.worker_registry import GpuFacts
+from shared.models.measurements import Learned
+from shared.pictures.stores import open_store
+from shared.queue.dispatch import Dispatcher
+from shared.rack.worker_registry import REPORT_EVERY_S, WorkerRegistry
+from shared.redis.client import connect
 from shared.settings import Settings
-from workers.control.giving_way import GivingWay
+from workers.batches.feed_bell import FeedBell
+from workers.batches.feeder import Feeder
+from workers.batches.webhooks import Webhooks
+from workers.control import keep_alive, watchdog, yielding
+from workers.control.duties import Duties, Duty
 from workers.control.keep_alive import OwnCommands
-from workers.control.queue_order import Reads
+from workers.control.main_process import FOLLOW_EVERY_S, LauncherWatch, MainProcess, Starts
+from workers.control.queue_order import Reader, Reads, set_provider
+from workers.control.reports import Reports, Standing
+from workers.control.tickets import set_stale, stale_by
+from workers.control.yielding import Yielding
 from workers.devices import gpu
 from workers.devices.cores import counts_up_to
+from workers.devices.gpu_lock import GpuLock
 from workers.devices.slot import Slot
+from workers.devices.snapshot import Snapshot
 from workers.devices.thread_book import Circumstances, ThreadBook, circumstances
 from workers.engines.base import Engine
 from workers.engines.registry import engine_kind
@@ -24,15 +46,22 @@ from workers.memory.budget import MODES, plan_rack
 from workers.memory.current_plans import Plans
 from workers.memory.measured_peaks import MeasuredPeaks
 from workers.memory.residency import Residency
+from workers.recovery.housekeeping import Housekeeping
+from workers.recovery.recovery import Recovery
 from workers.supervisor.placing import CPU, budget_of
+from workers.supervisor.ready_pipe import tell_ready
 from workers.weights.hashes import known_model_hash, model_hash
 
-#: A kept picture (143 MiB of Moondream's) saves a vision pass, but must not crowd out a model: an eighth of the card.
+#: Pause between two looks at the batches.
+FEED_EVERY_S = 0.2
+#: Pause between two looks for webhooks that are due.
+WEBHOOKS_EVERY_S = 1.0
+#: A kept picture (143 MiB of Moondream's) saves a vision pass, but must not crowd out a model: an eighth of the GPU.
 PREFIX_SHARE = 8
 
 
 def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue, measured: MeasuredPeaks) -> Plans:
-    """How each model this worker serves is put on its card.
+    """How each model this worker serves is put on its GPU.
 
     The launcher said which models those are. One that by newer measurements would not fit stays planned as computed: its
     jobs climb the ladder, and the next launcher leaves it out.
@@ -46,7 +75,7 @@ def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue, measured: Mea
 
 
 def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Plans) -> Residency:
-    """The models of this worker's card; none is loaded yet."""
+    """The models of this worker's GPU; none is loaded yet."""
     budget = plans.rack.budget
     return Residency(
         loader(catalogue, plans, settings.prefix_cache_mib),
@@ -91,7 +120,7 @@ def known_hashes(slot: Slot, catalogue: Catalogue) -> dict[str, str]:
 
 
 def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:
-    """Loads a model as the plan says; kept pictures take no more than their share of the card."""
+    """Loads a model as the plan says; kept pictures take no more than their share of the GPU."""
     prefixes_mib = min(prefix_cache_mib, plans.rack.budget.usable_mib // PREFIX_SHARE)
 
     def load(card: ModelCard) -> Engine:
@@ -102,34 +131,121 @@ def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callabl
     return load
 
 
-def gpu_reader(slot: Slot) -> Callable[[], gpu.Snapshot | None]:
-    """Reads this worker's card through one open driver; always None for a CPU."""
+def gpu_reader(slot: Slot) -> Callable[[], Snapshot | None]:
+    """Reads this worker's GPU through one open driver; always None for a CPU."""
     driver = None if slot.gpu == CPU else gpu.open_driver()
     return (lambda: None) if driver is None else (lambda: driver.snapshot(slot.gpu))
 
 
-def manners_of(
+def yielding_of(
     settings: Settings,
     slot: Slot,
     children: Callable[[], Collection[int]],
-    orders: OwnCommands,
+    commands: OwnCommands,
     limit_reading: Callable[[Reads], None],
-) -> GivingWay | None:
-    """Who gives the card to foreign programs; None where the settings or the device do not want it."""
+) -> Yielding | None:
+    """Who gives the GPU to foreign programs; None where the settings or the device do not want it."""
     if not settings.yield_to_others or slot.gpu == CPU:
         return None
-    return GivingWay(
-        card=gpu_reader(slot),
+    return Yielding(
+        gpu=gpu_reader(slot),
         children=children,
         usable_mib=budget_of(slot, settings.vram_mode).usable_mib,
-        orders=orders,
+        commands=commands,
         limit_reading=limit_reading,
     )
 
 
-def facts(slot: Slot) -> GpuFacts:
-    """What the driver says of this worker's card now."""
-    read = gpu.snapshot(slot.gpu)
-    if read is None:
-        return GpuFacts(name="the driver does not answer", uuid=slot.gpu, total_mib=slot.total_mib)
-    return read.facts()
+# -- the main process ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What the parts of a main process share."""
+
+    settings: Settings
+    slot: Slot
+    client: "redis.Redis"
+    store: JobStore
+    registry: WorkerRegistry
+    dispatcher: Dispatcher
+    recovery: Recovery
+
+
+def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[], Any]) -> MainProcess:
+    """All that a worker's main process does beside Celery; no thread runs yet.
+
+    Args:
+        pool: gives Celery's prefork pool.
+    """
+    # Leases are renewed three times a lease: one answer that never comes must not eat all three.
+    client = connect(settings.required_redis_url(), min(settings.worker_redis_timeout_s, settings.lease_s / 3))
+    store = JobStore(client, settings)
+    dispatcher = Dispatcher(store, app)
+    recovery = Recovery(store, dispatcher, settings)
+    common = _Common(settings, slot, client, store, WorkerRegistry(client), dispatcher, recovery)
+    children = _child_watch(common, pool)
+    reader = _reader(common, lambda: children.is_up)
+    commands = OwnCommands(slot.name, store, dispatcher)
+    gives_way = yielding_of(settings, slot, lambda: children.pids, commands, reader.limit)
+    standing = Standing(
+        slot.name,
+        common.registry,
+        on_pause=reader.pause,
+        has_yielded=lambda: gives_way is not None and gives_way.has_yielded,
+        can_work=lambda: children.is_up,
+    )
+    leases = watchdog.Watchdog(slot.name, store, recovery, settings, children=lambda: children.pids)
+    launcher = LauncherWatch(GpuLock(client, slot), settings.drain_s)
+    feeder = Feeder(store, dispatcher, common.registry, settings)
+    duties = Duties(
+        [
+            *_words(common, standing, lambda: leases.jobs),
+            Duty(settings.recovery_interval_s, recovery.sweep),
+            Duty(FOLLOW_EVERY_S, launcher.look),
+            Duty(watchdog.LOOK_EVERY_S, children.look),
+            Duty(FEED_EVERY_S, feeder.feed),
+            Duty(WEBHOOKS_EVERY_S, Webhooks(BatchStore(client, settings), settings).look),
+            Duty(keep_alive.LOOK_EVERY_S, keep_alive.KeepAlive(commands, settings.keep_alive_s).look),
+            *([Duty(yielding.LOOK_EVERY_S, gives_way.look)] if gives_way else []),
+        ],
+        on_outage=leases.excuse_silence,
+    )
+    bell = FeedBell(client, lambda: duties.hurry(feeder.feed))
+    cleaning = Housekeeping(store, open_store(settings, client), settings.artifact_ttl_s)
+    return MainProcess(slot.name, common.registry, leases, duties, standing, launcher, (bell, cleaning))
+
+
+def _child_watch(common: _Common, pool: Callable[[], Any]) -> watchdog.ChildWatch:
+    starts = Starts(common.slot, common.registry, tell_ready)
+    return watchdog.ChildWatch(
+        lambda: watchdog.children_of(pool()),
+        lambda: common.recovery.release_slot(common.slot.name, watchdog.CHILD_DIED),
+        on_up=starts.worked,
+        on_failed_start=starts.failed,
+    )
+
+
+def _reader(common: _Common, can_work: Callable[[], bool]) -> Reader:
+    """Who chooses the next queue; from now on Celery asks it, and drops tickets that stand for nothing."""
+    reader = Reader(
+        common.slot.name,
+        common.store,
+        common.registry,
+        Learned(common.client),
+        max_wait_s=common.settings.max_wait_s,
+        clock_s=time.monotonic,
+        can_work=can_work,
+    )
+    set_provider(reader)
+    set_stale(stale_by(common.store))
+    return reader
+
+
+def _words(common: _Common, standing: Standing, jobs: Callable[[], tuple[str, ...]]) -> list[Duty]:
+    """What the worker tells others, and hears from them."""
+    slot = common.slot
+    reports = Reports(
+        slot, common.store, common.registry, standing, facts=lambda: gpu.facts(slot.gpu, slot.total_mib), jobs=jobs
+    )
+    return [Duty(REPORT_EVERY_S, reports.tell), Duty(REPORT_EVERY_S, standing.look)]

@@ -15,10 +15,10 @@ from shared.log import logger
 from shared.models.catalogue import load_catalogue
 from shared.models.measurements import Learned
 from shared.rack.worker_registry import WorkerRegistry
-from shared.redis.client import connect
-from shared.redis.patience import until_redis_answers
+from shared.redis.client import connect, until_redis_answers
 from shared.settings import Settings
 from workers import assembly
+from workers.control.watchdog import CHILD_DIED
 from workers.devices.slot import Slot
 from workers.engines.registry import load_libraries
 from workers.engines.torch_tools import cuda_probe
@@ -32,14 +32,11 @@ from workers.supervisor.placing import CPU
 CANNOT_WORK_STATUS = 69
 
 
-def start(settings: Settings, slot: Slot, app: Celery, why_free: str) -> Runner:
+def start(settings: Settings, slot: Slot, app: Celery) -> Runner:
     """Everything a child needs for its jobs. Whatever its predecessor held is free again at once.
 
-    Args:
-        why_free: what the history of those jobs says.
-
     Raises:
-        NotReady: torch cannot use the card. DarkroomError: the settings or the store do not allow any work.
+        NotReady: torch cannot use the GPU. DarkroomError: the settings or the store do not allow any work.
     """
     if slot.gpu != CPU and (refusal := cuda_probe.refusal()) is not None:
         raise NotReady(refusal)
@@ -51,7 +48,7 @@ def start(settings: Settings, slot: Slot, app: Celery, why_free: str) -> Runner:
     known, gpu = assembly.known_hashes(slot, catalogue), assembly.gpu_reader(slot)
     runtime = build(settings, slot, app, catalogue, plans, residency, threads, gpu, known)
     recovery = Recovery(runtime.store, runtime.dispatcher, settings)
-    until_redis_answers(lambda: recovery.release_slot(slot.name, why_free))
+    until_redis_answers(lambda: recovery.release_slot(slot.name, CHILD_DIED))
     until_redis_answers(runtime.tell_residents)
     warm_up(lambda: load_libraries({catalogue.get(model).engine for model in slot.models}))
     return Runner(runtime)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from enum import StrEnum
 from typing import Any
 
 import redis
@@ -16,8 +17,29 @@ REPORT_EVERY_S = 2.0
 REPORT_TTL_S = int(3 * REPORT_EVERY_S) + 1
 
 
+class WorkerState(StrEnum):
+    """What a living worker does; one that is dead says nothing."""
+
+    #: Its child is not up yet, or not any more.
+    STARTING = "starting"
+    READY = "ready"
+    BUSY = "busy"
+    #: It takes no more jobs: paused by a person, or about to end.
+    DRAINING = "draining"
+    #: It has left its GPU to a foreign program.
+    YIELDING = "yielding"
+    #: Its launcher speaks for it: it dies before it is ready.
+    UNHEALTHY = "unhealthy"
+
+
+#: States in which a worker takes jobs from the queues of its models.
+TAKES_JOBS = frozenset({WorkerState.READY, WorkerState.BUSY})
+#: States in which a worker lives and cannot run anything.
+CANNOT_WORK = frozenset({WorkerState.STARTING, WorkerState.UNHEALTHY})
+
+
 class GpuFacts(BaseModel):
-    """One card (or the CPU) as its worker sees it. None: the driver does not say."""
+    """One GPU (or the CPU) as its worker sees it. None: the driver does not say."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +53,7 @@ class GpuFacts(BaseModel):
     temperature_c: int | None = None
     power_w: float | None = None
     utilisation_percent: int | None = None
-    energy_j: float | None = Field(None, description="Since the driver was loaded; null: the card does not count")
+    energy_j: float | None = Field(None, description="Since the driver was loaded; null: the GPU does not count")
 
 
 class Resident(BaseModel):
@@ -54,10 +76,10 @@ class WorkerReport(BaseModel):
     name: str
     host: str
     pid: int
-    state: str = Field(
-        "ready", description="starting, ready, busy, draining, yielding (to a foreign program) or unhealthy"
+    state: WorkerState = Field(
+        WorkerState.READY, description="starting, ready, busy, draining, yielding (to a foreign program) or unhealthy"
     )
-    note: str = Field("", description="What its owner should know: why it is unhealthy, or why it has no card")
+    note: str = Field("", description="What its owner should know: why it is unhealthy, or why it has no GPU")
     gpu: GpuFacts
     budget_mib: int
     held_mib: int = 0
@@ -68,10 +90,6 @@ class WorkerReport(BaseModel):
     started_at: str = ""
     version: str = ""
     reported_at_s: float = 0.0
-
-
-#: States in which a worker lives and cannot run anything.
-CANNOT_WORK = frozenset({"starting", "unhealthy"})
 
 
 class WorkerRegistry:

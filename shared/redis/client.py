@@ -1,7 +1,10 @@
-"""One way to reach Redis: clients with limits on every wait, and its failures as our errors."""
+"""One way to reach Redis: clients with limits on every wait, its failures as our errors, patience, and our scripts."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -17,7 +20,14 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from shared.errors import RedisUnavailable
+from shared.log import logger
 
+T = TypeVar("T")
+#: Pauses while Redis is waited for: the first, and the longest they grow to.
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 3.0
+#: Where our scripts are.
+LUA = Path(__file__).with_name("lua")
 #: What a server says when it cannot take writes now; inside scripts these come as plain ResponseErrors.
 _REFUSALS = ("OOM ", "READONLY", "MISCONF", "LOADING", "NOREPLICAS", "MASTERDOWN", "BUSY ")
 
@@ -52,6 +62,32 @@ def redis_errors() -> Iterator[None]:
         if not any(word in str(exc) for word in _REFUSALS):
             raise
         raise RedisUnavailable(f"Redis refuses writes now ({_brief(exc)})", retry_after_s=5) from exc
+
+
+def until_redis_answers(
+    ask: Callable[[], T], *, limit_s: float = 3600.0, sleep: Callable[[float], None] = time.sleep
+) -> T:
+    """Ask again, with growing pauses, until Redis takes the request: a result in hand is worth more than a free worker, and
+    without Redis there is no other work.
+
+    Raises:
+        RedisUnavailable: it did not within `limit_s`; by then every lease of ours has long been given to others.
+    """
+    pause_s, limit = FIRST_PAUSE_S, time.monotonic() + limit_s
+    while True:
+        try:
+            return ask()
+        except (RedisUnavailable, ConnectionError, TimeoutError) as exc:
+            if time.monotonic() + pause_s > limit:
+                raise
+            logger().warning("redis.waited_for", reason=str(exc), pause_s=pause_s)
+            sleep(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+
+def script(client: "redis.Redis", name: str) -> Any:
+    """One of the scripts in `lua/`, to be called with keys and args; the server gets to know it at the first call."""
+    return client.register_script((LUA / f"{name}.lua").read_text())
 
 
 def _brief(exc: RedisError) -> str:

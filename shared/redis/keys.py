@@ -41,9 +41,9 @@
     darkroom:trouble:{worker}    string  LIVE_TTL_S            why it cannot work; gone once it can
     darkroom:weights:{worker}    string  LIVE_TTL_S            the child: model → hash of its weights (JSON)
     darkroom:paused:{worker}     string  LIVE_TTL_S            `darkroom drain`: this worker takes no jobs
-    darkroom:lock:{what}         string  seconds               one holder at a time (a GPU, recovery)
+    darkroom:lock:{what}         string  seconds               one holder at a time (recovery, or a GPU: gpu_lock_*.lua)
     darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
-    darkroom:peak:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch, precision, kind of card
+    darkroom:peak:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch, precision, GPU type
     darkroom:taken               hash    LIVE_TTL_S            queue → "ms worker": who last took a job from it
     darkroom:done                zset    DONE_TTL_S            ends of jobs, for the drain rate
     darkroom:sequence            string  LIVE_TTL_S            tie-breaker of the order of arrival
@@ -173,5 +173,5 @@ def speed(model: str) -> str:
 
 
 def peak(model: str) -> str:
-    """Not `need:`, under which earlier versions kept peaks without saying of which kind of card: those expire."""
+    """Not `need:`, under which earlier versions kept peaks without saying of which type of GPU: those expire."""
     return f"{PREFIX}peak:{model}"

@@ -4,7 +4,7 @@ import pytest
 
 from shared.models.measurements import Learned
 from shared.redis.client import connect
-from workers.devices.gpu import Snapshot
+from workers.devices.snapshot import Snapshot
 from workers.memory.budget import budget_for, plans_of
 from workers.memory.measured_peaks import LOOK_EVERY_S, MeasuredPeaks
 from workers.memory.needs import default_shape, key_of

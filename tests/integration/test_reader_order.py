@@ -14,8 +14,7 @@ from shared.rack.worker_registry import GpuFacts, Resident, WorkerRegistry, Work
 from shared.redis import keys
 from shared.redis.client import connect
 from shared.settings import Settings
-from workers.control import affinity
-from workers.control.queue_order import LOADING_MS, Reader, Reads
+from workers.control.queue_order import LOADING_MS, Reader, Reads, set_provider
 
 QUEUES = queues_of(["a", "b"], "me")
 
@@ -34,15 +33,15 @@ def now_s():
 def reader(client, now_s):
     store = JobStore(client, Settings())
     made = Reader("me", store, WorkerRegistry(client), Learned(client), max_wait_s=30.0, clock_s=lambda: now_s[0])
-    affinity.set_provider(made)
+    set_provider(made)
     yield made
-    affinity.set_provider(None)
+    set_provider(None)
 
 
 @pytest.fixture
 def inbox(redis_url):
     """A connection that consumes as a worker does; call it to get the queue of the next message."""
-    options = {"priority_steps": [0], "sep": ":", "queue_order_strategy": "workers.control.affinity.ReaderOrder"}
+    options = {"priority_steps": [0], "sep": ":", "queue_order_strategy": "workers.control.queue_order.ReaderOrder"}
     with kombu.Connection(redis_url, transport_options=options) as connection:
         got: list[str] = []
         consumer = kombu.Consumer(
@@ -91,7 +90,7 @@ def another_worker(client, name: str, *models: str, state: str = "ready") -> Non
             host="attic",
             pid=1,
             state=state,
-            gpu=GpuFacts(name="card", uuid=name, total_mib=1),
+            gpu=GpuFacts(name="gpu", uuid=name, total_mib=1),
             budget_mib=1,
             resident=tuple(Resident(model=model, held_mib=1) for model in models),
         )
@@ -214,7 +213,7 @@ def test_a_worker_that_gives_way_reads_only_its_own_queues_then_none(reader):
         reader.limit(reads)
         read[reads] = set(reader.order(QUEUES))
 
-    assert read[Reads.ORDERS] == {queue for queue in QUEUES if queue.startswith("@me.")}
+    assert read[Reads.COMMANDS] == {queue for queue in QUEUES if queue.startswith("@me.")}
     assert (read[Reads.NOTHING], read[Reads.ALL]) == (set(), set(QUEUES))
 
 

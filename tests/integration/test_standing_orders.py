@@ -1,4 +1,4 @@
-"""A worker's orders to itself, over a real server."""
+"""A worker's commands to itself, over a real server."""
 
 import json
 
@@ -14,16 +14,16 @@ KEEP_ALIVE_S = 60.0
 
 
 @pytest.fixture
-def orders(services: Services) -> OwnCommands:
+def commands(services: Services) -> OwnCommands:
     return OwnCommands("gpu0", services.store, services.dispatcher)
 
 
 class Watched:
     """A keep-alive with a clock of its own."""
 
-    def __init__(self, services: Services, orders: OwnCommands) -> None:
+    def __init__(self, services: Services, commands: OwnCommands) -> None:
         self.services, self.now_s = services, 0.0
-        self.keep_alive = KeepAlive(orders, KEEP_ALIVE_S, clock_s=lambda: self.now_s)
+        self.keep_alive = KeepAlive(commands, KEEP_ALIVE_S, clock_s=lambda: self.now_s)
 
     def tell(self, **resident: object) -> None:
         row = {"model": "sdxl", "held_mib": 7000, **resident}
@@ -36,22 +36,22 @@ class Watched:
 
 
 @pytest.fixture
-def watched(services: Services, orders: OwnCommands) -> Watched:
-    return Watched(services, orders)
+def watched(services: Services, commands: OwnCommands) -> Watched:
+    return Watched(services, commands)
 
 
-def test_an_order_waits_in_the_workers_own_queue_and_is_done_when_its_job_is(services, orders):
-    order_id = orders.unload_all()
+def test_a_command_waits_in_the_workers_own_queue_and_is_done_when_its_job_is(services, commands):
+    command_id = commands.unload_all()
     waits = services.store.queue_depths()[own_queue_of("gpu0")]
-    assert (waits, orders.is_done(order_id)) == (1, False)
+    assert (waits, commands.is_done(command_id)) == (1, False)
 
-    start(services, order_id)
-    succeed(services, order_id)
+    start(services, command_id)
+    succeed(services, command_id)
 
-    assert orders.is_done(order_id)
+    assert commands.is_done(command_id)
 
 
-def test_a_model_that_nobody_uses_for_the_keep_alive_is_ordered_off_once(watched):
+def test_a_model_that_nobody_uses_for_the_keep_alive_is_commanded_off_once(watched):
     watched.tell(idle_s=10.0)
 
     assert [watched.look_at(at_s) for at_s in (0, 49, 51, 53, 90)] == [0, 0, 1, 1, 1]
@@ -66,7 +66,7 @@ def test_the_copies_in_host_memory_go_after_as_long_again(watched, services):
     assert [watched.look_at(at_s) for at_s in (KEEP_ALIVE_S + 2, 2 * KEEP_ALIVE_S + 3, 500)] == [1, 2, 2]
 
 
-def test_while_a_job_runs_nothing_is_ordered(watched, services):
+def test_while_a_job_runs_nothing_is_commanded(watched, services):
     watched.tell()
     watched.look_at(0)
     services.store.redis.hset(keys.slot("gpu0"), "a job", "its token")

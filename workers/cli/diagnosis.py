@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from shared.rack.worker_registry import WorkerReport
-from workers.devices.gpu import GpuProcess, Snapshot
+from workers.devices.snapshot import GpuProcess, Snapshot
 from workers.devices.thread_book import Pace
 from workers.engines.torch_tools.cuda_probe import advice as torch_advice
 from workers.memory.budget import Budget

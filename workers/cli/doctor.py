@@ -29,7 +29,8 @@ from workers.cli import diagnosis
 from workers.cli.diagnosis import Finding
 from workers.cli.host_facts import disk_speed, libraries, our_processes, size_on_disk_mib
 from workers.devices import host_ram
-from workers.devices.gpu import Snapshot, cpu_device, list_gpus
+from workers.devices.gpu import cpu_device, list_gpus
+from workers.devices.snapshot import Snapshot
 from workers.devices.thread_book import ThreadBook, circumstances
 from workers.engines.inspections import flaw_of
 from workers.engines.torch_tools.cuda_probe import refusal_of

@@ -17,7 +17,8 @@ from rich.table import Table
 from shared.errors import DarkroomError, InvalidRequest
 from shared.models.catalogue import ModelCard, load_catalogue
 from shared.settings import Settings, from_environment
-from workers.devices.gpu import Snapshot, cpu_device, list_gpus
+from workers.devices.gpu import cpu_device, list_gpus
+from workers.devices.snapshot import Snapshot
 from workers.memory.budget import QUANTISED_KINDS, Planned, RackPlan, budget_for, may_stay_together, plan_rack
 
 UNITS_MIB = {"": 1024.0, "g": 1024.0, "gb": 1e9 / 2**20, "gib": 1024.0, "m": 1.0, "mb": 1e6 / 2**20, "mib": 1.0}

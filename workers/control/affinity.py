@@ -6,7 +6,7 @@ come first, the oldest job foremost, with these bounds:
 1. A queue that no worker has served for longer than `max_wait_s` comes first, the most neglected one foremost, once the
    time since the last switch is worth it: `TURN` times the round trip to the other model and back.
 2. A higher priority comes first. If that means a switch, `JUMP` round trips must have passed since the last: a trickle
-   of urgent jobs must not turn a card into a machine that only loads. Low priority rises one level each `PROMOTE` ×
+   of urgent jobs must not turn a GPU into a machine that only loads. Low priority rises one level each `PROMOTE` ×
    `max_wait_s` of neglect, so it waits, but not for ever.
 3. A queue that would be worked off much faster (`WORTH` times the jobs per second, switch included) comes before what is
    loaded, if nobody holds its model and rule 1's round trips have passed: its backlog outweighs the switch.
@@ -14,7 +14,7 @@ come first, the oldest job foremost, with these bounds:
    But work that a worker which holds the model will have done before we could even load it is left to that worker,
    for no longer than the switch would take.
 
-A worker's own queues ("@name") hold orders to it and steps of pictures it knows; nobody else may read them, so they
+A worker's own queues ("@name") hold commands to it and steps of pictures it knows; nobody else may read them, so they
 count as loaded and go first on their level.
 
 Hence with n models the longest neglect of a queue is about 2 `PROMOTE` × `max_wait_s` (low priority; none of that for
@@ -25,7 +25,6 @@ ninth of a worker's time under rule 1. `tests/bench/simulate_rack.py` chose the 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
 
 from shared.jobs.routing import PRIORITIES, split
 
@@ -60,13 +59,13 @@ class View:
     queues: Mapping[str, QueueState]
     #: Models loaded here.
     residents: Collection[str] = ()
-    #: When a model was last brought onto this card.
+    #: When a model was last brought onto this GPU.
     switched_ms: int = 0
     #: Queue → when any worker last took a job from it.
     served_ms: Mapping[str, int] = field(default_factory=dict)
     #: Model → how many other living workers hold it.
     elsewhere: Mapping[str, int] = field(default_factory=dict)
-    #: Seconds to bring a model onto this card (from host memory or disk, as it lies now).
+    #: Seconds to bring a model onto this GPU (from host memory or disk, as it lies now).
     switch_s: Mapping[str, float] = field(default_factory=dict)
     #: Seconds a job of a model takes here.
     job_s: Mapping[str, float] = field(default_factory=dict)
@@ -172,62 +171,3 @@ def _pull_s(queue: str, view: View) -> float:
     """Seconds of work waiting per worker that would be on it: workers spread over the models by themselves."""
     state, model = view.queues.get(queue), split(queue)[0]
     return 0.0 if state is None else state.depth * view.job_of(model) / (1 + view.elsewhere.get(model, 0))
-
-
-# -- the hook into kombu ---------------------------------------------------------------------------------------------
-
-#: A queue that nobody writes to: what a worker listens to while it may take nothing. kombu asks again after a second;
-#: given no queue at all it would sleep until some other timer fires.
-NOTHING = "@nobody.low"
-
-
-class Provider(Protocol):
-    """Knows the present and asks the policy."""
-
-    def order(self, queues: Sequence[str]) -> list[str]:
-        """The queues to read, in order; must not raise."""
-        ...
-
-    def served(self, queue: str) -> None:
-        """A job was taken from this queue."""
-        ...
-
-
-#: kombu makes a `ReaderOrder` for each channel itself, from a dotted path and without arguments, so there is no other
-#: way to hand it what it needs. Set once, when a worker's main process starts; channels of other processes, and those
-#: before the start, read in turns.
-_provider: Provider | None = None
-
-
-def set_provider(provider: Provider | None) -> None:
-    """Let this process' channels read in the provider's order."""
-    global _provider
-    _provider = provider
-
-
-class ReaderOrder:
-    """kombu's `queue_order_strategy`: which queues the next BRPOP lists, and in which order."""
-
-    def __init__(self, items: Sequence[str] | None = None) -> None:
-        self._items = list(items or ())
-
-    def update(self, items: Sequence[str]) -> None:
-        """The channel's queues changed; those that stay keep their order."""
-        wanted = list(items)
-        kept = [queue for queue in self._items if queue in wanted]
-        self._items = kept + [queue for queue in wanted if queue not in kept]
-
-    def consume(self, n: int) -> list[str]:
-        """The queues for the next read; `n` is how many the channel has."""
-        if _provider is None or not self._items:
-            return self._items[:n]
-        return _provider.order(self._items)[:n] or [NOTHING]
-
-    def rotate(self, last_used: str) -> str:
-        """A message came from this queue."""
-        if last_used in self._items:
-            self._items.remove(last_used)
-            self._items.append(last_used)
-        if _provider is not None:
-            _provider.served(last_used)
-        return last_used

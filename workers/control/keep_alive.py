@@ -1,7 +1,7 @@
-"""Orders that a worker gives itself: let go of models nobody uses, or of all of them.
+"""Commands that a worker gives itself: let go of models nobody uses, or of all of them.
 
 Only the child may touch the device, and it runs our code only while it has a job. So the main process sends a job, into
-the queue that this worker alone reads: it acts between jobs like any other order, and has a record like any other.
+the queue that this worker alone reads: it acts between jobs like any other command, and has a record like any other.
 """
 
 import json
@@ -19,13 +19,15 @@ from shared.rack.worker_registry import Resident
 from shared.redis import keys
 from shared.redis.client import redis_errors
 
-#: Whose orders these are, where callers are listed.
+#: Whose commands these are, where callers are listed.
 CALLER = "darkroom"
 EVERY_MODEL = "*"
+#: Pause between two looks for idle models.
+LOOK_EVERY_S = 2.0
 
 
 class OwnCommands:
-    """Sends a worker's orders to itself."""
+    """Sends a worker's commands to itself."""
 
     def __init__(self, worker: str, store: JobStore, dispatcher: Dispatcher) -> None:
         self._worker = worker
@@ -33,15 +35,15 @@ class OwnCommands:
         self._dispatcher = dispatcher
 
     def unload_all(self) -> str:
-        """Everything that is not pinned; the order's id."""
+        """Everything that is not pinned; the command's id."""
         return self._send({})
 
     def unload_idle(self) -> str:
-        """What was not used for the keep-alive; the order's id."""
+        """What was not used for the keep-alive; the command's id."""
         return self._send({"idle": True})
 
-    def is_done(self, order_id: str) -> bool:
-        return self._store.get(order_id).is_final
+    def is_done(self, command_id: str) -> bool:
+        return self._store.get(command_id).is_final
 
     def is_busy(self) -> bool:
         """Whether the worker has a job; it looks after its idle models itself then."""
@@ -72,29 +74,31 @@ class OwnCommands:
 class KeepAlive:
     """Has idle models unloaded, also where no job comes that could do it in passing."""
 
-    def __init__(self, orders: OwnCommands, keep_alive_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._orders = orders
+    def __init__(
+        self, commands: OwnCommands, keep_alive_s: float, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._commands = commands
         self._keep_alive_s = keep_alive_s
         self._clock_s = clock_s
         self._told = ""
         self._told_at_s = clock_s()
         #: When the copies in host RAM are due, which live twice as long and stand in no report.
         self._copies_due_s = float("inf")
-        self._has_ordered = False
+        self._has_commanded = False
 
     def look(self) -> None:
         """Call it every few seconds."""
         now_s = self._clock_s()
-        told, residents = self._orders.residents()
+        told, residents = self._commands.residents()
         if told != self._told:
-            self._told, self._told_at_s, self._has_ordered = told, now_s, False
+            self._told, self._told_at_s, self._has_commanded = told, now_s, False
         since_s = now_s - self._told_at_s
         idle = [r.model for r in residents if not r.pinned and r.idle_s + since_s > self._keep_alive_s]
-        if idle and not self._has_ordered and not self._orders.is_busy():
+        if idle and not self._has_commanded and not self._commands.is_busy():
             logger().info("models.idle", models=idle, keep_alive_s=self._keep_alive_s)
-            self._has_ordered = True
+            self._has_commanded = True
             self._copies_due_s = now_s + self._keep_alive_s + 1
-            self._orders.unload_idle()
+            self._commands.unload_idle()
         elif now_s >= self._copies_due_s:
             self._copies_due_s = float("inf")
-            self._orders.unload_idle()
+            self._commands.unload_idle()

@@ -2,6 +2,9 @@
 
 It looks when it is asked, at most every `LOOK_EVERY_S`: an idle worker asks once a second, a busy one after each job.
 When Redis does not answer, the last view goes on being used. The policy itself is `affinity.order`.
+
+kombu asks for the order through `ReaderOrder`, which it makes for each channel by a dotted path; `set_provider` says whom
+that asks.
 """
 
 import json
@@ -9,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from shared.errors import RedisUnavailable
 from shared.jobs.routing import split
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.models.measurements import JOB, LOAD, Learned
-from shared.rack.worker_registry import WorkerRegistry
+from shared.rack.worker_registry import TAKES_JOBS, WorkerRegistry
 from shared.redis import keys
 from shared.redis.client import redis_errors
 from workers.control.affinity import QueueState, View, order
@@ -28,21 +31,24 @@ LOOK_AFTER_MESSAGE_S = 0.1
 TELL_EVERY_S = 0.5
 #: Learned times change slowly.
 LEARN_EVERY_S = 10.0
-#: How long after a worker took a job its model may still be on the way to the card, and so in nobody's report.
+#: How long after a worker took a job its model may still be on the way to the GPU, and so in nobody's report.
 LOADING_MS = 30_000
+#: A queue that nobody writes to: what a worker listens to while it may take nothing. kombu asks again after a second;
+#: given no queue at all it would sleep until some other timer fires.
+NOTHING = "@nobody.low"
 
 
 class Reads(Enum):
     """Which queues a worker reads."""
 
     ALL = "all"
-    #: Its own: orders to it, and jobs that were sent to it by name.
-    ORDERS = "orders"
+    #: Its own: commands to it, and jobs that were sent to it by name.
+    COMMANDS = "commands"
     NOTHING = "nothing"
 
 
 class Reader:
-    """The provider behind `affinity.ReaderOrder`; one per worker, used by its main process only."""
+    """The provider behind `ReaderOrder`; one per worker, used by its main process only."""
 
     def __init__(
         self,
@@ -83,10 +89,10 @@ class Reader:
         self._reads = reads
 
     def order(self, queues: Sequence[str]) -> list[str]:
-        """See `affinity.Provider`."""
+        """See `Provider`."""
         if self._is_paused or self._reads is Reads.NOTHING or not self._can_work():
             return []
-        if self._reads is Reads.ORDERS:
+        if self._reads is Reads.COMMANDS:
             return [queue for queue in queues if split(queue)[0] == f"@{self._name}"]
         try:
             self._look(queues)
@@ -95,7 +101,7 @@ class Reader:
         return order(queues, self._view)
 
     def served(self, queue: str) -> None:
-        """See `affinity.Provider`. All workers hear of it: a queue that anyone serves is not neglected."""
+        """See `Provider`. All workers hear of it: a queue that anyone serves is not neglected."""
         now_s = self._clock_s()
         # What is read next depends on what this job changes.
         self._looked_at_s = min(self._looked_at_s, now_s + LOOK_AFTER_MESSAGE_S - LOOK_EVERY_S)
@@ -149,7 +155,7 @@ class Reader:
 
     def _elsewhere(self, taken: Mapping[str, tuple[int, str]]) -> Counter[str]:
         """Model → other workers that hold it and take jobs, or that are just loading it for the job they took."""
-        others = {w.name: w for w in self._registry.living() if w.name != self._name and w.state in ("ready", "busy")}
+        others = {w.name: w for w in self._registry.living() if w.name != self._name and w.state in TAKES_JOBS}
         held = Counter(resident.model for worker in others.values() for resident in worker.resident)
         since_ms = self._view.now_ms - LOADING_MS
         recent = [queue for queue, (at_ms, worker) in taken.items() if worker in others and at_ms > since_ms]
@@ -165,3 +171,58 @@ class Reader:
             switch_s={model: ms / 1000 for model, ms in loads.items() if ms is not None},
             job_s={model: ms / 1000 for model, ms in jobs.items() if ms is not None},
         )
+
+
+# -- the hook into kombu ---------------------------------------------------------------------------------------------
+
+
+class Provider(Protocol):
+    """Knows the present and asks the policy."""
+
+    def order(self, queues: Sequence[str]) -> list[str]:
+        """The queues to read, in order; must not raise."""
+        ...
+
+    def served(self, queue: str) -> None:
+        """A job was taken from this queue."""
+        ...
+
+
+#: kombu makes a `ReaderOrder` for each channel itself, from a dotted path and without arguments, so there is no other
+#: way to hand it what it needs. Set once, when a worker's main process starts; channels of other processes, and those
+#: before the start, read in turns.
+_provider: Provider | None = None
+
+
+def set_provider(provider: Provider | None) -> None:
+    """Let this process' channels read in the provider's order."""
+    global _provider
+    _provider = provider
+
+
+class ReaderOrder:
+    """kombu's `queue_order_strategy`: which queues the next BRPOP lists, and in which order."""
+
+    def __init__(self, items: Sequence[str] | None = None) -> None:
+        self._items = list(items or ())
+
+    def update(self, items: Sequence[str]) -> None:
+        """The channel's queues changed; those that stay keep their order."""
+        wanted = list(items)
+        kept = [queue for queue in self._items if queue in wanted]
+        self._items = kept + [queue for queue in wanted if queue not in kept]
+
+    def consume(self, n: int) -> list[str]:
+        """The queues for the next read; `n` is how many the channel has."""
+        if _provider is None or not self._items:
+            return self._items[:n]
+        return _provider.order(self._items)[:n] or [NOTHING]
+
+    def rotate(self, last_used: str) -> str:
+        """A message came from this queue."""
+        if last_used in self._items:
+            self._items.remove(last_used)
+            self._items.append(last_used)
+        if _provider is not None:
+            _provider.served(last_used)
+        return last_used

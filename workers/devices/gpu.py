@@ -1,17 +1,15 @@
-"""What the driver says about the cards, as frozen snapshots; without a driver, what the host says about its RAM.
+"""What the driver says about the GPUs, as snapshots; without a driver, what the host says about its RAM.
 
-NVML only: no CUDA context is made, so a main process and a launcher may call it. What a driver does not tell is None,
-never a guess (a container often hides the processes, a notebook card its energy).
+NVML only: no CUDA context is made, so a main process and a launcher may call it.
 
-A card that is cut into MIG slices is listed as its slices, each a card with a UUID and memory of its own: a process can be
-given one of them and no more, so the whole card's memory is nobody's. What is known of the whole only (temperature, power)
+A GPU that is cut into MIG slices is listed as its slices, each a GPU with a UUID and memory of its own: a process can be
+given one of them and no more, so the whole GPU's memory is nobody's. What is known of the whole only (temperature, power)
 is not told of a slice.
 """
 
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,84 +18,12 @@ import pynvml
 
 from shared.errors import InvalidRequest
 from shared.rack.worker_registry import GpuFacts
+from workers.devices import mig
+from workers.devices.snapshot import CPU_UUID, GpuProcess, Snapshot
 
 MIB = 2**20
-#: The first generation with bf16 arithmetic (Ampere, NVIDIA CUDA C++ programming guide).
-BF16_SINCE = (8, 0)
 #: Where cgroup v2 and v1 write a container's memory limit.
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-CPU_UUID = "cpu"
-#: How UUIDs of MIG slices begin.
-SLICE_UUID = "MIG-"
-
-
-@dataclass(frozen=True)
-class GpuProcess:
-    """One process that holds memory of a card. Inside a container the pid may be the host's."""
-
-    pid: int
-    used_mib: int | None
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One card (or the CPU) at one moment."""
-
-    uuid: str
-    name: str
-    index: int
-    total_mib: int
-    used_mib: int | None = None
-    temperature_c: int | None = None
-    power_w: float | None = None
-    utilisation_percent: int | None = None
-    #: Joules since the driver was loaded; two readings make the energy of a picture.
-    energy_j: float | None = None
-    processes: tuple[GpuProcess, ...] = ()
-    driver: str | None = None
-    #: Major and minor; None for the CPU.
-    compute_capability: tuple[int, int] | None = None
-    #: Which MIG slice of the card `index` it is; None: a whole card.
-    slice: int | None = None
-
-    @property
-    def label(self) -> str:
-        """How it is named where cards are chosen: "0", or "0:1" for the second slice of it."""
-        return str(self.index) if self.slice is None else f"{self.index}:{self.slice}"
-
-    @property
-    def is_cpu(self) -> bool:
-        return self.uuid.startswith(CPU_UUID)
-
-    @property
-    def free_mib(self) -> int | None:
-        return None if self.used_mib is None else max(0, self.total_mib - self.used_mib)
-
-    @property
-    def has_bf16(self) -> bool:
-        return self.compute_capability is not None and self.compute_capability >= BF16_SINCE
-
-    @property
-    def unaccounted_mib(self) -> int | None:
-        """Memory in use that no listed process owns: ghosts and the driver's own. None: the driver does not say."""
-        owned = [process.used_mib for process in self.processes]
-        if self.used_mib is None or not owned or None in owned:
-            return None
-        return max(0, self.used_mib - sum(mib for mib in owned if mib is not None))
-
-    def facts(self) -> GpuFacts:
-        """The part that a worker reports."""
-        return GpuFacts(
-            name=self.name,
-            uuid=self.uuid,
-            total_mib=self.total_mib,
-            used_mib=self.used_mib,
-            temperature_c=self.temperature_c,
-            power_w=self.power_w,
-            utilisation_percent=self.utilisation_percent,
-            ghost_mib=self.unaccounted_mib,
-            energy_j=self.energy_j,
-        )
 
 
 class Driver:
@@ -113,51 +39,26 @@ class Driver:
             self._nvml.nvmlShutdown()
 
     def list_gpus(self) -> list[Snapshot]:
-        """All cards in the driver's order, cut ones as their slices; one that does not answer any more is left out."""
+        """All GPUs in the driver's order, cut ones as their slices; one that does not answer any more is left out."""
         found = []
         for index in range(self._nvml.nvmlDeviceGetCount()):
             with suppress(*self._errors):
                 handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
-                found += self._slices(handle) if self._is_cut(handle) else [self._read(handle)]
+                if mig.is_cut(self._nvml, self._ask, handle):
+                    parts = mig.slices(self._nvml, self._ask, handle)
+                    found += [self._read_slice(handle, number, part) for number, part in parts]
+                else:
+                    found.append(self._read(handle))
         return found
 
     def snapshot(self, uuid: str) -> Snapshot | None:
-        """One card or slice now; None: it is gone (it fell off the bus, or the uuid never was)."""
+        """One GPU or slice now; None: it is gone (it fell off the bus, or the uuid never was)."""
         try:
-            if uuid.startswith(SLICE_UUID):
+            if uuid.startswith(mig.SLICE_UUID):
                 return next((one for one in self.list_gpus() if one.uuid == uuid), None)
             return self._read(self._nvml.nvmlDeviceGetHandleByUUID(uuid))
         except self._errors:
             return None
-
-    def _is_cut(self, handle: Any) -> bool:
-        """Whether MIG is on (mode 1, NVML_DEVICE_MIG_ENABLE); most cards do not know the question."""
-        mode = self._ask(self._nvml.nvmlDeviceGetMigMode, handle)
-        return bool(mode) and mode[0] == 1
-
-    def _slices(self, handle: Any) -> list[Snapshot]:
-        nvml = self._nvml
-        index, found = nvml.nvmlDeviceGetIndex(handle), []
-        capability = self._ask(nvml.nvmlDeviceGetCudaComputeCapability, handle)
-        for number in range(self._ask(nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
-            part = self._ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, number)
-            if part is None:
-                continue  # places between slices are empty
-            memory = nvml.nvmlDeviceGetMemoryInfo(part)
-            found.append(
-                Snapshot(
-                    uuid=_text(nvml.nvmlDeviceGetUUID(part)),
-                    name=_text(self._ask(nvml.nvmlDeviceGetName, part)) or _text(nvml.nvmlDeviceGetName(handle)),
-                    index=index,
-                    total_mib=memory.total // MIB,
-                    used_mib=(memory.total - memory.free) // MIB,
-                    processes=self._processes(part),
-                    driver=_text(self._ask(nvml.nvmlSystemGetDriverVersion)),
-                    compute_capability=capability,
-                    slice=number,
-                )
-            )
-        return found
 
     def _read(self, handle: Any) -> Snapshot:
         nvml = self._nvml
@@ -181,6 +82,21 @@ class Driver:
             compute_capability=self._ask(nvml.nvmlDeviceGetCudaComputeCapability, handle),
         )
 
+    def _read_slice(self, whole: Any, number: int, part: Any) -> Snapshot:
+        nvml = self._nvml
+        memory = nvml.nvmlDeviceGetMemoryInfo(part)
+        return Snapshot(
+            uuid=_text(nvml.nvmlDeviceGetUUID(part)),
+            name=_text(self._ask(nvml.nvmlDeviceGetName, part)) or _text(nvml.nvmlDeviceGetName(whole)),
+            index=nvml.nvmlDeviceGetIndex(whole),
+            total_mib=memory.total // MIB,
+            used_mib=(memory.total - memory.free) // MIB,
+            processes=self._processes(part),
+            driver=_text(self._ask(nvml.nvmlSystemGetDriverVersion)),
+            compute_capability=self._ask(nvml.nvmlDeviceGetCudaComputeCapability, whole),
+            slice=number,
+        )
+
     def _processes(self, handle: Any) -> tuple[GpuProcess, ...]:
         """Compute and graphics processes, each once."""
         nvml = self._nvml
@@ -190,7 +106,7 @@ class Driver:
         return tuple(GpuProcess(pid, None if used is None else used // MIB) for pid, used in sorted(by_pid.items()))
 
     def _ask(self, function: Callable[..., Any], *args: Any) -> Any:
-        """One question; None where the driver or the card has no answer."""
+        """One question; None where the driver or the GPU has no answer."""
         try:
             answer = function(*args)
         except self._errors:
@@ -213,7 +129,7 @@ def open_driver(api: Any = pynvml) -> Driver | None:
 
 
 def list_gpus(api: Any = pynvml) -> list[Snapshot]:
-    """All cards now; none without a driver."""
+    """All GPUs now; none without a driver."""
     driver = open_driver(api)
     if driver is None:
         return []
@@ -224,7 +140,7 @@ def list_gpus(api: Any = pynvml) -> list[Snapshot]:
 
 
 def snapshot(uuid: str, api: Any = pynvml) -> Snapshot | None:
-    """One card now, or the CPU; for repeated questions keep a `Driver` open."""
+    """One GPU now, or the CPU; for repeated questions keep a `Driver` open."""
     if uuid.startswith(CPU_UUID):
         return cpu_device(int(uuid.removeprefix(CPU_UUID).lstrip("-") or 0))
     driver = open_driver(api)
@@ -236,8 +152,14 @@ def snapshot(uuid: str, api: Any = pynvml) -> Snapshot | None:
         driver.close()
 
 
+def facts(uuid: str, total_mib: int) -> GpuFacts:
+    """What a report says of this GPU or CPU now; its size as it was known, where the driver does not answer."""
+    now = snapshot(uuid)
+    return GpuFacts(name="the driver does not answer", uuid=uuid, total_mib=total_mib) if now is None else now.facts()
+
+
 def cpu_device(index: int = 0, shares: int = 1) -> Snapshot:
-    """The CPU as if it were a card: its share of the host's (or container's) RAM is the memory.
+    """The CPU as if it were a GPU: its share of the host's (or container's) RAM is the memory.
 
     Args:
         shares: CPU workers on this host; each gets an equal part.
@@ -256,26 +178,26 @@ def cpu_device(index: int = 0, shares: int = 1) -> Snapshot:
     )
 
 
-def choose(cards: Sequence[Snapshot], wanted: str) -> list[Snapshot]:
-    """The cards of `DARKROOM_GPUS`: all, none, or indexes ("0", a MIG slice "0:1"), UUIDs or their beginnings,
+def choose(gpus: Sequence[Snapshot], wanted: str) -> list[Snapshot]:
+    """The GPUs of `DARKROOM_GPUS`: all, none, or indexes ("0", a MIG slice "0:1"), UUIDs or their beginnings,
     comma-separated.
 
     Raises:
-        InvalidRequest: a card that is not here, or a beginning that fits several.
+        InvalidRequest: a GPU that is not here, or a beginning that fits several.
     """
     if wanted == "all":
-        return list(cards)
+        return list(gpus)
     if wanted in ("none", ""):
         return []
-    chosen = [_one(cards, name.strip()) for name in wanted.split(",")]
-    return list({card.uuid: card for card in chosen}.values())
+    chosen = [_one(gpus, name.strip()) for name in wanted.split(",")]
+    return list({gpu.uuid: gpu for gpu in chosen}.values())
 
 
-def _one(cards: Sequence[Snapshot], name: str) -> Snapshot:
+def _one(gpus: Sequence[Snapshot], name: str) -> Snapshot:
     is_label = name.replace(":", "").isdigit()
-    found = [card for card in cards if (card.label == name if is_label else card.uuid.startswith(name))]
+    found = [gpu for gpu in gpus if (gpu.label == name if is_label else gpu.uuid.startswith(name))]
     if len(found) != 1:
-        here = ", ".join(f"{card.label} = {card.uuid} ({card.name})" for card in cards) or "none"
+        here = ", ".join(f"{gpu.label} = {gpu.uuid} ({gpu.name})" for gpu in gpus) or "none"
         raise InvalidRequest(f"no single GPU is {name!r}; here: {here}", field="DARKROOM_GPUS")
     return found[0]
 

@@ -1,4 +1,4 @@
-"""One launcher per card: a lock in Redis that says which processes hold it.
+"""One launcher per GPU: a lock in Redis that says which processes hold it.
 
 It is renewed while they live and runs out soon after. Whoever finds it held by processes of this very machine that are
 all dead takes it at once: a stack that was killed and started again must not wait for a lock of the dead. Pids only
@@ -16,33 +16,21 @@ import psutil  # type: ignore[import-untyped]
 import redis
 
 from shared.redis import keys
-from shared.redis.client import redis_errors
+from shared.redis.client import redis_errors, script
 from workers.devices.slot import Slot
 
 #: A lock outlives its holders by at most this.
 LOCK_MS = 10_000
-#: Take it if nobody has it, if it is ours, or if it is still what we judged to be dead.
-_TAKE = """
-local known = redis.call('GET', KEYS[1])
-if known and known ~= ARGV[2] and cjson.decode(known).token ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-return 1
-"""
-_PROLONG = """
-local known = redis.call('GET', KEYS[1])
-if known == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-"""
-_RELEASE = """
-local known = redis.call('GET', KEYS[1])
-if known and cjson.decode(known).token == ARGV[1] then redis.call('DEL', KEYS[1]) end
-"""
 
 
 class GpuLock:
-    """The lock of one slot's card. Every method raises `RedisUnavailable` when the server does not take requests."""
+    """The lock of one slot's GPU. Every method raises `RedisUnavailable` when the server does not take requests."""
 
     def __init__(self, client: "redis.Redis", slot: Slot) -> None:
         self._redis: Any = client
+        self._take = script(client, "gpu_lock_take")
+        self._prolong = script(client, "gpu_lock_prolong")
+        self._release = script(client, "gpu_lock_release")
         self._key = keys.lock(slot.name if slot.gpu == "cpu" else slot.gpu)
         self._token = uuid.uuid4().hex
 
@@ -52,24 +40,24 @@ class GpuLock:
         with redis_errors():
             known = self._redis.get(self._key)
             dead = known if known and _is_dead(known) else b""
-            return bool(self._redis.eval(_TAKE, 1, self._key, self._token, dead, mine, LOCK_MS))
+            return bool(self._take(keys=[self._key], args=[self._token, dead, mine, LOCK_MS]))
 
     def release(self) -> None:
         """Let it go, if it is ours."""
         with redis_errors():
-            self._redis.eval(_RELEASE, 1, self._key, self._token)
+            self._release(keys=[self._key], args=[self._token])
 
     def prolong(self, pid: int) -> None:
-        """Renew it as one of the processes that it names: a worker whose launcher died still uses the card."""
+        """Renew it as one of the processes that it names: a worker whose launcher died still uses the GPU."""
         with redis_errors():
             if (known := self._as_holder(pid)) is not None:
-                self._redis.eval(_PROLONG, 1, self._key, known, LOCK_MS)
+                self._prolong(keys=[self._key], args=[known, LOCK_MS])
 
     def release_as(self, pid: int) -> None:
         """Let it go as the last of the processes that it names."""
         with redis_errors():
             if (known := self._as_holder(pid)) is not None:
-                self._redis.eval(_PROLONG, 1, self._key, known, 1)
+                self._prolong(keys=[self._key], args=[known, 1])
 
     def _as_holder(self, pid: int) -> bytes | None:
         known: bytes | None = self._redis.get(self._key)

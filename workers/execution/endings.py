@@ -29,7 +29,7 @@ from shared.jobs.chains import Chains
 from shared.jobs.routing import own_queue_of
 from shared.log import logger
 from shared.rack.worker_registry import WorkerRegistry, WorkerReport
-from shared.redis.patience import until_redis_answers
+from shared.redis.client import until_redis_answers
 from workers.execution.kinds.base import Outcome
 from workers.execution.oom_ladder import larger_gpu
 from workers.execution.progress import Claim, GpuBatchWatch, Stop

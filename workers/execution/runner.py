@@ -28,7 +28,7 @@ from shared.jobs import lifecycle
 from shared.jobs.chains import Chains
 from shared.log import bound, logger
 from shared.models.measurements import Learned
-from shared.redis.patience import until_redis_answers
+from shared.redis.client import until_redis_answers
 from workers.engines.torch_tools import device_lost
 from workers.execution.endings import Endings
 from workers.execution.kinds.table import KINDS

@@ -24,8 +24,8 @@ from shared.queue.dispatch import Dispatcher
 from shared.redis import keys
 from shared.redis.client import connect, redis_errors
 from shared.settings import Settings
-from workers.devices.gpu import Snapshot
 from workers.devices.slot import Slot
+from workers.devices.snapshot import Snapshot
 from workers.execution.threads import Threads
 from workers.memory.current_plans import Plans
 from workers.memory.needs import Shape

@@ -23,8 +23,7 @@ from shared.models.measurements import Learned
 from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
-from shared.redis.client import connect
-from shared.redis.patience import until_redis_answers
+from shared.redis.client import connect, until_redis_answers
 from shared.settings import Settings
 from workers.devices.slot import Slot
 from workers.engines.torch_tools.cuda_probe import refusal_of

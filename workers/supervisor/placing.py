@@ -14,9 +14,10 @@ from shared.log import logger
 from shared.models.catalogue import Catalogue, load_catalogue
 from shared.settings import Settings
 from workers.devices.cores import usable_cores
-from workers.devices.gpu import Snapshot, choose, cpu_device, list_gpus
+from workers.devices.gpu import choose, cpu_device, list_gpus
 from workers.devices.host_ram import share_mib
 from workers.devices.slot import Slot, slot_name
+from workers.devices.snapshot import Snapshot
 from workers.memory.budget import Budget, budget_for, plan_rack
 from workers.memory.current_plans import Peaks
 

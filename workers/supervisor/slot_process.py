@@ -1,4 +1,4 @@
-"""The process of one slot: lock the card, start, notice death, restart with back-off, stop.
+"""The process of one slot: lock the GPU, start, notice death, restart with back-off, stop.
 
 A worker tells through a pipe when it is ready. One that dies before is broken, and starting it again and again may not
 help: the pauses grow, and after GIVE_UP_AFTER such deaths in a row it is left dead. Meanwhile its slot is reported
@@ -24,7 +24,7 @@ from shared.jobs.routing import queues_of
 from shared.log import logger
 from shared.processes import dies_with_parent
 from shared.queue.broker import STOP_MARGIN_S, node_name
-from shared.rack.worker_registry import REPORT_EVERY_S, GpuFacts, WorkerRegistry, WorkerReport
+from shared.rack.worker_registry import REPORT_EVERY_S, WorkerRegistry, WorkerReport, WorkerState
 from workers.devices import gpu
 from workers.devices.allocator_settings import allocator_environment
 from workers.devices.gpu_lock import GpuLock
@@ -114,8 +114,6 @@ class SlotProcess:
         """A worker that is not there cannot say why. It serves no model now, so no request counts on it."""
         self._report_after = time.monotonic() + REPORT_EVERY_S
         then = "given up, see its log" if self.gave_up else f"start {self._deaths + 1} of {GIVE_UP_AFTER} follows"
-        card = gpu.snapshot(self.slot.gpu)
-        unknown = GpuFacts(name="the driver does not answer", uuid=self.slot.gpu, total_mib=self.slot.total_mib)
         try:
             reason = self._registry.trouble(self.slot.name) or "it ends before it is ready"
             self._registry.report(
@@ -123,9 +121,9 @@ class SlotProcess:
                     name=self.slot.name,
                     host=os.uname().nodename,
                     pid=os.getpid(),
-                    state="unhealthy",
+                    state=WorkerState.UNHEALTHY,
                     note=f"{reason} ({then})",
-                    gpu=card.facts() if card else unknown,
+                    gpu=gpu.facts(self.slot.gpu, self.slot.total_mib),
                     budget_mib=self.slot.budget_mib,
                     too_large=self.slot.too_large,
                     reported_at_s=time.time(),
@@ -144,7 +142,7 @@ class SlotProcess:
         if self._locked:
             return
         logger().warning("slot.taken", worker=self.slot.name, gpu=self.slot.gpu)
-        # With a process: we were silent for so long that another launcher has the card, and two workers would fight.
+        # With a process: we were silent for so long that another launcher has the GPU, and two workers would fight.
         self._kill()
 
     # -- the process -------------------------------------------------------------------------------------------------
@@ -184,13 +182,13 @@ class SlotProcess:
         ]
 
     def _environment(self) -> dict[str, str]:
-        cards = {"CUDA_VISIBLE_DEVICES": "" if self.slot.gpu == "cpu" else self.slot.gpu}
+        visible = {"CUDA_VISIBLE_DEVICES": "" if self.slot.gpu == "cpu" else self.slot.gpu}
         allocator = {} if self.slot.gpu == "cpu" else allocator_environment(os.environ)
-        return self.slot.as_environment() | thread_settings(self.slot.threads) | cards | allocator
+        return self.slot.as_environment() | thread_settings(self.slot.threads) | visible | allocator
 
     def _bury(self, status: int) -> None:
         lived_s = time.monotonic() - self._started_at
-        self._kill()  # a child that outlived its main process would still hold the card
+        self._kill()  # a child that outlived its main process would still hold the GPU
         self._process = None
         was_ready = self._ready is not None and self._ready.was_told()
         self._deaths = 0 if was_ready else self._deaths + 1

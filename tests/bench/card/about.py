@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from tests.bench.card.where import MIB, Where, attempted
-from workers.devices.gpu import Snapshot, list_gpus
+from workers.devices.gpu import list_gpus
+from workers.devices.snapshot import Snapshot
 from workers.engines.torch_tools.cuda_probe import refusal
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "bitsandbytes", "peft", "onnxruntime", "safetensors")

@@ -4,7 +4,7 @@ import pytest
 
 from shared.models.catalogue import load_catalogue
 from shared.settings import Settings
-from tests.unit.workers.devices.test_gpu import FakeCard, FakeNvml
+from tests.unit.workers.devices.test_gpu import FakeGpu, FakeNvml
 from workers import assembly
 from workers.devices import gpu
 from workers.devices.slot import Slot
@@ -69,17 +69,17 @@ def test_a_model_measured_too_large_since_the_launch_keeps_a_plan(catalogue):
     assert set(plans.rack.planned) == set(SLOT.models)
 
 
-def test_nobody_gives_way_on_a_cpu_or_unasked(catalogue):
-    on_card = SLOT.model_copy(update={"gpu": "GPU-a", "device": "cuda:0"})
+def test_nobody_yields_on_a_cpu_or_unasked(catalogue):
+    on_gpu = SLOT.model_copy(update={"gpu": "GPU-a", "device": "cuda:0"})
 
-    for settings, slot in ((Settings(yield_to_others=True), SLOT), (Settings(), on_card)):
-        assert assembly.manners_of(settings, slot, list, None, print) is None
-    assert assembly.manners_of(Settings(yield_to_others=True), on_card, list, None, print) is not None
+    for settings, slot in ((Settings(yield_to_others=True), SLOT), (Settings(), on_gpu)):
+        assert assembly.yielding_of(settings, slot, list, None, print) is None
+    assert assembly.yielding_of(Settings(yield_to_others=True), on_gpu, list, None, print) is not None
 
 
 def test_a_worker_reports_ghost_memory_and_energy_or_that_nobody_tells():
-    owned = FakeCard("GPU-a", processes=[(10, 900), (11, 300)])  # of 1,288 MiB in use
-    driver = gpu.Driver(FakeNvml([owned, FakeCard("GPU-b", is_talkative=False)]))
+    owned = FakeGpu("GPU-a", processes=[(10, 900), (11, 300)])  # of 1,288 MiB in use
+    driver = gpu.Driver(FakeNvml([owned, FakeGpu("GPU-b", is_talkative=False)]))
 
     told, untold = driver.snapshot("GPU-a").facts(), driver.snapshot("GPU-b").facts()
 
@@ -95,11 +95,11 @@ def test_what_an_asked_model_was_measured_at_is_what_it_is_planned_with(catalogu
 
 def test_a_cpu_worker_measures_its_threads_unless_a_setting_says_how_many_and_a_cards_never_does(catalogue):
     many = SLOT.model_copy(update={"threads": 4})
-    on_card = many.model_copy(update={"gpu": "GPU-a", "device": "cuda:0"})
+    on_gpu = many.model_copy(update={"gpu": "GPU-a", "device": "cuda:0"})
 
     measured = assembly.threads_of(Settings(cpu_threads=0), many, catalogue)
     told = assembly.threads_of(Settings(cpu_threads=4), many, catalogue)
-    card = assembly.threads_of(Settings(cpu_threads=0), on_card, catalogue)
+    card = assembly.threads_of(Settings(cpu_threads=0), on_gpu, catalogue)
 
     assert measured._counts == (1, 2, 4)
     assert told._counts == card._counts == (4,)

@@ -15,9 +15,9 @@ from shared.contracts.sizes import seen_part
 from shared.pictures.a1111_text import a1111_parameters
 from shared.pictures.artifact_store import id_of
 from shared.pictures.pixels import decode, to_png
-from shared.redis.patience import until_redis_answers
+from shared.redis.client import until_redis_answers
 from shared.settings import Settings
-from workers.devices.energy import joules_per_picture
+from workers.devices.snapshot import joules_per_picture
 from workers.engines.base import GenerateEngine, GenerateWork, Seeded
 from workers.execution.kinds.base import Outcome, with_engine
 from workers.execution.progress import GpuBatchWatch

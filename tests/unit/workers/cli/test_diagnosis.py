@@ -5,7 +5,7 @@ import pytest
 from tests.workers_played import report
 from workers.cli import diagnosis
 from workers.cli.diagnosis import DiskSpeed, Finding, Libraries
-from workers.devices.gpu import GpuProcess, Snapshot
+from workers.devices.snapshot import GpuProcess, Snapshot
 from workers.memory.budget import budget_for
 
 NOBODY: frozenset[int] = frozenset()

@@ -11,7 +11,7 @@ from shared.settings import Settings
 from workers.cli import doctor
 from workers.cli.doctor import examine, main
 from workers.cli.host_facts import disk_speed, driver_cuda, libraries
-from workers.devices.gpu import GpuProcess, Snapshot
+from workers.devices.snapshot import GpuProcess, Snapshot
 from workers.devices.thread_book import Pace, ThreadBook, circumstances
 from workers.engines.sdxl import toy
 

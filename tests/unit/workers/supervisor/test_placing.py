@@ -4,7 +4,7 @@ import pytest
 
 from shared.errors import InvalidRequest
 from shared.settings import Settings
-from workers.devices.gpu import Snapshot
+from workers.devices.snapshot import Snapshot
 from workers.supervisor.placing import place
 
 CARDS = [

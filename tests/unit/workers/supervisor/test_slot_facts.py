@@ -3,8 +3,8 @@
 import pytest
 
 from shared.settings import Settings
-from workers.devices.gpu import Snapshot
 from workers.devices.slot import Slot
+from workers.devices.snapshot import Snapshot
 from workers.supervisor import placing
 from workers.supervisor.placing import budget_of, host_cache_mib, place
 from workers.supervisor.slot_process import SlotProcess

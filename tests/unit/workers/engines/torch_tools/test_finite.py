@@ -10,8 +10,7 @@ from shared import errors
 from shared.contracts.base import non_finite_in
 from shared.models.measurements import JOB, Learned
 from shared.redis import keys
-from workers.devices.energy import joules_between
-from workers.devices.gpu import Snapshot
+from workers.devices.snapshot import Snapshot, joules_between
 from workers.engines.torch_tools.finite import refuse_non_finite
 from workers.execution.kinds.base import Outcome
 

@@ -11,7 +11,7 @@ from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord, State
 from shared.models.catalogue import load_catalogue
 from shared.settings import Settings
-from workers.devices.gpu import Snapshot
+from workers.devices.snapshot import Snapshot
 from workers.engines.base import GenerateWork
 from workers.execution.kinds import generate
 from workers.execution.timing import Stopwatch
