@@ -1,7 +1,7 @@
 """Tickets that stand for no work any more are dropped where they arrive, in the main process.
 
 Each job that was taken into another one's GPU batch leaves its ticket in the queue. Handed to the child, each costs a trip
-there and back (3 ms) while the card waits; here it costs one look at one field. Only what is certain is dropped: with
+there and back (3 ms) while the GPU waits; here it costs one look at one field. Only what is certain is dropped: with
 Redis away, or a record that is queued, the child decides by its claim.
 
 Celery asks for the way from message to pool by a dotted path (`Task.Strategy`), so the look is set once a process.

@@ -1,4 +1,4 @@
-"""How torch's allocators shall behave in a process that owns a card: environment variables, set before torch loads.
+"""How torch's allocators shall behave in a process that owns a GPU: environment variables, set before torch loads.
 
 Expandable segments let the allocator give unused pages of a segment to other sizes: what it reserves stays close to what
 is allocated, and the budget's cap counts what is reserved (decoding 1024 × 1024: 2,434 MiB allocated, 4,274 reserved

@@ -57,7 +57,7 @@ def available_mib(sources: Sources = HERE) -> int:
 
 
 def share_mib(workers: int, sources: Sources = HERE) -> int:
-    """What each of so many workers may fill with weights that wait for their card."""
+    """What each of so many workers may fill with weights that wait for their GPU."""
     return int(HOST_SHARE * total_mib(sources)) // max(1, workers)
 
 

@@ -1,4 +1,4 @@
-"""One worker's place: its name, its card, its budget, what it serves. The launcher decides it, the worker reads it.
+"""One worker's place: its name, its GPU, its budget, what it serves. The launcher decides it, the worker reads it.
 
 It travels as JSON in one environment variable, so that both processes of a worker (and a spawned child) see the same.
 """
@@ -21,17 +21,17 @@ class Slot(BaseModel):
 
     #: Stable over restarts: a new process of a slot knows that its predecessor is dead.
     name: str
-    #: NVML's UUID of the card; "cpu" for a worker without one.
+    #: NVML's UUID of the GPU; "cpu" for a worker without one.
     gpu: str
-    #: torch device inside the worker, which sees one card only.
+    #: torch device inside the worker, which sees one GPU only.
     device: str
-    #: MiB of VRAM (RAM for a CPU worker) it may use, of the card's total.
+    #: MiB of VRAM (RAM for a CPU worker) it may use, of the GPU's total.
     budget_mib: int
     total_mib: int
     has_bf16: bool = False
-    #: The kind of card, e.g. `nvidia-geforce-rtx-4090`: measured peaks are those of one kind.
+    #: The type of GPU, e.g. `nvidia-geforce-rtx-4090`: measured peaks are those of one type.
     gpu_type: str = "cpu"
-    #: RAM for weights that wait for the card.
+    #: RAM for weights that wait for the GPU.
     host_cache_mib: int = 0
     #: CPU threads it may use; a CPU worker measures how many of them suit a model.
     threads: int = 1
@@ -39,7 +39,7 @@ class Slot(BaseModel):
     models: tuple[str, ...] = ()
     #: Models that are here and need more than the budget, with the MiB they need.
     too_large: dict[str, int] = {}
-    #: What its owner should know of it, e.g. why it has no card.
+    #: What its owner should know of it, e.g. why it has no GPU.
     note: str = ""
 
     def as_environment(self) -> dict[str, str]:
@@ -59,6 +59,6 @@ def from_environment() -> Slot:
 
 
 def slot_name(kind: str, number: int | str) -> str:
-    """A worker's name: host, kind of device and number, e.g. `attic-gpu0`, or `attic-gpu0-1` for a slice of a card."""
+    """A worker's name: host, kind of device and number, e.g. `attic-gpu0`, or `attic-gpu0-1` for a slice of a GPU."""
     host = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().lower()).strip("-") or "host"
     return f"{host}-{kind}{number}"

@@ -71,7 +71,10 @@ class Housekeeping(threading.Thread):
 
     def look(self) -> None:
         """Do what is due, if nobody else does. Raises `RedisUnavailable`, OSError; the next look tries again."""
-        if self._clock() < min(self._next, self._next_part) or not self._has_lock():
+        if self._clock() < min(self._next, self._next_part):
+            return
+        holds_lock = self._take_lock()
+        if not holds_lock:
             return
         expired = dropped = forgotten = 0
         if self._artifacts.parts and self._clock() >= self._next_part:
@@ -85,13 +88,14 @@ class Housekeeping(threading.Thread):
         if expired or dropped or forgotten:
             logger().info("storage.cleaned", expired=expired, orphans=dropped, forgotten=forgotten)
 
-    def _has_lock(self) -> bool:
+    def _take_lock(self) -> bool:
+        """Take or renew it; False while another worker has it."""
         lock = keys.lock("housekeeping")
         with redis_errors():
-            if not self._store.redis.set(lock, self._token, nx=True, ex=LOCK_S):
-                if self._store.redis.get(lock) != self._token.encode():
-                    return False
-                self._store.redis.expire(lock, LOCK_S)
+            self._store.redis.set(lock, self._token, nx=True, ex=LOCK_S)
+            if self._store.redis.get(lock) != self._token.encode():
+                return False
+            self._store.redis.expire(lock, LOCK_S)
         return True
 
     def drop_pending(self) -> int:

@@ -6,7 +6,7 @@ twice.
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from shared.batches.store import BatchStore
 from shared.contracts.jobs import JobRecord, State
@@ -19,7 +19,7 @@ from shared.jobs.codec import text
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.queue.dispatch import Dispatcher
-from shared.rack.worker_registry import WorkerRegistry
+from shared.rack.worker_registry import TAKES_JOBS, WorkerRegistry, WorkerState
 from shared.settings import Settings
 
 #: What ended so lately is still being seen to by the worker that ended it.
@@ -27,6 +27,8 @@ GRACE_MS = 1000
 #: Waiting steps, and parked ones of a queue, looked at in one go.
 AT_ONCE = 500
 FORGET_EVERY_S = 60.0
+#: States of a worker that reads its own queue, or soon will.
+READS_ITS_OWN = TAKES_JOBS | {WorkerState.STARTING}
 
 
 class StalledChains:
@@ -84,17 +86,25 @@ class StalledChains:
 
         Looks at two fields of each first: in a quiet hour hundreds wait and none stands still.
         """
+        waiting = self._waiting()
+        ended_ms = self._ended_ms(set(waiting.values()))
+        latest_ms = self._store.now_ms() - GRACE_MS
+        standing = {i: before for i, before in waiting.items() if stands_still(ended_ms[before], latest_ms)}
+        records = self._store.get_many([*standing])
+        previous = self._store.get_many([*standing.values()])
+        return [(record, last) for record, last in zip(records, previous, strict=True) if record is not None]
+
+    def _waiting(self) -> dict[str, str]:
+        """The next waiting steps that have a predecessor, with its id."""
         ids = self._store.ids_between(State.WAITING, self._start, self._start + AT_ONCE - 1)
         self._start = self._start + AT_ONCE if len(ids) == AT_ONCE else 0
-        before = [text(row[0] or b"") for row in self._store.fields_of(ids, "previous_id")]
-        ends = [int(row[0] or 0) if row[1] else None for row in self._store.fields_of(before, "ended_at_ms", "state")]
-        older_than_ms = self._store.now_ms() - GRACE_MS
-        found = [
-            i for i, ended_ms in enumerate(ends) if before[i] and (ended_ms is None or 0 < ended_ms <= older_than_ms)
-        ]
-        records = self._store.get_many([ids[i] for i in found])
-        previous = self._store.get_many([before[i] for i in found])
-        return [(record, last) for record, last in zip(records, previous, strict=True) if record is not None]
+        rows = zip(ids, self._store.fields_of(ids, "previous_id"), strict=True)
+        return {job_id: text(before) for job_id, (before,) in rows if before}
+
+    def _ended_ms(self, job_ids: Collection[str]) -> dict[str, int | None]:
+        """When each job ended; 0: it lives, None: it is not there."""
+        rows = zip(job_ids, self._store.fields_of([*job_ids], "ended_at_ms", "state"), strict=True)
+        return {job_id: int(ended_ms or 0) if state else None for job_id, (ended_ms, state) in rows}
 
     def _drop_headless(self, record: JobRecord) -> None:
         """Its first step was never made, because the batch was cancelled meanwhile; a living batch's is still to come."""
@@ -115,7 +125,7 @@ class StalledChains:
         own = [queue for queue, depth in self._store.queue_depths().items() if depth and queue.startswith("@")]
         if not own:
             return 0
-        reading = {worker.name for worker in self._registry.living() if worker.state in ("ready", "busy", "starting")}
+        reading = {worker.name for worker in self._registry.living() if worker.state in READS_ITS_OWN}
         left = [queue for queue in own if queue[1:].rpartition(".")[0] not in reading]
         return sum(self._reroute(queue) for queue in left)
 
@@ -133,3 +143,8 @@ class StalledChains:
         if moved:
             logger().warning("jobs.rerouted", queue=queue, jobs=moved)
         return moved
+
+
+def stands_still(ended_ms: int | None, latest_ms: int) -> bool:
+    """Whether a step whose predecessor ended then stands still. Pure."""
+    return ended_ms is None or 0 < ended_ms <= latest_ms

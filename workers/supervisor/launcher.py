@@ -3,7 +3,7 @@
 `python -m workers.supervisor.launcher` runs until SIGTERM or SIGINT. A second signal stops at once. Then: workers take no more
 jobs, a running job may finish within `drain_s`, what is left goes back to the queue, exit 0.
 
-A lock per card keeps a second launcher away from it. A worker that dies is started again (see `slot_process`); its jobs
+A lock per GPU keeps a second launcher away from it. A worker that dies is started again (see `slot_process`); its jobs
 go back to the queue at once, because the launcher, unlike the broker, knows that it is dead.
 """
 

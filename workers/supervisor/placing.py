@@ -1,7 +1,7 @@
 """Which workers this host gets: one per chosen GPU, or CPU workers where there is none; and what each can serve.
 
 A worker reads only queues of models whose weights are on this host and whose smallest form fits its budget, so no job
-ever goes to a card it does not fit on. A card that torch cannot use gets no worker: where that leaves none, the CPU
+ever goes to a GPU it does not fit on. A GPU that torch cannot use gets no worker: where that leaves none, the CPU
 works, and its workers say why.
 """
 
@@ -22,33 +22,33 @@ from workers.memory.budget import Budget, budget_for, plan_rack
 from workers.memory.current_plans import Peaks
 
 CPU = "cpu"
-#: Of a GPU's worker: its host side waits for the card most of the time. Not measured.
+#: Of a GPU's worker: its host side waits for the GPU most of the time. Not measured.
 GPU_WORKER_THREADS = 2
 
 
 def place(
     settings: Settings,
-    cards: list[Snapshot] | None = None,
+    gpus: list[Snapshot] | None = None,
     peaks: Peaks = lambda model: {},
     refusal_of: Callable[[str], str | None] = lambda uuid: None,
 ) -> list[Slot]:
     """The slots of this host.
 
     Args:
-        cards: the GPUs that are here; None asks the driver.
+        gpus: those that are here; None asks the driver.
         peaks: model → measured peaks in MiB by `needs.key_of`.
-        refusal_of: why torch cannot use a card (see `cuda_probe`); None where it can.
+        refusal_of: why torch cannot use a GPU (see `cuda_probe`); None where it can.
 
     Raises:
-        InvalidRequest: the settings name cards that are not here or cannot be used, or budgets that do not match the
+        InvalidRequest: the settings name GPUs that are not here or cannot be used, or budgets that do not match the
             workers.
     """
-    found = list_gpus() if cards is None else cards
+    found = list_gpus() if gpus is None else gpus
     chosen = choose(found, settings.gpus) if found or settings.gpus not in ("all", "none") else []
     usable, note = _usable(chosen, settings, refusal_of)
     catalogue = load_catalogue(settings)
     if usable:
-        bare = [_gpu_slot(card, settings, len(usable)) for card in usable]
+        bare = [_gpu_slot(gpu, settings, len(usable)) for gpu in usable]
     else:
         bare = [_cpu_slot(number, mib, settings) for number, mib in enumerate(_cpu_budgets(settings))]
     return [_with_models(slot.model_copy(update={"note": note}), settings, catalogue, peaks) for slot in bare]
@@ -75,43 +75,41 @@ def budget_of(slot: Slot, mode: str) -> Budget:
 def _usable(
     chosen: list[Snapshot], settings: Settings, refusal_of: Callable[[str], str | None]
 ) -> tuple[list[Snapshot], str]:
-    """The cards that torch can use, and a sentence about the others."""
+    """The GPUs that torch can use, and a sentence about the others."""
     with ThreadPoolExecutor(max_workers=max(1, len(chosen))) as pool:
-        refusals = list(pool.map(refusal_of, [card.uuid for card in chosen]))
-    usable = [card for card, refusal in zip(chosen, refusals, strict=True) if refusal is None]
+        refusals = list(pool.map(refusal_of, [gpu.uuid for gpu in chosen]))
+    usable = [gpu for gpu, refusal in zip(chosen, refusals, strict=True) if refusal is None]
     if len(usable) == len(chosen):
         return usable, ""
-    told = "; ".join(
-        f"GPU {card.label} ({card.name}): {why}" for card, why in zip(chosen, refusals, strict=True) if why
-    )
+    told = "; ".join(f"GPU {gpu.label} ({gpu.name}): {why}" for gpu, why in zip(chosen, refusals, strict=True) if why)
     if settings.gpus != "all":
         raise InvalidRequest(f"cannot use what was asked for: {told}", field="DARKROOM_GPUS")
     note = f"not used: {told}" if usable else f"works on the CPU, because of {told}"
-    logger().warning("cards.not_used", left=len(usable), reason=note)
+    logger().warning("gpus.not_used", left=len(usable), reason=note)
     return usable, note
 
 
 def host_cache_mib(settings: Settings, workers: int) -> int:
-    """RAM for the weights of one worker that wait for their card: as set, else its share of what this host has."""
+    """RAM for the weights of one worker that wait for their GPU: as set, else its share of what this host has."""
     return share_mib(workers) if settings.host_cache_mib is None else settings.host_cache_mib
 
 
-def _gpu_slot(card: Snapshot, settings: Settings, workers: int) -> Slot:
+def _gpu_slot(gpu: Snapshot, settings: Settings, workers: int) -> Slot:
     budget = budget_for(
-        card.total_mib,
+        gpu.total_mib,
         settings.vram_mode,
         budget_mib=settings.vram_budget_mib,
         reserve_mib=settings.reserve_mib,
-        has_bf16=card.has_bf16,
+        has_bf16=gpu.has_bf16,
     )
     return Slot(
-        name=slot_name("gpu", card.label.replace(":", "-")),
-        gpu=card.uuid,
+        name=slot_name("gpu", gpu.label.replace(":", "-")),
+        gpu=gpu.uuid,
         device="cuda:0",  # the only one it sees
         budget_mib=budget.limit_mib,
-        total_mib=card.total_mib,
-        has_bf16=card.has_bf16,
-        gpu_type=re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-"),
+        total_mib=gpu.total_mib,
+        has_bf16=gpu.has_bf16,
+        gpu_type=re.sub(r"[^a-z0-9]+", "-", gpu.name.lower()).strip("-"),
         host_cache_mib=host_cache_mib(settings, workers),
         threads=settings.cpu_threads or GPU_WORKER_THREADS,
     )

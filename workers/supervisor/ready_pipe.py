@@ -20,8 +20,8 @@ class ReadyPipe:
         """The worker has the writing end now."""
         os.close(self.write_end)
 
-    def was_told(self) -> bool:
-        """Whether the worker was ever ready. To be asked once, after its death."""
+    def close(self) -> bool:
+        """Let the pipe go after the worker's death; True if it was ever ready."""
         try:
             return bool(os.read(self._read_end, 1))
         except BlockingIOError:  # some child of it still has the writing end, and nothing was written

@@ -190,7 +190,7 @@ class SlotProcess:
         lived_s = time.monotonic() - self._started_at
         self._kill()  # a child that outlived its main process would still hold the GPU
         self._process = None
-        was_ready = self._ready is not None and self._ready.was_told()
+        was_ready = self._ready.close() if self._ready is not None else False
         self._deaths = 0 if was_ready else self._deaths + 1
         pause_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (self._deaths - 1)) if self._deaths else 0.0
         self._start_after = time.monotonic() + pause_s

@@ -7,7 +7,7 @@ from shared.settings import Settings
 from workers.devices.snapshot import Snapshot
 from workers.supervisor.placing import place
 
-CARDS = [
+GPUS = [
     Snapshot("GPU-a", "RTX 3060", 0, 12_288, compute_capability=(8, 6)),
     Snapshot("GPU-b", "RTX 2080", 1, 8192, compute_capability=(7, 5)),
 ]
@@ -15,7 +15,7 @@ CARDS = [
 
 def placed(tmp_path, refusals: dict[str, str], **settings):
     config = Settings(data_dir=tmp_path, **({"gpus": "all"} | settings))
-    return place(config, CARDS, refusal_of=refusals.get)
+    return place(config, GPUS, refusal_of=refusals.get)
 
 
 def test_every_card_that_torch_can_use_gets_a_worker(tmp_path):
@@ -49,6 +49,6 @@ def test_a_card_that_was_asked_for_by_name_is_not_silently_replaced(tmp_path):
 def test_cards_that_nobody_wants_are_not_tried(tmp_path):
     asked = []
 
-    place(Settings(data_dir=tmp_path, gpus="none"), CARDS, refusal_of=asked.append)
+    place(Settings(data_dir=tmp_path, gpus="none"), GPUS, refusal_of=asked.append)
 
     assert asked == []

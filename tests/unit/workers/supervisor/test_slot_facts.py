@@ -9,7 +9,7 @@ from workers.supervisor import placing
 from workers.supervisor.placing import budget_of, host_cache_mib, place
 from workers.supervisor.slot_process import SlotProcess
 
-CARDS = [
+GPUS = [
     Snapshot(f"GPU-{number}", "NVIDIA GeForce RTX 4090", number, 24_564, compute_capability=(8, 9)) for number in (0, 1)
 ]
 
@@ -27,8 +27,8 @@ def settings(tmp_path) -> Settings:
 
 @pytest.mark.usefixtures("ram")
 def test_the_workers_of_a_host_share_its_ram(settings):
-    assert [slot.host_cache_mib for slot in place(settings, CARDS)] == [16_384, 16_384]
-    assert [slot.host_cache_mib for slot in place(settings, CARDS[:1])] == [32_768]
+    assert [slot.host_cache_mib for slot in place(settings, GPUS)] == [16_384, 16_384]
+    assert [slot.host_cache_mib for slot in place(settings, GPUS[:1])] == [32_768]
 
 
 @pytest.mark.usefixtures("ram")
@@ -38,7 +38,7 @@ def test_what_is_set_wins_over_the_share(settings, asked_mib):
 
 
 def test_a_slot_and_its_budget_know_the_kind_of_card(settings):
-    slot = place(settings, CARDS)[0]
+    slot = place(settings, GPUS)[0]
 
     assert slot.gpu_type == budget_of(slot, "balanced").gpu_type == "nvidia-geforce-rtx-4090"
 
