@@ -4,8 +4,6 @@ Short of memory it first forgets the pictures it keeps, then asks fewer question
 answer is the same again (each has its own seed), so words that were already passed on are not passed on twice.
 """
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,8 +22,7 @@ from workers.engines.moondream.prefix_cache import PrefixCache
 from workers.engines.moondream.prompts import prompt
 from workers.engines.moondream.requests import CaptionRequest, Delta, Prefix, Request, Sampling
 from workers.engines.moondream.tasks import most_turns, request_for
-from workers.engines.moondream.toy import build_toy
-from workers.engines.moondream.weights import WEIGHTS_NAME
+from workers.engines.moondream.toy import build
 from workers.engines.torch_tools.host_copy import HOST, device_nbytes, forget, host_nbytes, off_gpu, onto_gpu
 from workers.engines.torch_tools.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.engines.torch_tools.precision import dtype_of, quantise_nf4
@@ -75,7 +72,7 @@ class MoondreamEngine:
 
     def host_mib(self) -> int:
         """RAM: all of it while the model waits there, else the copy that was left there. None on a CPU, where the RAM
-        is the GPU.
+        is the device.
         """
         return 0 if self._plan.device == HOST else -(-host_nbytes([self.model.network]) // MIB)
 
@@ -234,23 +231,6 @@ def _outcome(each: Asked | TaskOutcome) -> TaskOutcome:
     if isinstance(each, TaskOutcome):
         return each
     return each.outcome or TaskOutcome(error=EngineFailed("the model gave no answer"))
-
-
-def build(folder: Path) -> None:
-    """Write the toy, unless it is there. It appears whole or not at all; of several builders the first wins."""
-    if (folder / WEIGHTS_NAME).exists():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        build_toy(draft)
-        draft.chmod(0o755)
-        draft.rename(folder)
-    except OSError:
-        if not (folder / WEIGHTS_NAME).exists():
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 KIND = EngineKind(load=load, build=build)

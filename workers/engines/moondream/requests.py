@@ -29,7 +29,7 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How words are chosen. Temperature 0 takes the likeliest; else the seed alone decides, not the batch."""
+    """How words are chosen. Temperature 0 takes the likeliest; else the seed alone decides, not who shares the pass."""
 
     temperature: float = 0.5
     top_p: float = 0.3  #: draw from the likeliest tokens up to this share of the probability

@@ -1,8 +1,8 @@
 """Logits → the next token of each sequence.
 
 A drawn token is the Gumbel maximum over token ids: the likeliest after each id has got noise of its own. Noise is a
-function of seed, place and id alone, made of integers, so it is the same on every device and whoever shares the batch.
-Rounding, which differs with the batch, then only matters where two ids are equal to the last bits; an inverse of the
+function of seed, place and id alone, made of integers, so it is the same on every device and whoever shares the pass.
+Rounding, which differs with who shares it, then only matters where two ids are equal to the last bits; an inverse of the
 cumulative distribution swaps neighbours wherever rounding changes their order.
 """
 

@@ -86,7 +86,7 @@ class SdxlEngine:
 
     def host_mib(self) -> int:
         """RAM: all of it while the model waits there or is offloaded, else the copies that were left there. None on a
-        CPU, where the RAM is the GPU.
+        CPU, where the RAM is the device.
         """
         if self._plan.device == placement.HOST:
             return 0

@@ -34,8 +34,8 @@ def inspect(path: Path) -> None:
         ModelMissing: a file is missing. EngineFailed: a file is damaged, or another model's.
     """
     if not path.is_dir():
-        configs = _configs(config_folder(path) if _is_checkpoint(path) else path)
-        checkpoint.inspect_blocks(path, configs)
+        checkpoint.inspect(path)  # what it is comes before what lies beside it
+        checkpoint.inspect_blocks(path, _configs(config_folder(path)))
         return
     configs = _configs(path)
     unet, vae, first, second = (_shapes(path, part) for part in WEIGHTS)
@@ -44,11 +44,6 @@ def inspect(path: Path) -> None:
     text_width = sum(int(configs[part]["hidden_size"]) for part in TOKENIZERS)
     parts.check_unet(configs["unet"], unet, text_width, "unet")
     parts.check_vae(configs["vae"], vae, "vae")
-
-
-def _is_checkpoint(file: Path) -> bool:
-    checkpoint.inspect(file)
-    return True
 
 
 def _configs(folder: Path) -> dict[str, dict[str, Any]]:

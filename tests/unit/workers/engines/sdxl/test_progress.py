@@ -1,7 +1,9 @@
-"""The small picture shows what the latents show."""
+"""Every step that really runs is reported once, and the small picture shows what the latents show."""
 
+import pytest
 import torch
 
+from tests.unit.workers.engines.parts import Watch, rings, work
 from workers.engines.sdxl.progress import RGB_BIAS, begin_preview
 
 
@@ -86,3 +88,38 @@ def test_on_a_card_only_the_finishing_thread_waits(monkeypatch):
     finish()
 
     assert (copies, waited_before, Event.waited) == ([(latents, True)], 0, 1)
+
+
+def test_every_step_is_reported_with_a_small_preview_per_job(engine):
+    watch = Watch()
+
+    engine.generate([work(width=96), work(width=96, n=2)], watch)
+
+    assert watch.steps == [(1, 3), (2, 3), (3, 3)]
+    assert [preview.size for preview in watch.previews] == [(12, 8), (12, 8)]
+
+
+@pytest.mark.parametrize(("strength", "steps"), [(0.5, 5), (0.1, 1), (1.0, 10)])
+def test_a_picture_from_a_picture_reports_the_steps_that_really_run(engine, strength, steps):
+    watch = Watch()
+
+    engine.generate([work(rings(), steps=10, strength=strength)], watch)
+
+    assert watch.steps == [(i + 1, steps) for i in range(steps)]
+
+
+def test_second_order_samplers_report_steps_not_model_calls(engine):
+    watch = Watch()
+
+    engine.generate([work(scheduler="heun")], watch)
+
+    assert watch.steps == [(1, 3), (1, 3), (2, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(("image", "steps"), [(None, 4), (rings(), 2)])
+def test_a_sampler_that_calls_the_model_once_more_reports_the_steps_that_were_asked_for(engine, image, steps):
+    watch = Watch()
+
+    engine.generate([work(image, scheduler="pndm", steps=4, **({"strength": 0.5} if image else {}))], watch)
+
+    assert watch.steps == [(1, steps), *((i + 1, steps) for i in range(steps))]
