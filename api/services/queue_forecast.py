@@ -15,12 +15,10 @@ from shared.jobs.eta import Pace, eta_s
 from shared.jobs.routing import split
 from shared.jobs.store import JobStore
 from shared.models.measurements import JOB, LOAD, Learned, Measured
-from shared.rack.worker_registry import WorkerRegistry, WorkerReport
+from shared.rack.worker_registry import TAKES_JOBS, WorkerRegistry, WorkerReport
 
 #: How long what was gathered is used.
 FRESH_S = 1.0
-#: States in which a worker takes jobs.
-TAKING = ("ready", "busy")
 
 Times = Mapping[tuple[str, str], Measured]
 
@@ -74,7 +72,7 @@ class Outlook:
             return self._facts
 
     def _gather(self) -> Facts:
-        workers = tuple(worker for worker in self._registry.living() if worker.state in TAKING)
+        workers = tuple(worker for worker in self._registry.living() if worker.state in TAKES_JOBS)
         queued: dict[str, int] = {}
         for queue, depth in self._store.queue_depths().items():
             queued[split(queue)[0]] = queued.get(split(queue)[0], 0) + depth

@@ -25,7 +25,7 @@ from shared.jobs.codec import text
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.queue.dispatch import Dispatcher
-from shared.rack.worker_registry import WorkerRegistry
+from shared.rack.worker_registry import TAKES_JOBS, WorkerRegistry
 from shared.redis import keys
 from shared.redis.client import redis_errors
 from shared.settings import Settings
@@ -115,7 +115,7 @@ class Feeder:
     def _current_window(self) -> int:
         if self._clock() >= self._count_after:
             self._count_after = self._clock() + COUNT_EVERY_S
-            working = [worker for worker in self._registry.living() if worker.state in ("ready", "busy")]
+            working = [worker for worker in self._registry.living() if worker.state in TAKES_JOBS]
             config = self._settings
             self._window = window_for(len(working), config.max_batch, config.batch_window, config.max_analysis_batch)
         return self._window

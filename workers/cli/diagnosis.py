@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from shared.rack.worker_registry import WorkerReport
+from shared.rack.worker_registry import WorkerReport, WorkerState
 from workers.devices.snapshot import GpuProcess, Snapshot
 from workers.devices.thread_book import Pace
 from workers.engines.torch_tools.cuda_probe import advice as torch_advice
@@ -83,7 +83,7 @@ def of_use(gpu: Snapshot, refusal: str | None) -> Finding:
 
 def of_workers(reports: Sequence[WorkerReport]) -> list[Finding]:
     """What workers of this rack say about themselves, those that cannot work foremost."""
-    unwell = [one for one in reports if one.state == "unhealthy"]
+    unwell = [one for one in reports if one.state == WorkerState.UNHEALTHY]
     noted = [one for one in reports if one.note and one not in unwell]
     return [
         Finding("problem", one.name, f"unhealthy: {one.note}", "see the log of `darkroom worker`") for one in unwell

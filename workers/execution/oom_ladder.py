@@ -21,7 +21,7 @@ from shared.errors import DoesNotFit, NotFinite, OutOfVram
 from shared.jobs.stillness import TAKES_JOBS
 from shared.log import logger
 from shared.models.catalogue import ModelCard
-from shared.rack.worker_registry import WorkerReport
+from shared.rack.worker_registry import TAKES_JOBS, WorkerReport, WorkerState
 from workers.engines.base import Watch
 from workers.memory.current_plans import Plans, what_changed
 from workers.memory.needs import Shape
@@ -80,7 +80,7 @@ def larger_gpu(model: str, budget_mib: int, workers: Iterable[WorkerReport]) -> 
     strictly larger, so a job climbs from GPU to GPU and never goes round.
     """
     able = [w for w in workers if model in w.models and w.budget_mib > budget_mib and w.state in TAKES_JOBS]
-    return min(able, key=lambda worker: (worker.state != "ready", worker.budget_mib), default=None)
+    return min(able, key=lambda worker: (worker.state != WorkerState.READY, worker.budget_mib), default=None)
 
 
 def _step_down(residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: OutOfVram | DoesNotFit) -> bool:
