@@ -48,7 +48,7 @@ from workers.memory.measured_peaks import MeasuredPeaks
 from workers.memory.residency import Residency
 from workers.recovery.housekeeping import Housekeeping
 from workers.recovery.recovery import Recovery
-from workers.supervisor.placing import CPU, budget_of
+from workers.supervisor.placing import budget_of
 from workers.supervisor.ready_pipe import tell_ready
 from workers.weights.hashes import known_model_hash, model_hash
 
@@ -80,7 +80,7 @@ def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Pl
     return Residency(
         loader(catalogue, plans, settings.prefix_cache_mib),
         budget.usable_mib,
-        device=None if slot.gpu == CPU else CudaDevice(budget.process_mib, budget.margin_mib),
+        device=None if slot.is_cpu else CudaDevice(budget.process_mib, budget.margin_mib),
         host_cache_mib=slot.host_cache_mib,
         max_large_residents=MODES[settings.vram_mode].max_large_residents,
         keep_alive_s=settings.keep_alive_s,
@@ -90,7 +90,7 @@ def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Pl
 
 def threads_of(settings: Settings, slot: Slot, catalogue: Catalogue) -> Threads:
     """How this worker's models get their threads: measured on a CPU, unless a setting says how many."""
-    is_fixed = slot.gpu != CPU or settings.cpu_threads > 0
+    is_fixed = not slot.is_cpu or settings.cpu_threads > 0
     counts = (slot.threads,) if is_fixed else counts_up_to(slot.threads)
 
     def ask(model: str) -> Circumstances:
@@ -133,7 +133,7 @@ def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callabl
 
 def gpu_reader(slot: Slot) -> Callable[[], Snapshot | None]:
     """Reads this worker's GPU through one open driver; always None for a CPU."""
-    driver = None if slot.gpu == CPU else gpu.open_driver()
+    driver = None if slot.is_cpu else gpu.open_driver()
     return (lambda: None) if driver is None else (lambda: driver.snapshot(slot.gpu))
 
 
@@ -145,7 +145,7 @@ def yielding_of(
     limit_reading: Callable[[Reads], None],
 ) -> Yielding | None:
     """Who gives the GPU to foreign programs; None where the settings or the device do not want it."""
-    if not settings.yield_to_others or slot.gpu == CPU:
+    if not settings.yield_to_others or slot.is_cpu:
         return None
     return Yielding(
         gpu=gpu_reader(slot),

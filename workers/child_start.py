@@ -26,7 +26,6 @@ from workers.execution.runner import Runner
 from workers.execution.runtime import build, warm_up
 from workers.memory.measured_peaks import MeasuredPeaks
 from workers.recovery.recovery import Recovery
-from workers.supervisor.placing import CPU
 
 #: How a child ends that cannot work (sysexits.h: EX_UNAVAILABLE).
 CANNOT_WORK_STATUS = 69
@@ -38,7 +37,7 @@ def start(settings: Settings, slot: Slot, app: Celery) -> Runner:
     Raises:
         NotReady: torch cannot use the GPU. DarkroomError: the settings or the store do not allow any work.
     """
-    if slot.gpu != CPU and (refusal := cuda_probe.refusal()) is not None:
+    if not slot.is_cpu and (refusal := cuda_probe.refusal()) is not None:
         raise NotReady(refusal)
     catalogue = load_catalogue(settings)
     client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 
 from shared.contracts.jobs import INNOCENT, JobRecord, Progress, Reason, State
 from shared.jobs.routing import split
-from shared.rack.worker_registry import WorkerReport
+from shared.rack.worker_registry import TAKES_JOBS, WorkerReport
 from shared.settings import Settings
-
-#: States of a worker that takes jobs.
-TAKES_JOBS = frozenset({"ready", "busy"})
 
 
 @dataclass(frozen=True)

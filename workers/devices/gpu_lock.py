@@ -31,7 +31,7 @@ class GpuLock:
         self._take = script(client, "gpu_lock_take")
         self._prolong = script(client, "gpu_lock_prolong")
         self._release = script(client, "gpu_lock_release")
-        self._key = keys.lock(slot.name if slot.gpu == "cpu" else slot.gpu)
+        self._key = keys.lock(slot.name if slot.is_cpu else slot.gpu)
         self._token = uuid.uuid4().hex
 
     def hold(self, pids: Iterable[int]) -> bool:

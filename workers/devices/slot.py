@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from shared.errors import InvalidRequest
 
 VARIABLE = "DARKROOM_SLOT"
+#: What stands for a GPU in the slot of a worker that has none.
+CPU = "cpu"
 
 
 class Slot(BaseModel):
@@ -21,7 +23,7 @@ class Slot(BaseModel):
 
     #: Stable over restarts: a new process of a slot knows that its predecessor is dead.
     name: str
-    #: NVML's UUID of the GPU; "cpu" for a worker without one.
+    #: NVML's UUID of the GPU, or `CPU`.
     gpu: str
     #: torch device inside the worker, which sees one GPU only.
     device: str
@@ -30,7 +32,7 @@ class Slot(BaseModel):
     total_mib: int
     has_bf16: bool = False
     #: The type of GPU, e.g. `nvidia-geforce-rtx-4090`: measured peaks are those of one type.
-    gpu_type: str = "cpu"
+    gpu_type: str = CPU
     #: RAM for weights that wait for the GPU.
     host_cache_mib: int = 0
     #: CPU threads it may use; a CPU worker measures how many of them suit a model.
@@ -41,6 +43,10 @@ class Slot(BaseModel):
     too_large: dict[str, int] = {}
     #: What its owner should know of it, e.g. why it has no GPU.
     note: str = ""
+
+    @property
+    def is_cpu(self) -> bool:
+        return self.gpu == CPU
 
     def as_environment(self) -> dict[str, str]:
         return {VARIABLE: self.model_dump_json()}

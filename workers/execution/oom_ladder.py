@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from shared.errors import DoesNotFit, NotFinite, OutOfVram
-from shared.jobs.stillness import TAKES_JOBS
 from shared.log import logger
 from shared.models.catalogue import ModelCard
 from shared.rack.worker_registry import TAKES_JOBS, WorkerReport, WorkerState

@@ -182,8 +182,8 @@ class SlotProcess:
         ]
 
     def _environment(self) -> dict[str, str]:
-        visible = {"CUDA_VISIBLE_DEVICES": "" if self.slot.gpu == "cpu" else self.slot.gpu}
-        allocator = {} if self.slot.gpu == "cpu" else allocator_environment(os.environ)
+        visible = {"CUDA_VISIBLE_DEVICES": "" if self.slot.is_cpu else self.slot.gpu}
+        allocator = {} if self.slot.is_cpu else allocator_environment(os.environ)
         return self.slot.as_environment() | thread_settings(self.slot.threads) | visible | allocator
 
     def _bury(self, status: int) -> None:
