@@ -3,9 +3,12 @@
 import pytest
 
 from shared.models.catalogue import load_catalogue
+from shared.queue.broker import make_app
 from shared.settings import Settings
 from tests.unit.workers.devices.test_gpu import FakeGpu, FakeNvml
 from workers import assembly
+from workers.control.queue_order import set_provider
+from workers.control.tickets import set_stale
 from workers.devices import gpu
 from workers.devices.slot import Slot
 from workers.engines.base import LoadPlan
@@ -103,3 +106,30 @@ def test_a_cpu_worker_measures_its_threads_unless_a_setting_says_how_many_and_a_
 
     assert measured._counts == (1, 2, 4)
     assert told._counts == card._counts == (4,)
+
+
+@pytest.fixture
+def hooks():
+    """What is set once a process, put back."""
+    yield
+    set_provider(None)
+    set_stale(None)
+
+
+@pytest.mark.usefixtures("hooks")
+def test_a_main_process_is_put_together_without_a_server_and_has_each_duty_once(tmp_path):
+    settings = Settings(redis_url="redis://127.0.0.1:1", data_dir=tmp_path)
+
+    main = assembly.main_process(settings, SLOT, make_app(settings, for_worker=False), lambda: None)
+
+    assert sorted(duty.act.__qualname__ for duty in main.duties._due_s) == [
+        "ChildWatch.look",
+        "Feeder.feed",
+        "KeepAlive.look",
+        "LauncherWatch.look",
+        "Recovery.sweep",
+        "Reports.tell",
+        "Standing.look",
+        "Webhooks.look",
+    ]
+    assert [thread.name for thread in main.others] == ["feed-bell", "housekeeping"]
