@@ -1,4 +1,4 @@
-"""A slot's process with a stand-in for Celery: what a death means, and who may use the card."""
+"""A slot's process with a stand-in for Celery: what a death means, and who may use the GPU."""
 
 import ast
 import os
@@ -113,7 +113,7 @@ def test_a_workers_threads_do_not_follow_what_the_caller_has_in_its_environment(
     assert (wanted["OMP_NUM_THREADS"], wanted["OMP_WAIT_POLICY"]) == ("1", "PASSIVE")
 
 
-def test_a_card_has_one_launcher(client):
+def test_a_gpu_has_one_launcher(client):
     first, second = GpuLock(client, SLOT), GpuLock(client, SLOT)
 
     assert first.hold([os.getpid()])
@@ -131,7 +131,7 @@ def test_the_lock_of_processes_that_are_all_dead_is_taken_at_once(client):
     assert GpuLock(client, SLOT).hold([os.getpid()])
 
 
-def test_a_worker_whose_launcher_died_keeps_the_card_until_it_is_done(client):
+def test_a_worker_whose_launcher_died_keeps_the_gpu_until_it_is_done(client):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     GpuLock(client, SLOT).hold([dead.pid, os.getpid()])
@@ -142,7 +142,7 @@ def test_a_worker_whose_launcher_died_keeps_the_card_until_it_is_done(client):
     assert client.pttl(keys.lock(SLOT.name)) > 500
     assert not newcomer.hold([os.getpid()])
     orphan.release_as(os.getpid())
-    wait_for(lambda: newcomer.hold([os.getpid()]), 5, "the free card")
+    wait_for(lambda: newcomer.hold([os.getpid()]), 5, "the free GPU")
 
 
 def test_the_lock_of_another_machine_is_never_judged(client):

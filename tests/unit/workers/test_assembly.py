@@ -96,16 +96,16 @@ def test_what_an_asked_model_was_measured_at_is_what_it_is_planned_with(catalogu
     assert key_of(LoadPlan(), default_shape(card)) == key_of(LoadPlan(), asking_shape(1))
 
 
-def test_a_cpu_worker_measures_its_threads_unless_a_setting_says_how_many_and_a_cards_never_does(catalogue):
+def test_a_cpu_worker_measures_its_threads_unless_a_setting_says_how_many_and_a_gpus_never_does(catalogue):
     many = SLOT.model_copy(update={"threads": 4})
     on_gpu = many.model_copy(update={"gpu": "GPU-a", "device": "cuda:0"})
 
     measured = assembly.threads_of(Settings(cpu_threads=0), many, catalogue)
     told = assembly.threads_of(Settings(cpu_threads=4), many, catalogue)
-    card = assembly.threads_of(Settings(cpu_threads=0), on_gpu, catalogue)
+    of_gpu = assembly.threads_of(Settings(cpu_threads=0), on_gpu, catalogue)
 
     assert measured._counts == (1, 2, 4)
-    assert told._counts == card._counts == (4,)
+    assert told._counts == of_gpu._counts == (4,)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Workers for the cards that torch can use; for those it cannot, a sentence."""
+"""Workers for the GPUs that torch can use; for those it cannot, a sentence."""
 
 import pytest
 
@@ -18,13 +18,13 @@ def placed(tmp_path, refusals: dict[str, str], **settings):
     return place(config, GPUS, refusal_of=refusals.get)
 
 
-def test_every_card_that_torch_can_use_gets_a_worker(tmp_path):
+def test_every_gpu_that_torch_can_use_gets_a_worker(tmp_path):
     slots = placed(tmp_path, {})
 
     assert [(slot.gpu, slot.note) for slot in slots] == [("GPU-a", ""), ("GPU-b", "")]
 
 
-def test_a_card_that_it_cannot_use_is_left_out_and_named(tmp_path):
+def test_a_gpu_that_it_cannot_use_is_left_out_and_named(tmp_path):
     [slot] = placed(tmp_path, {"GPU-b": "no kernel image"})
 
     assert slot.gpu == "GPU-a"
@@ -39,14 +39,14 @@ def test_where_it_can_use_none_the_cpu_works_and_says_why(tmp_path):
     assert slot.note.startswith("works on the CPU, because of GPU 0 (RTX 3060): a CPU build; GPU 1")
 
 
-def test_a_card_that_was_asked_for_by_name_is_not_silently_replaced(tmp_path):
+def test_a_gpu_that_was_asked_for_by_name_is_not_silently_replaced(tmp_path):
     with pytest.raises(InvalidRequest, match=r"GPU 1 \(RTX 2080\): no kernel image") as caught:
         placed(tmp_path, {"GPU-b": "no kernel image"}, gpus="1")
 
     assert caught.value.field == "DARKROOM_GPUS"
 
 
-def test_cards_that_nobody_wants_are_not_tried(tmp_path):
+def test_gpus_that_nobody_wants_are_not_tried(tmp_path):
     asked = []
 
     place(Settings(data_dir=tmp_path, gpus="none"), GPUS, refusal_of=asked.append)

@@ -1,4 +1,4 @@
-"""What a slot gets of its host: the kind of its card, its share of the RAM, and an allocator set up for a card."""
+"""What a slot gets of its host: the type of its GPU, its share of the RAM, and an allocator set up for a GPU."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_what_is_set_wins_over_the_share(settings, asked_mib):
     assert host_cache_mib(settings.model_copy(update={"host_cache_mib": asked_mib}), 2) == asked_mib
 
 
-def test_a_slot_and_its_budget_know_the_kind_of_card(settings):
+def test_a_slot_and_its_budget_know_the_type_of_gpu(settings):
     slot = place(settings, GPUS)[0]
 
     assert slot.gpu_type == budget_of(slot, "balanced").gpu_type == "nvidia-geforce-rtx-4090"
@@ -54,7 +54,7 @@ def environment(gpu: str, monkeypatch, **given: str) -> dict[str, str]:
     return process._environment()
 
 
-def test_only_the_process_of_a_card_gets_the_allocator_of_one(monkeypatch):
+def test_only_the_process_of_a_gpu_gets_the_allocator_of_one(monkeypatch):
     assert "expandable_segments:True" in environment("GPU-a", monkeypatch)["PYTORCH_ALLOC_CONF"]
     assert "PYTORCH_ALLOC_CONF" not in environment("cpu", monkeypatch)
 
