@@ -42,9 +42,10 @@ from workers.engines.registry import engine_kind
 from workers.engines.torch_tools.cuda_device import CudaDevice
 from workers.execution.runtime import weights_of
 from workers.execution.threads import Threads
-from workers.memory.budget import MODES, plan_rack
+from workers.memory.budget import MODES
 from workers.memory.current_plans import Plans
 from workers.memory.measured_peaks import MeasuredPeaks
+from workers.memory.planner import plan_rack
 from workers.memory.residency import Residency
 from workers.recovery.housekeeping import Housekeeping
 from workers.recovery.recovery import Recovery

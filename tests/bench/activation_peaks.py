@@ -4,7 +4,7 @@
 
 Tensors are fake: they have shapes and no memory, so the real UNet (2,567 M parameters) runs through in seconds on any
 machine. Counted is what the model itself keeps alive at once; what a card adds on top (convolution workspaces, blocks
-the allocator cannot use) is not seen here. `workers.memory.needs` has its constants from this.
+the allocator cannot use) is not seen here. `workers.memory.footprints` has its constants from this.
 """
 
 import sys
@@ -124,7 +124,7 @@ class in_dtype:
 
 
 def main() -> int:
-    """Print what `workers.memory.needs` was made from."""
+    """Print what `workers.memory.footprints` was made from."""
     for side_px, samples in ((1024, 1), (1024, 2), (512, 2), (1536, 2), (1024, 8)):
         print(f"UNet {side_px} px, {samples} samples: {unet_mib(side_px, samples):,.0f} MiB")
     for side_px in (512, 1024, 1536):

@@ -4,11 +4,7 @@ import pytest
 import torch
 
 from tests.bench.activation_peaks import unet_mib, vae_mib
-from workers.memory.needs import (
-    UNET_MIB_PER_MEGAPIXEL,
-    VAE_MIB_PER_MEGAPIXEL,
-    VAE_TILE_MEGAPIXELS,
-)
+from workers.memory.footprints import UNET_MIB_PER_MEGAPIXEL, VAE_MIB_PER_MEGAPIXEL, VAE_TILE_MEGAPIXELS
 
 #: What cuDNN's workspaces and the allocator add to live tensors on a card, at most.
 OVERHEAD = 1.8

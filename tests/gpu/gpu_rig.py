@@ -21,10 +21,12 @@ from workers.engines.base import AnalyzeWork, Engine, GenerateWork, Previews
 from workers.engines.registry import engine_kind
 from workers.engines.torch_tools.cuda_device import CudaDevice
 from workers.execution.oom_ladder import with_room
-from workers.memory.budget import budget_for, plan_rack
+from workers.memory.budget import budget_for
 from workers.memory.current_plans import Plans
-from workers.memory.needs import Need, Shape, asking_shape
+from workers.memory.needs import Need
+from workers.memory.planner import plan_rack
 from workers.memory.residency import Residency
+from workers.memory.shapes import Shape, asking_shape
 from workers.memory.unload_check import SilentDevice
 
 MIB = 2**20

@@ -6,7 +6,8 @@ from bitsandbytes.nn import Linear4bit
 
 from shared.errors import DoesNotFit
 from workers.engines.base import LoadPlan
-from workers.memory.needs import Shape, default_shape, weights_mib
+from workers.memory.footprints import weights_mib
+from workers.memory.shapes import Shape, default_shape
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]
 

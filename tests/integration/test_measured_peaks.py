@@ -5,9 +5,11 @@ import pytest
 from shared.models.measurements import Learned
 from shared.redis.client import connect
 from workers.devices.snapshot import Snapshot
-from workers.memory.budget import budget_for, plans_of
+from workers.memory.budget import budget_for
 from workers.memory.measured_peaks import LOOK_EVERY_S, MeasuredPeaks
-from workers.memory.needs import default_shape, key_of
+from workers.memory.needs import key_of
+from workers.memory.planner import plans_of
+from workers.memory.shapes import default_shape
 from workers.supervisor.placing import place
 
 CARD = Snapshot("GPU-a", "card", 0, 12_288, compute_capability=(8, 6))

@@ -34,7 +34,8 @@ from workers.devices.snapshot import Snapshot
 from workers.devices.thread_book import ThreadBook, circumstances
 from workers.engines.inspections import flaw_of
 from workers.engines.torch_tools.cuda_probe import refusal_of
-from workers.memory.budget import Budget, RackPlan, budget_for, plan_rack
+from workers.memory.budget import Budget, budget_for
+from workers.memory.planner import RackPlan, plan_rack
 from workers.recovery.requeue import Requeue
 from workers.supervisor.placing import GPU_WORKER_THREADS, host_cache_mib, most_threads
 

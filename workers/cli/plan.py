@@ -1,6 +1,6 @@
 """How a GPU's memory would be laid out: `python -m workers.cli.plan --vram 12GiB --mode balanced`.
 
-The same arithmetic as at run time (`workers.memory.budget`), for a GPU that is here or for one you think of buying. Without
+The same arithmetic as at run time (`workers.memory.planner`), for a GPU that is here or for one you think of buying. Without
 `--vram` every GPU of this host is shown, or its CPU.
 """
 
@@ -19,7 +19,8 @@ from shared.models.catalogue import ModelCard, load_catalogue
 from shared.settings import Settings, from_environment
 from workers.devices.gpu import cpu_device, list_gpus
 from workers.devices.snapshot import Snapshot
-from workers.memory.budget import QUANTISED_KINDS, Planned, RackPlan, budget_for, may_stay_together, plan_rack
+from workers.memory.budget import budget_for
+from workers.memory.planner import QUANTISED_KINDS, Planned, RackPlan, may_stay_together, plan_rack
 
 UNITS_MIB = {"": 1024.0, "g": 1024.0, "gb": 1e9 / 2**20, "gib": 1024.0, "m": 1.0, "mb": 1e6 / 2**20, "mib": 1.0}
 

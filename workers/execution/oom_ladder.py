@@ -23,8 +23,8 @@ from shared.models.catalogue import ModelCard
 from shared.rack.worker_registry import TAKES_JOBS, WorkerReport, WorkerState
 from workers.engines.base import Watch
 from workers.memory.current_plans import Plans, what_changed
-from workers.memory.needs import Shape
 from workers.memory.residency import Residency
+from workers.memory.shapes import Shape
 
 T = TypeVar("T")
 

@@ -28,8 +28,8 @@ from workers.devices.slot import Slot
 from workers.devices.snapshot import Snapshot
 from workers.execution.threads import Threads
 from workers.memory.current_plans import Plans
-from workers.memory.needs import Shape
 from workers.memory.residency import Residency
+from workers.memory.shapes import Shape
 
 
 @dataclass(frozen=True)

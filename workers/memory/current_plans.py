@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from shared.models.catalogue import ModelCard
 from workers.engines.base import LoadPlan, Precision
-from workers.memory.budget import RackPlan, plans_of
-from workers.memory.needs import Need, Shape, key_of, need_of
+from workers.memory.needs import Need, key_of, need_of
+from workers.memory.planner import RackPlan, plans_of
+from workers.memory.shapes import Shape
 
 #: From a precision whose arithmetic may overflow to one with fp32's range. (nf4 → bf16 is offload's, not an upcast.)
 UPCASTS = {("fp16", "bf16"), ("fp16", "fp32"), ("nf4", "fp32")}

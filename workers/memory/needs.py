@@ -1,87 +1,12 @@
-"""How much memory a model and a job take: weights from parameter counts, working room from size and batch.
-
-A need is only computed until a run has measured it (`learned`); then the measurement counts. Parameter counts are
-exact (from the models' configurations); activations are the live tensors of one forward pass, counted by
-`tests/bench/activation_peaks.py`, plus what cuDNN and the allocator add on a card. What this cannot know is a foreign
-fine-tune with another architecture: it gets the catalogue's own figures, scaled.
-"""
+"""How much memory a model and a job take: measured where runs have measured it, else computed (`footprints`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.models.catalogue import ModelCard
-from workers.engines.base import LoadPlan, Precision
-from workers.engines.moondream.config import MOONDREAM_2B
-from workers.engines.moondream.memory import asking_nbytes, looking_nbytes
-
-MIB = 2**20
-MEGAPIXEL = 1024 * 1024
-
-#: Bytes per parameter. NF4: half a byte and an fp32 scale per 64 weights.
-BYTES: Mapping[Precision, float] = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.5 + 4 / 64}
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Where a kind of model has its parameters, in millions."""
-
-    total_m: float
-    #: In linears: what NF4 shrinks.
-    linears_m: float
-    #: In the largest sub-model: what is on the card at a time under model offload.
-    largest_m: float
-    largest_linears_m: float
-    #: In the largest single block: what is on the card at a time under sequential offload.
-    largest_block_m: float
-    #: In the VAE, whose precision is its own.
-    vae_m: float = 0.0
-
-
-#: By engine. SDXL: UNet 2,567 (2,233 in linears) + text encoders 818 (716) + VAE 84 (0.5). Moondream 2: vision 449,
-#: text 1,418 (of it the embedding 105 stays as it is), region 60.
-PARTS: Mapping[str, Parts] = {
-    "sdxl": Parts(3468.0, 2949.0, 2567.0, 2233.0, 45.0, 84.0),
-    "moondream": Parts(1927.0, 1812.0, 1927.0, 1812.0, 1927.0),
-}
-#: Models whose weights differ more than this from their engine's parts are something else (a toy): no formula.
-SAME_ARCHITECTURE = 0.15
-
-#: SDXL's UNet in half precision per megapixel and sample (guidance makes two samples of a picture): 158 MiB of live
-#: tensors, and half as much again for workspaces and the allocator.
-UNET_MIB_PER_MEGAPIXEL = 240.0
-#: SDXL's VAE decoding in bf16, per megapixel: 1,538 MiB of live tensors (three 256-channel maps at full size) and the
-#: convolutions' workspaces, which bring the whole to the 9 to 10 GiB that are published for 1024 × 1024. Encoding takes
-#: less in the same precision, and happens before.
-VAE_MIB_PER_MEGAPIXEL = 2600.0
-#: The VAE decodes tiles of 512 px; the finished picture lies beside them.
-VAE_TILE_MEGAPIXELS = 0.25
-PICTURE_MIB_PER_MEGAPIXEL = 24.0
-#: cuBLAS and cuDNN workspaces, text encoders at work, latents of all steps.
-SDXL_FIXED_MIB = 160.0
-#: The same for Moondream, which has no convolutions.
-MOONDREAM_FIXED_MIB = 64.0
-#: What a picture that is looked at counts as: one crop.
-CROP_PX = 378
-#: Engines without a formula whose catalogue row gives a peak for this many pictures at once.
-DEFAULT_BATCH = 1
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The size of the work."""
-
-    width_px: int
-    height_px: int
-    batch: int = 1
-    is_guided: bool = True
-    #: Whether a starting picture is encoded first.
-    is_img2img: bool = False
-    #: How many pictures are asked about, where answers are made.
-    pictures: int = 1
-
-    @property
-    def megapixels(self) -> float:
-        return self.width_px * self.height_px / MEGAPIXEL
+from workers.engines.base import LoadPlan
+from workers.memory.footprints import offloaded_mib, weights_mib, working_mib
+from workers.memory.shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -100,18 +25,6 @@ class Need:
         return self.weights_mib + self.working_mib
 
 
-def asking_shape(at_once: int, pictures: int = 1) -> Shape:
-    """The work of a model that answers: so many tasks in one pass, about so many pictures."""
-    return Shape(CROP_PX, CROP_PX, at_once, is_guided=False, pictures=pictures)
-
-
-def default_shape(card: ModelCard) -> Shape:
-    """One picture at the model's default size; one question about one crop where it makes none."""
-    if card.defaults is None:
-        return asking_shape(1)
-    return Shape(card.defaults.width, card.defaults.height, 1, card.defaults.guidance_scale > 1)
-
-
 def key_of(plan: LoadPlan, shape: Shape) -> str:
     """The name under which a measured peak is kept: everything that changes it.
 
@@ -126,113 +39,14 @@ def key_of(plan: LoadPlan, shape: Shape) -> str:
     return f"{size}:{plan.precision}+{plan.vae_precision}:{plan.offload}{tiled}@{plan.gpu_type}"
 
 
-def need_of(card: ModelCard, plan: LoadPlan, shape: Shape, learned: Mapping[str, int] | None = None) -> Need:
+def need_of(card: ModelCard, plan: LoadPlan, shape: Shape, measured: Mapping[str, int] | None = None) -> Need:
     """What a model takes while it works on one batch.
 
     Args:
-        learned: measured peaks (weights included) in MiB by `key_of`.
+        measured: peaks of runs (weights included) in MiB by `key_of`.
     """
     weights, host = weights_mib(card, plan), offloaded_mib(card, plan)
-    measured = (learned or {}).get(key_of(plan, shape))
-    if measured is not None:
-        return Need(weights, max(0, measured - weights), host, is_measured=True)
+    peak = (measured or {}).get(key_of(plan, shape))
+    if peak is not None:
+        return Need(weights, max(0, peak - weights), host, is_measured=True)
     return Need(weights, working_mib(card, plan, shape), host)
-
-
-def weights_mib(card: ModelCard, plan: LoadPlan) -> int:
-    """What stays on the card while the model is loaded; offloaded parts count when they work."""
-    return 0 if plan.offload != "none" else _all_weights_mib(card, plan)
-
-
-def offloaded_mib(card: ModelCard, plan: LoadPlan) -> int:
-    """The RAM in which weights wait that visit the card."""
-    return 0 if plan.offload == "none" else _all_weights_mib(card, plan)
-
-
-def _all_weights_mib(card: ModelCard, plan: LoadPlan) -> int:
-    if card.engine not in PARTS:
-        return card.vram.weights_mib  # taggers and raters run as their file is
-    return round(card.vram.weights_mib * _shrunk(_parts(card), plan) * _unit(card))
-
-
-def working_mib(card: ModelCard, plan: LoadPlan, shape: Shape) -> int:
-    """What a running job takes on top: activations, and the offloaded part that is on the card just then."""
-    return round(_visiting_mib(card, plan) + _activations_mib(card, plan, shape))
-
-
-def _parts(card: ModelCard) -> Parts:
-    """A model without known parts is treated as one block, nine tenths of it linears."""
-    return PARTS.get(card.engine, Parts(1.0, 0.9, 1.0, 0.9, 1.0))
-
-
-def _shrunk(parts: Parts, plan: LoadPlan) -> float:
-    """Size against half precision."""
-    vae_m = parts.vae_m * (2.0 if plan.vae_precision == "fp32" else 1.0)
-    half_m = parts.total_m - parts.vae_m
-    if plan.precision == "nf4":
-        half_m += parts.linears_m * (BYTES["nf4"] / BYTES["fp16"] - 1.0)
-    return (half_m * (2.0 if plan.precision == "fp32" else 1.0) + vae_m) / parts.total_m
-
-
-def _unit(card: ModelCard) -> float:
-    """Catalogue rows are in bf16, but a built-in toy's is in fp32."""
-    return BYTES["bf16"] / BYTES["fp32"] if card.source.builtin else 1.0
-
-
-def _is_full_size(card: ModelCard) -> bool:
-    parts = PARTS.get(card.engine)
-    if parts is None:
-        return False
-    expected = parts.total_m * 1e6 * BYTES["bf16"] / MIB
-    return abs(card.vram.weights_mib - expected) <= SAME_ARCHITECTURE * expected
-
-
-def _visiting_mib(card: ModelCard, plan: LoadPlan) -> float:
-    """The offloaded part on the card: the UNet under model offload, one block under sequential."""
-    parts = _parts(card)
-    if plan.offload == "none":
-        return 0.0
-    largest, linears = parts.largest_m, parts.largest_linears_m
-    if plan.offload == "sequential":
-        largest, linears = parts.largest_block_m, parts.largest_block_m
-    part = Parts(largest, linears, 0, 0, 0)
-    return card.vram.weights_mib * _unit(card) * largest / parts.total_m * _shrunk(part, plan)
-
-
-def _activations_mib(card: ModelCard, plan: LoadPlan, shape: Shape) -> float:
-    if card.engine == "sdxl" and _is_full_size(card):
-        return _sdxl_mib(plan, shape)
-    if card.engine == "moondream" and _is_full_size(card):
-        return _moondream_mib(plan, shape)
-    return _scaled_mib(card, shape)
-
-
-def _sdxl_mib(plan: LoadPlan, shape: Shape) -> float:
-    """The UNet and the VAE never work at the same time."""
-    unet = UNET_MIB_PER_MEGAPIXEL * shape.megapixels * shape.batch * (2 if shape.is_guided else 1)
-    decoded = shape.megapixels * (1 if plan.vae_slicing else shape.batch)
-    vae = VAE_MIB_PER_MEGAPIXEL * (min(VAE_TILE_MEGAPIXELS, decoded) if plan.vae_tiling else decoded)
-    vae *= 2.0 if plan.vae_precision == "fp32" else 1.0
-    pictures = PICTURE_MIB_PER_MEGAPIXEL * shape.megapixels * shape.batch
-    return max(unet * _width_of(plan), vae) + pictures * _width_of(plan) + SDXL_FIXED_MIB
-
-
-def _moondream_mib(plan: LoadPlan, shape: Shape) -> float:
-    """It looks, then it asks. Four-bit linears unpack to half precision one at a time; the largest gives the words."""
-    width, text = round(2 * _width_of(plan)), MOONDREAM_2B.text
-    looking = looking_nbytes(MOONDREAM_2B, shape.pictures, width)
-    asking = asking_nbytes(MOONDREAM_2B, shape.batch, shape.pictures, width)
-    unpacked = text.vocab * text.dim * width if plan.precision == "nf4" else 0
-    return max(looking, asking + unpacked) / MIB + MOONDREAM_FIXED_MIB
-
-
-def _width_of(plan: LoadPlan) -> float:
-    """Activations are twice as wide where the arithmetic is fp32: always on a CPU."""
-    return 2.0 if plan.precision == "fp32" or plan.device == "cpu" else 1.0
-
-
-def _scaled_mib(card: ModelCard, shape: Shape) -> float:
-    """The catalogue's own figures, by pixels and batch."""
-    usual = default_shape(card)
-    room = max(0, card.vram.peak_mib - card.vram.weights_mib)
-    return room * max(1.0, shape.megapixels / usual.megapixels) * shape.batch / DEFAULT_BATCH

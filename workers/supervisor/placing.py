@@ -18,8 +18,9 @@ from workers.devices.gpu import choose, cpu_device, list_gpus
 from workers.devices.host_ram import share_mib
 from workers.devices.slot import CPU, Slot, slot_name
 from workers.devices.snapshot import Snapshot
-from workers.memory.budget import Budget, budget_for, plan_rack
+from workers.memory.budget import Budget, budget_for
 from workers.memory.current_plans import Peaks
+from workers.memory.planner import plan_rack
 
 #: Of a GPU's worker: its host side waits for the GPU most of the time. Not measured.
 GPU_WORKER_THREADS = 2

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from tests.bench.card.where import MIB, Where, attempted
 from workers.engines.sdxl import vae_decoding
-from workers.memory.needs import UNET_MIB_PER_MEGAPIXEL, VAE_MIB_PER_MEGAPIXEL
+from workers.memory.footprints import UNET_MIB_PER_MEGAPIXEL, VAE_MIB_PER_MEGAPIXEL
 
 
 @torch.no_grad()

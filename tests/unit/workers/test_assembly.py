@@ -13,7 +13,8 @@ from workers.devices import gpu
 from workers.devices.slot import Slot
 from workers.engines.base import LoadPlan
 from workers.memory.budget import MODES
-from workers.memory.needs import asking_shape, default_shape, key_of
+from workers.memory.needs import key_of
+from workers.memory.shapes import asking_shape, default_shape
 
 SLOT = Slot(name="a", gpu="cpu", device="cpu", budget_mib=4000, total_mib=4000, models=("sdxl-toy", "moondream-toy"))
 

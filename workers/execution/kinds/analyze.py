@@ -35,7 +35,7 @@ from workers.execution.progress import GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.timing import Stopwatch
 from workers.execution.token_writer import Sayings
-from workers.memory.needs import asking_shape
+from workers.memory.shapes import asking_shape
 
 #: Most tasks in one pass of an engine: beyond, each token's pass costs what it saves.
 MOST_AT_ONCE = 16

@@ -10,7 +10,7 @@ from workers.execution.kinds.base import Outcome
 from workers.execution.progress import GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.timing import Stopwatch
-from workers.memory.needs import default_shape
+from workers.memory.shapes import default_shape
 
 
 @dataclass(frozen=True)

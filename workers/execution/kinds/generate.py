@@ -23,7 +23,7 @@ from workers.execution.kinds.base import Outcome, with_engine
 from workers.execution.progress import GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.timing import Stopwatch
-from workers.memory.needs import Shape
+from workers.memory.shapes import Shape
 
 
 @dataclass(frozen=True)

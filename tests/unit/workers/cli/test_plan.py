@@ -10,8 +10,9 @@ from shared.errors import InvalidRequest
 from shared.models.catalogue import load_catalogue
 from shared.settings import Settings
 from workers.cli.plan import layout, layouts, main, parse_mib, together
-from workers.memory.budget import MODES, may_stay_together, plan_rack
+from workers.memory.budget import MODES
 from workers.memory.budget import budget_for as budget
+from workers.memory.planner import may_stay_together, plan_rack
 
 SETTINGS = Settings()
 MODELS = ["sdxl", "sdxl-anime", "moondream-2", "opennsfw"]

@@ -8,10 +8,12 @@ from shared.errors import NotFinite, OutOfVram
 from shared.models.catalogue import Defaults, Limits, ModelCard, Source, Vram
 from shared.rack.worker_registry import GpuFacts, WorkerReport
 from workers.execution.oom_ladder import larger_gpu, with_room
-from workers.memory.budget import budget_for, plan_rack
+from workers.memory.budget import budget_for
 from workers.memory.current_plans import Plans, what_changed
-from workers.memory.needs import Shape, key_of
+from workers.memory.needs import key_of
+from workers.memory.planner import plan_rack
 from workers.memory.residency import Residency
+from workers.memory.shapes import Shape
 
 SHAPE = Shape(1024, 1024)
 

@@ -15,8 +15,9 @@ from workers.devices.snapshot import Snapshot
 from workers.engines.base import GenerateWork
 from workers.execution.kinds import generate
 from workers.execution.timing import Stopwatch
-from workers.memory.budget import budget_for, plan_rack
+from workers.memory.budget import budget_for
 from workers.memory.current_plans import Plans
+from workers.memory.planner import plan_rack
 from workers.memory.residency import Residency
 
 PARAMS = GenerationParams(
