@@ -87,7 +87,7 @@ def _obey(order: dict[str, int], step: int) -> None:
         raise ValueError("as ordered")
     if order.get("leak") == step:
         tasks: Any = sys.modules["workers.tasks"]
-        tasks._owned["runner"]._runtime.residency.leaked_mib += 1
+        tasks._owned["runner"]._runtime.residency._evictions.leaked_mib += 1
     if order.get("poison") == step:
         torch: Any = importlib.import_module("torch")
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered (as ordered)")

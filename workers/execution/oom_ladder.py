@@ -11,7 +11,7 @@ is done again (`upcast`). If they are not finite then either, the job fails: a b
 
 Every rung stands in the job's `degradations`, also in those of later jobs that run on a model that was put smaller. The
 work starts afresh on each rung. A model stays small where the GPU proved too small for the plan; where only this job
-was too large for it, the next one finds the model as it was.
+was too large for it, or wanted parts beside the model, the next one finds the model as it was.
 """
 
 from collections.abc import Callable, Iterable
@@ -42,11 +42,11 @@ def with_room(
     usual = plans.of(card)
     for what in what_changed(plans.wanted(card), usual):
         watch.degrade(what)
-    is_oversized = plans.need(card, shape).peak_mib > residency.budget_mib
+    is_this_job_only = bool(shape.parts) or plans.need(card, shape).peak_mib > residency.budget_mib
     try:
         return _climb(residency, plans, card, shape, watch, work)
     finally:
-        if is_oversized and plans.of(card) != usual:
+        if is_this_job_only and plans.of(card) != usual:
             plans.put(card, usual)
             _reload_next_time(residency, card)
 
@@ -57,7 +57,7 @@ def _climb(
     while True:
         try:
             need = plans.need(card, shape)
-            with residency.using(card, need.peak_mib, need.host_mib) as engine:
+            with residency.using(card, need.peak_mib, need.host_mib, shape.parts) as engine:
                 residency.start_peak()
                 done = work(engine)
                 plans.learn(card, shape, residency.peak_mib(card.id))

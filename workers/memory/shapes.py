@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.models.catalogue import ModelCard
+from workers.memory.pass_parts import PassPart
 
 MEGAPIXEL = 1024 * 1024
 #: What a picture that is looked at counts as: one crop.
@@ -21,6 +22,8 @@ class Shape:
     is_img2img: bool = False
     #: How many pictures are asked about, where answers are made.
     pictures: int = 1
+    #: What belongs to this pass alone and is loaded beside the model; never part of `default_shape`, for which is planned.
+    parts: tuple[PassPart, ...] = ()
 
     @property
     def megapixels(self) -> float:

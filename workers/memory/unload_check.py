@@ -20,7 +20,7 @@ CHECKED_FROM_MIB = 128
 
 
 class Device(Protocol):
-    """What is asked of a card."""
+    """What is asked of a GPU."""
 
     def free_mib(self) -> int | None:
         """What the driver could still give, blocks cached by our own allocator included; None: it does not say."""
@@ -44,7 +44,7 @@ class Device(Protocol):
 
 
 class SilentDevice:
-    """A device that says nothing: a CPU, or a card whose driver does not answer. The ledger alone counts."""
+    """A device that says nothing: a CPU, or a GPU whose driver does not answer. The ledger alone counts."""
 
     def free_mib(self) -> int | None:
         return None
@@ -62,7 +62,7 @@ class SilentDevice:
         return None
 
 
-def missing_after(
+def check_unload(
     unload: Callable[[], bool],
     released_mib: Callable[[], int],
     device: Device,

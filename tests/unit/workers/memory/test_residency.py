@@ -1,165 +1,19 @@
-"""Residency without a GPU: small real engines that take numbers instead of memory, and a card that keeps count."""
-
-from dataclasses import dataclass, field
+"""Which models are loaded, and which one leaves first."""
 
 import pytest
 
 from shared.errors import DoesNotFit, OutOfVram
-from shared.models.catalogue import ModelCard, Source, Vram
-from workers.engines.base import Engine
-from workers.memory.residency import Residency
-
-
-def card(name: str, mib: int) -> ModelCard:
-    return ModelCard(
-        id=name,
-        kind="analyze",
-        engine="any",
-        title=name,
-        summary="",
-        licence="MIT",
-        source=Source(path=f"/models/{name}"),
-        vram=Vram(weights_mib=mib, peak_mib=mib),
-    )
-
-
-LARGE, SMALL, OTHER = card("large", 7000), card("small", 2000), card("other", 5000)
-
-
-@dataclass
-class Card:
-    """A card of a size that counts what is on it. `keeps_mib` of each unload never comes back."""
-
-    total_mib: int = 12_000
-    used_mib: int = 0
-    keeps_mib: int = 0
-    silent: bool = False
-    #: Whether our own share is counted, and what others hold.
-    counts: bool = False
-    foreign_mib: int = 0
-
-    def free_mib(self) -> int | None:
-        return None if self.silent else self.total_mib - self.used_mib
-
-    def own_mib(self) -> int | None:
-        return self.used_mib - self.foreign_mib if self.counts else None
-
-    def free_cache(self) -> None:
-        return None
-
-
-@dataclass
-class PlainEngine:
-    card: ModelCard
-    device: Card
-    closed: bool = False
-
-    def __post_init__(self) -> None:
-        self._take()
-
-    def held_mib(self) -> int:
-        return self.card.vram.weights_mib
-
-    def close(self) -> None:
-        self.closed = True
-        self.device.used_mib -= self.held_mib() - self.device.keeps_mib
-
-    def _take(self) -> None:
-        if self.device.used_mib + self.held_mib() > self.device.total_mib:
-            raise OutOfVram(f"{self.card.id} does not load")
-        self.device.used_mib += self.held_mib()
-
-
-@dataclass
-class MovingEngine(PlainEngine):
-    on_card: bool = True
-    has_copy: bool = False
-    #: Ways off the card that cost a copy.
-    copies: int = 0
-
-    def host_mib(self) -> int:
-        return self.held_mib() if self.has_copy else 0
-
-    def forget_host(self) -> None:
-        self.has_copy = self.has_copy and not self.on_card
-
-    def to_host(self) -> None:
-        self.device.used_mib -= self.held_mib()
-        self.on_card = False
-        self.copies += not self.has_copy
-        self.has_copy = True
-
-    def to_device(self) -> None:
-        self._take()
-        self.on_card = True
-
-    def close(self) -> None:
-        if self.on_card:
-            super().close()
-        self.closed = True
-
-
-@dataclass
-class OffloadedEngine(PlainEngine):
-    """Its weights only visit the card."""
-
-    def held_mib(self) -> int:
-        return 0
-
-    def host_mib(self) -> int:
-        return 0 if self.closed else self.card.vram.weights_mib
-
-    def forget_host(self) -> None:
-        return None
-
-    def to_host(self) -> None:
-        return None
-
-    def to_device(self) -> None:
-        return None
-
-
-@dataclass
-class Rig:
-    """A residency with all its surroundings at hand."""
-
-    budget_mib: int = 12_000
-    host_cache_mib: int = 0
-    engine: type[PlainEngine] = PlainEngine
-    max_large_residents: int = 16
-    device: Card = field(default_factory=Card)
-    now_s: float = 0.0
-    loads: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.residency = Residency(
-            self._load,
-            self.budget_mib,
-            device=self.device,
-            host_cache_mib=self.host_cache_mib,
-            max_large_residents=self.max_large_residents,
-            keep_alive_s=60.0,
-            clock_s=lambda: self.now_s,
-            wait_s=self.wait,
-            hash_of=lambda model: f"hash {len(self.loads)}",
-        )
-
-    def _load(self, model: ModelCard) -> Engine:
-        self.loads.append(model.id)
-        return self.engine(model, self.device)
-
-    def wait(self, seconds: float) -> None:
-        self.now_s += seconds
-
-    def use(self, model: ModelCard, working_mib: int = 0) -> PlainEngine:
-        """One job a second."""
-        self.now_s += 1.0
-        with self.residency.using(model, model.vram.weights_mib + working_mib) as engine:
-            assert isinstance(engine, PlainEngine)
-            return engine
-
-    def names(self) -> set[str]:
-        return {resident.model for resident in self.residency.residents()}
+from tests.unit.workers.memory.fake_gpu import (
+    LARGE,
+    OTHER,
+    SMALL,
+    FakeGpu,
+    MovingEngine,
+    OffloadedEngine,
+    PlainEngine,
+    Rig,
+    card,
+)
 
 
 def test_a_model_is_loaded_once_and_then_used():
@@ -258,7 +112,7 @@ def test_a_model_in_use_is_never_evicted():
     assert not engine.closed
 
 
-def test_a_model_in_use_is_not_unloaded_by_an_order():
+def test_a_model_in_use_is_not_unloaded_by_a_command():
     rig = Rig()
 
     with rig.residency.using(LARGE, 7000):
@@ -298,7 +152,7 @@ def test_a_card_taken_by_others_is_reported_with_what_the_driver_says():
 
 
 def test_memory_that_does_not_come_back_is_counted_after_five_seconds():
-    rig = Rig(device=Card(keeps_mib=3000))
+    rig = Rig(device=FakeGpu(keeps_mib=3000))
     rig.use(LARGE)
     before_s = rig.now_s
 
@@ -309,7 +163,7 @@ def test_memory_that_does_not_come_back_is_counted_after_five_seconds():
 
 
 def test_three_quarters_back_is_enough():
-    rig = Rig(device=Card(keeps_mib=1700))
+    rig = Rig(device=FakeGpu(keeps_mib=1700))
     rig.use(LARGE)
 
     rig.residency.unload("large")
@@ -318,23 +172,22 @@ def test_three_quarters_back_is_enough():
 
 
 def test_memory_may_come_back_late():
-    rig = Rig(device=Card(keeps_mib=7000))
+    rig = Rig(device=FakeGpu(keeps_mib=7000))
     rig.use(LARGE)
-    late = rig.residency._wait
 
     def wait(seconds: float) -> None:
-        late(seconds)
+        rig.now_s += seconds
         if rig.now_s > 3:
             rig.device.used_mib = 0
 
-    rig.residency._wait = wait
+    rig.wait = wait
     rig.residency.unload("large")
 
     assert rig.residency.leaked_mib == 0
 
 
 def test_memory_that_another_program_takes_meanwhile_is_no_leak_of_ours():
-    rig = Rig(device=Card(counts=True))
+    rig = Rig(device=FakeGpu(counts=True))
     engine = rig.use(LARGE)
     close = engine.close
 
@@ -350,7 +203,7 @@ def test_memory_that_another_program_takes_meanwhile_is_no_leak_of_ours():
 
 
 def test_memory_that_another_program_lets_go_meanwhile_hides_no_leak_of_ours():
-    rig = Rig(device=Card(counts=True, keeps_mib=7000, used_mib=4000, foreign_mib=4000))
+    rig = Rig(device=FakeGpu(counts=True, keeps_mib=7000, used_mib=4000, foreign_mib=4000))
     engine = rig.use(LARGE)
     close = engine.close
 
@@ -366,7 +219,7 @@ def test_memory_that_another_program_lets_go_meanwhile_hides_no_leak_of_ours():
 
 
 def test_a_silent_driver_proves_no_leak():
-    rig = Rig(device=Card(silent=True, keeps_mib=7000))
+    rig = Rig(device=FakeGpu(silent=True, keeps_mib=7000))
     rig.use(LARGE)
 
     rig.residency.unload("large")
@@ -376,7 +229,7 @@ def test_a_silent_driver_proves_no_leak():
 
 def test_when_a_load_runs_out_of_memory_the_others_leave_and_it_is_tried_once_more():
     """The model is larger than its catalogue row says."""
-    rig = Rig(device=Card(total_mib=8000, silent=True))
+    rig = Rig(device=FakeGpu(total_mib=8000, silent=True))
     small = rig.use(SMALL)
 
     with rig.residency.using(LARGE, 7000) as engine:
@@ -388,7 +241,7 @@ def test_when_a_load_runs_out_of_memory_the_others_leave_and_it_is_tried_once_mo
 
 
 def test_a_model_that_does_not_load_alone_is_tried_no_second_time():
-    rig = Rig(device=Card(total_mib=4000, silent=True))
+    rig = Rig(device=FakeGpu(total_mib=4000, silent=True))
 
     with pytest.raises(OutOfVram, match="large does not load"):
         rig.use(LARGE)
@@ -475,7 +328,7 @@ def test_copies_in_host_memory_are_dropped_after_twice_the_keep_alive():
     assert small.closed
 
 
-def test_an_order_to_unload_one_model_takes_its_pin_too():
+def test_a_command_to_unload_one_model_takes_its_pin_too():
     rig = Rig()
     rig.use(LARGE)
     rig.residency.pin("large")
@@ -486,7 +339,7 @@ def test_an_order_to_unload_one_model_takes_its_pin_too():
     assert rig.names() == set()
 
 
-def test_an_order_to_unload_all_leaves_the_pinned():
+def test_a_command_to_unload_all_leaves_the_pinned():
     rig = Rig()
     rig.use(LARGE)
     rig.use(SMALL)
@@ -540,7 +393,7 @@ def test_closing_drops_everything_pinned_or_waiting():
 
 def two_that_take_turns(host_cache_mib: int) -> Rig:
     """Two models of SDXL's size on a card for one, used a, b, a, b, …"""
-    rig = Rig(budget_mib=10_000, device=Card(10_000), host_cache_mib=host_cache_mib, engine=MovingEngine)
+    rig = Rig(budget_mib=10_000, device=FakeGpu(10_000), host_cache_mib=host_cache_mib, engine=MovingEngine)
     for name in "abababab":
         rig.use(card(name, 6617))
     return rig
@@ -566,7 +419,7 @@ def test_copies_of_models_on_the_card_count_in_host_ram():
 
 
 def test_host_ram_is_bounded_whatever_happens():
-    rig = Rig(budget_mib=10_000, device=Card(10_000), host_cache_mib=8192, engine=MovingEngine)
+    rig = Rig(budget_mib=10_000, device=FakeGpu(10_000), host_cache_mib=8192, engine=MovingEngine)
     for name, mib in zip("abcabdac" * 3, (6617, 3000, 5000, 6617, 3000, 2000, 6617, 5000) * 3, strict=True):
         rig.use(card(name, mib))
 
@@ -575,7 +428,7 @@ def test_host_ram_is_bounded_whatever_happens():
 
 def test_a_spare_copy_goes_before_a_model_that_waits():
     """What is on the card can be copied again; what waits would come from disk."""
-    rig = Rig(budget_mib=10_000, device=Card(10_000), host_cache_mib=10_000, engine=MovingEngine)
+    rig = Rig(budget_mib=10_000, device=FakeGpu(10_000), host_cache_mib=10_000, engine=MovingEngine)
     rig.use(card("spare", 3000))
     rig.use(card("all", 10_000))
     rig.residency.unload("all")
