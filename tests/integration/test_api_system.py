@@ -125,12 +125,10 @@ def test_it_is_ready_when_each_kind_of_model_that_is_here_has_a_living_worker(we
 @pytest.mark.parametrize("state", ["starting", "unhealthy"])
 def test_it_is_not_ready_with_workers_that_cannot_work_and_the_status_says_why(web, services, state):
     everything = tuple(services.catalogue.cards)
-    services.registry.report(
-        workers_played.report(models=everything).model_copy(update={"state": state, "note": "no card"})
-    )
+    services.registry.report(workers_played.report(models=everything, state=state, note="no GPU"))
 
     assert web.get("/readyz").status_code == 503
-    assert web.get("/v1/status").json["workers"][0]["note"] == "no card"
+    assert web.get("/v1/status").json["workers"][0]["note"] == "no GPU"
 
 
 def test_where_keys_are_set_only_they_open(settings):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.rack.worker_registry import WorkerState
 from tests.workers_played import report
 from workers.cli import diagnosis
 from workers.cli.diagnosis import DiskSpeed, Finding, Libraries
@@ -64,7 +65,7 @@ def test_a_card_that_torch_cannot_use_is_a_problem_with_the_reason():
 
 
 def test_workers_that_cannot_work_are_problems_and_those_without_their_card_notes():
-    sick = report("a").model_copy(update={"state": "unhealthy", "note": "no driver"})
+    sick = report("a").model_copy(update={"state": WorkerState.UNHEALTHY, "note": "no driver"})
     on_cpu = report("b").model_copy(update={"note": "works on the CPU"})
 
     found = diagnosis.of_workers([on_cpu, report("c"), sick])
