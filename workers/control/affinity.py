@@ -4,10 +4,12 @@ Reading a queue whose model is not loaded costs a switch (seconds); reading a lo
 come first, the oldest job foremost, with these bounds:
 
 1. A queue that no worker has served for longer than `max_wait_s` comes first, the most neglected one foremost, once the
-   time since the last switch is worth it: `TURN` times the round trip to the other model and back.
+   time since the last switch is worth it: `TURN` times the round trip to the other model and back, to all that has
+   work here: one large model may send two away.
 2. A higher priority comes first. If that means a switch, `JUMP` round trips must have passed since the last: a trickle
    of urgent jobs must not turn a GPU into a machine that only loads. Low priority rises one level each `PROMOTE` ×
-   `max_wait_s` of neglect, so it waits, but not for ever.
+   `max_wait_s` of neglect, so it waits, but not for ever. To interrupt loaded work by a level that it has risen to, it
+   needs rule 1's round trips.
 3. A queue that would be worked off much faster (`WORTH` times the jobs per second, switch included) comes before what is
    loaded, if nobody holds its model and rule 1's round trips have passed: its backlog outweighs the switch.
 4. With nothing to do for loaded models, a worker takes the queue with the most work per worker that is on it already.
@@ -19,7 +21,8 @@ count as loaded and go first on their level.
 
 Hence with n models the longest neglect of a queue is about 2 `PROMOTE` × `max_wait_s` (low priority; none of that for
 high) plus n − 1 turns, each of max(`max_wait_s`, `TURN` round trips) + a switch + a job; and switching takes at most a
-ninth of a worker's time under rule 1. `tests/bench/simulate_rack.py` chose the constants.
+ninth of a worker's time under rule 1, beside one load for each time that a queue ran empty and filled again (derived in
+`tests/bench/test_simulate_rack.py`). `tests/bench/simulate_rack.py` chose the constants.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -103,7 +106,7 @@ def order(queues: Sequence[str], view: View) -> list[str]:
     now = _Loaded(
         floor=max((_level(queue, view) for queue in loaded), default=0),
         pace=max((1 / view.job_of(split(queue)[0]) for queue in loaded), default=0.0),
-        return_s=max((view.switch_of(split(queue)[0]) for queue in loaded), default=0.0),
+        return_s=sum(view.switch_of(model) for model in {split(queue)[0] for queue in loaded}),
     )
     wanted = [queue for queue in queues if not is_left_to_others(queue, view)]
     return sorted(wanted, key=lambda queue: _rank(queue, view, now))
@@ -130,7 +133,7 @@ class _Loaded:
     floor: int
     #: Its best pace, in jobs a second.
     pace: float
-    #: What it costs to come back to it.
+    #: What it costs to come back to all of it.
     return_s: float
 
 
@@ -145,7 +148,15 @@ def _rank(queue: str, view: View, loaded: _Loaded) -> tuple[float, ...]:
         return (level, 2, 0 if model.startswith("@") else 1, -age_s)
     if trips >= TURN and _outweighs_the_switch(queue, view, loaded):
         return (level, 1, -age_s)
-    return (level if trips >= JUMP else max(level, loaded.floor), 3, -_pull_s(queue, view))
+    return (max(level, _interrupting_level(queue, trips, loaded)), 3, -_pull_s(queue, view))
+
+
+def _interrupting_level(queue: str, trips: float, loaded: _Loaded) -> int:
+    """The most urgent level on which a queue that is not loaded may come before loaded work: any after a whole turn,
+    the one its callers asked for after a jump's round trips, before that none."""
+    if trips >= TURN:
+        return 0
+    return min(PRIORITIES.index(split(queue)[1]), loaded.floor) if trips >= JUMP else loaded.floor
 
 
 def _level(queue: str, view: View) -> int:
