@@ -14,7 +14,7 @@ from shared.batches.store import BatchStore
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.models.catalogue import Catalogue, ModelCard
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 from shared.pictures.stores import open_store
 from shared.queue.dispatch import Dispatcher
 from shared.rack.worker_registry import REPORT_EVERY_S, WorkerRegistry
@@ -43,7 +43,7 @@ from workers.engines.torch_tools.cuda_device import CudaDevice
 from workers.execution.runtime import weights_of
 from workers.execution.threads import Threads
 from workers.memory.budget import MODES
-from workers.memory.current_plans import Plans
+from workers.memory.current_plans import CurrentPlans
 from workers.memory.measured_peaks import MeasuredPeaks
 from workers.memory.planner import plan_rack
 from workers.memory.residency import Residency
@@ -61,7 +61,7 @@ WEBHOOKS_EVERY_S = 1.0
 PREFIX_SHARE = 8
 
 
-def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue, measured: MeasuredPeaks) -> Plans:
+def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue, measured: MeasuredPeaks) -> CurrentPlans:
     """How each model this worker serves is put on its GPU.
 
     The launcher said which models those are. One that by newer measurements would not fit stays planned as computed: its
@@ -72,10 +72,10 @@ def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue, measured: Mea
     rack = plan_rack(cards, budget, {card.id: measured.of(card.id) for card in cards})
     if rack.too_large:
         rack = replace(rack, planned={**plan_rack(cards, budget).planned, **rack.planned}, too_large={})
-    return Plans(rack, measured.of, measured.add)
+    return CurrentPlans(rack, measured.of, measured.add)
 
 
-def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Plans) -> Residency:
+def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: CurrentPlans) -> Residency:
     """The models of this worker's GPU; none is loaded yet."""
     budget = plans.rack.budget
     return Residency(
@@ -120,7 +120,7 @@ def known_hashes(slot: Slot, catalogue: Catalogue) -> dict[str, str]:
     return {model: weights_hash for model, weights_hash in found.items() if weights_hash}
 
 
-def loader(catalogue: Catalogue, plans: Plans, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:
+def loader(catalogue: Catalogue, plans: CurrentPlans, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:
     """Loads a model as the plan says; kept pictures take no more than their share of the GPU."""
     prefixes_mib = min(prefix_cache_mib, plans.rack.budget.usable_mib // PREFIX_SHARE)
 
@@ -233,7 +233,7 @@ def _reader(common: _Common, can_work: Callable[[], bool]) -> Reader:
         common.slot.name,
         common.store,
         common.registry,
-        Learned(common.client),
+        Measurements(common.client),
         max_wait_s=common.settings.max_wait_s,
         clock_s=time.monotonic,
         can_work=can_work,

@@ -13,7 +13,7 @@ from celery import Celery
 from shared.errors import DarkroomError, NotReady, RedisUnavailable
 from shared.log import logger
 from shared.models.catalogue import load_catalogue
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis.client import connect, until_redis_answers
 from shared.settings import Settings
@@ -41,7 +41,7 @@ def start(settings: Settings, slot: Slot, app: Celery) -> Runner:
         raise NotReady(refusal)
     catalogue = load_catalogue(settings)
     client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)
-    plans = assembly.plans_of(settings, slot, catalogue, MeasuredPeaks(Learned(client)))
+    plans = assembly.plans_of(settings, slot, catalogue, MeasuredPeaks(Measurements(client)))
     residency = assembly.residency_of(settings, slot, catalogue, plans)
     threads = assembly.threads_of(settings, slot, catalogue)
     known, gpu = assembly.known_hashes(slot, catalogue), assembly.gpu_reader(slot)

@@ -27,7 +27,7 @@ from shared.contracts.kinds import Kind
 from shared.errors import DoesNotFit, NotFound
 from shared.jobs.routing import own_queue_of, queue_of
 from shared.models.catalogue import ModelCard
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 from shared.rack.current_weights import agreed
 from shared.rack.worker_registry import WorkerReport
 
@@ -160,7 +160,7 @@ def _views(cards: Sequence[ModelCard]) -> list[ModelView]:
     kinds = dict.fromkeys(card.kind for card in cards)
     defaults = [choose_model(catalogue.of_kind(kind), served_by(workers), here) for kind in kinds]
     able = here | served_by(workers)
-    learned = Learned(ours.store.redis).peaks_of([card.id for card in cards])
+    learned = Measurements(ours.store.redis).peaks_of([card.id for card in cards])
     hashes = agreed(ours.registry.weights())
     return [
         model_view(

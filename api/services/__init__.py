@@ -14,7 +14,7 @@ from shared.batches.members import BatchMembers
 from shared.batches.store import BatchStore
 from shared.jobs.store import JobStore
 from shared.models.catalogue import Catalogue, load_catalogue
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 from shared.pictures.artifact_store import ArtifactStore
 from shared.pictures.pixels import MIB, PictureLimits
 from shared.pictures.stores import open_store
@@ -68,7 +68,7 @@ def build_services(settings: Settings) -> Services:
         changes=Changes(client, max_waiters=settings.api_threads * 3 // 4),
         departures=Departures(),
         decoding=_decoding(settings),
-        outlook=Outlook(store, registry, Learned(client)),
+        outlook=Outlook(store, registry, Measurements(client)),
         access=access_from(settings),
     )
 

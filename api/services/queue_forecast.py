@@ -14,7 +14,7 @@ from shared.contracts.kinds import KIND_RULES
 from shared.jobs.eta import Pace, eta_s
 from shared.jobs.routing import split
 from shared.jobs.store import JobStore
-from shared.models.measurements import JOB, LOAD, Learned, Measured
+from shared.models.measurements import JOB, LOAD, Measured, Measurements
 from shared.rack.worker_registry import TAKES_JOBS, WorkerRegistry, WorkerReport
 
 #: How long what was gathered is used.
@@ -41,7 +41,7 @@ class Outlook:
         self,
         store: JobStore,
         registry: WorkerRegistry,
-        learned: Learned,
+        learned: Measurements,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store

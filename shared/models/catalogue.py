@@ -91,7 +91,7 @@ class Analysis(Row):
 
 
 class Vram(Row):
-    """MiB on the card in bf16/fp16 (fp32 for CPU toys); `basis` says where the numbers come from."""
+    """MiB on the GPU in bf16/fp16 (fp32 for CPU toys); `basis` says where the numbers come from."""
 
     weights_mib: int = Field(ge=0)
     peak_mib: int = Field(ge=0)

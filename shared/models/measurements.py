@@ -1,6 +1,6 @@
-"""What runs taught: the peak memory of a kind of job, and how long its steps, jobs and loads take.
+"""What runs measured: the peak memory of a kind of job, and how long its steps, jobs and loads take.
 
-Peaks are learned upwards at once and downwards slowly: too small a number costs a job its memory, too large a one only
+Peaks go up at once and down slowly: too small a number costs a job its memory, too large a one only
 room. Times are a moving average. Everything is kept in Redis by model, with its sample count, for all workers and for
 `GET /v1/models`; the API only reads.
 """
@@ -28,18 +28,18 @@ SEPARATOR = "|"
 
 @dataclass(frozen=True)
 class Measured:
-    """A learned number and how many runs stand behind it."""
+    """A measured number and how many runs stand behind it."""
 
     value: float
     samples: int
 
 
-class Learned:
-    """All learned numbers. Every method raises `RedisUnavailable` when the server does not take requests."""
+class Measurements:
+    """All measured numbers. Every method raises `RedisUnavailable` when the server does not take requests."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis: Any = client
-        self._learn = client.register_script((LUA / "learn.lua").read_text())
+        self._fold_script = client.register_script((LUA / "learn.lua").read_text())
 
     # -- memory ------------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Learned:
         if not math.isfinite(value):
             raise ValueError(f"{field} of {name}: {value} is no measurement")
         with redis_errors():
-            return int(self._learn(keys=[name], args=[field, value, up, down, keys.LIVE_TTL_S]))
+            return int(self._fold_script(keys=[name], args=[field, value, up, down, keys.LIVE_TTL_S]))
 
     def _read(self, name: str) -> dict[str, Measured]:
         with redis_errors():

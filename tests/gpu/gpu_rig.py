@@ -22,7 +22,7 @@ from workers.engines.registry import engine_kind
 from workers.engines.torch_tools.cuda_device import CudaDevice
 from workers.execution.oom_ladder import with_room
 from workers.memory.budget import budget_for
-from workers.memory.current_plans import Plans
+from workers.memory.current_plans import CurrentPlans
 from workers.memory.needs import Need
 from workers.memory.planner import plan_rack
 from workers.memory.residency import Residency
@@ -59,7 +59,7 @@ class CardRig:
         is_cuda = device.startswith("cuda")
         total_mib = torch.cuda.mem_get_info()[1] // MIB if is_cuda else limit_mib
         budget = budget_for(total_mib, mode, device=device, budget_mib=limit_mib, reserve_mib=0)
-        self.plans = Plans(plan_rack(list(self.cards.values()), budget), learn=self._learn)
+        self.plans = CurrentPlans(plan_rack(list(self.cards.values()), budget), add_peak=self._add_peak)
         self.residency = Residency(
             self._load,
             budget.usable_mib,
@@ -74,7 +74,7 @@ class CardRig:
     def _load(self, card: ModelCard) -> Engine:
         return engine_kind(card.engine).load(card, self.folders[card.id], self.plans.of(card))
 
-    def _learn(self, model: str, key: str, peak_mib: int) -> None:
+    def _add_peak(self, model: str, key: str, peak_mib: int) -> None:
         self.peaks_mib[model, key] = peak_mib
 
     # -- work --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from api.app import create_app
 from api.services import build_services
 from shared.contracts.jobs import State, Timings
 from shared.jobs import lifecycle
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 from shared.redis import keys
 from tests import workers_played
 from tests.integration.jobs import job
@@ -139,7 +139,9 @@ def test_a_full_queue_says_when_to_come_back(settings, limit, status, code):
 def taught(services, took):
     """One run of such a job on gpu0, its model loaded for it."""
     params = {"width": 64, "height": 64, "steps": 10, "n": 1}
-    record_timing(Learned(services.store.redis), "gpu0", [job(model="sdxl-toy", params=params)], took, has_loaded=True)
+    record_timing(
+        Measurements(services.store.redis), "gpu0", [job(model="sdxl-toy", params=params)], took, has_loaded=True
+    )
 
 
 def test_a_queued_job_has_a_place_but_no_eta_before_anything_was_measured(web, rack):
@@ -163,7 +165,9 @@ def test_an_eta_comes_from_what_runs_taught(web, services, rack):
 def test_the_steps_that_a_picture_from_a_picture_leaves_out_neither_teach_nor_count(web, services, rack):
     params = {"width": 64, "height": 64, "steps": 20, "n": 1, "image": "img_1", "strength": 0.5}
     took = Timings(loading_ms=2000, running_ms=1000)
-    record_timing(Learned(services.store.redis), "gpu0", [job(model="sdxl-toy", params=params)], took, has_loaded=True)
+    record_timing(
+        Measurements(services.store.redis), "gpu0", [job(model="sdxl-toy", params=params)], took, has_loaded=True
+    )
     image = base64.b64encode(png()).decode()
 
     # Ten steps of 0.1 s were run, and ten of these twenty will be; the model takes 2 s to load.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 from shared.redis.client import connect
 from workers.devices.snapshot import Snapshot
 from workers.memory.budget import budget_for
@@ -16,8 +16,8 @@ CARD = Snapshot("GPU-a", "card", 0, 12_288, compute_capability=(8, 6))
 
 
 @pytest.fixture
-def learned(settings) -> Learned:
-    return Learned(connect(settings.required_redis_url(), 5))
+def learned(settings) -> Measurements:
+    return Measurements(connect(settings.required_redis_url(), 5))
 
 
 def test_callers_see_measured_peaks_with_their_samples(web, learned):
@@ -45,7 +45,7 @@ def test_peaks_are_read_now_and_then(learned):
 def test_what_was_read_last_counts_while_redis_is_away(learned, valkey):
     gone = connect("redis://127.0.0.1:1", 0.2)
 
-    measured = MeasuredPeaks(Learned(gone))
+    measured = MeasuredPeaks(Measurements(gone))
 
     assert measured.of("sdxl") == {}
     measured.add("sdxl", "a key", 7000)

@@ -9,7 +9,7 @@ import pytest
 
 from shared.jobs.routing import queues_of
 from shared.jobs.store import JobStore
-from shared.models.measurements import JOB, LOAD, Learned
+from shared.models.measurements import JOB, LOAD, Measurements
 from shared.rack.worker_registry import GpuFacts, Resident, WorkerRegistry, WorkerReport
 from shared.redis import keys
 from shared.redis.client import connect
@@ -32,7 +32,7 @@ def now_s():
 @pytest.fixture
 def reader(client, now_s):
     store = JobStore(client, Settings())
-    made = Reader("me", store, WorkerRegistry(client), Learned(client), max_wait_s=30.0, clock_s=lambda: now_s[0])
+    made = Reader("me", store, WorkerRegistry(client), Measurements(client), max_wait_s=30.0, clock_s=lambda: now_s[0])
     set_provider(made)
     yield made
     set_provider(None)
@@ -123,7 +123,7 @@ def test_what_one_worker_took_the_others_do_not_call_neglected(client, reader, n
         "other",
         JobStore(client, Settings()),
         WorkerRegistry(client),
-        Learned(client),
+        Measurements(client),
         max_wait_s=30.0,
         clock_s=lambda: now_s[0],
     )
@@ -162,8 +162,8 @@ def test_a_model_that_another_worker_is_just_loading_counts_as_held(client, read
 
 
 def test_measured_times_replace_the_assumed_ones(client, reader):
-    Learned(client).add_time("a", "me", LOAD, 1500)
-    Learned(client).add_time("a", "someone", JOB, 700)
+    Measurements(client).add_time("a", "me", LOAD, 1500)
+    Measurements(client).add_time("a", "someone", JOB, 700)
 
     reader.order(QUEUES)
 
@@ -223,7 +223,7 @@ def test_without_a_child_that_can_work_nothing_is_read(client):
         "me",
         JobStore(client, Settings()),
         WorkerRegistry(client),
-        Learned(client),
+        Measurements(client),
         max_wait_s=30.0,
         clock_s=lambda: 0.0,
         can_work=lambda: can_work[0],

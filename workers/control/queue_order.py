@@ -18,7 +18,7 @@ from shared.errors import RedisUnavailable
 from shared.jobs.routing import split
 from shared.jobs.store import JobStore
 from shared.log import logger
-from shared.models.measurements import JOB, LOAD, Learned
+from shared.models.measurements import JOB, LOAD, Measurements
 from shared.rack.worker_registry import TAKES_JOBS, WorkerRegistry
 from shared.redis import keys
 from shared.redis.client import redis_errors
@@ -55,7 +55,7 @@ class Reader:
         name: str,
         store: JobStore,
         registry: WorkerRegistry,
-        learned: Learned,
+        learned: Measurements,
         *,
         max_wait_s: float,
         clock_s: Callable[[], float],

@@ -22,7 +22,7 @@ from shared.log import logger
 from shared.models.catalogue import ModelCard
 from shared.rack.worker_registry import TAKES_JOBS, WorkerReport, WorkerState
 from workers.engines.base import Watch
-from workers.memory.current_plans import Plans, what_changed
+from workers.memory.current_plans import CurrentPlans, what_changed
 from workers.memory.residency import Residency
 from workers.memory.shapes import Shape
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def with_room(
-    residency: Residency, plans: Plans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
+    residency: Residency, plans: CurrentPlans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
 ) -> T:
     """Do `work` with the loaded model, giving up what must be given up to make it fit.
 
@@ -52,7 +52,7 @@ def with_room(
 
 
 def _climb(
-    residency: Residency, plans: Plans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
+    residency: Residency, plans: CurrentPlans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
 ) -> T:
     while True:
         try:
@@ -60,7 +60,7 @@ def _climb(
             with residency.using(card, need.peak_mib, need.host_mib, shape.parts) as engine:
                 residency.start_peak()
                 done = work(engine)
-                plans.learn(card, shape, residency.peak_mib(card.id))
+                plans.add_peak(card, shape, residency.peak_mib(card.id))
                 return done
         except NotFinite as exc:
             went_on = _upcast(residency, plans, card, watch, exc)
@@ -82,7 +82,9 @@ def larger_gpu(model: str, budget_mib: int, workers: Iterable[WorkerReport]) -> 
     return min(able, key=lambda worker: (worker.state != WorkerState.READY, worker.budget_mib), default=None)
 
 
-def _step_down(residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: OutOfVram | DoesNotFit) -> bool:
+def _step_down(
+    residency: Residency, plans: CurrentPlans, card: ModelCard, watch: Watch, why: OutOfVram | DoesNotFit
+) -> bool:
     """Give up one thing more; False: nothing is left to give up."""
     if isinstance(why, OutOfVram) and residency.evict_others(card.id):
         watch.degrade("others_evicted")
@@ -97,7 +99,7 @@ def _step_down(residency: Residency, plans: Plans, card: ModelCard, watch: Watch
     return True
 
 
-def _upcast(residency: Residency, plans: Plans, card: ModelCard, watch: Watch, why: NotFinite) -> bool:
+def _upcast(residency: Residency, plans: CurrentPlans, card: ModelCard, watch: Watch, why: NotFinite) -> bool:
     """Go over to a wider precision; False: there is none."""
     wider = plans.upcast(card)
     if wider is None:

@@ -27,7 +27,7 @@ from shared.errors import (
 from shared.jobs import lifecycle
 from shared.jobs.chains import Chains
 from shared.log import bound, logger
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 from shared.redis.client import until_redis_answers
 from workers.engines.torch_tools import device_lost
 from workers.execution.endings import Endings
@@ -47,7 +47,7 @@ class Runner:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._learned = Learned(runtime.store.redis)
+        self._learned = Measurements(runtime.store.redis)
         self._chains = Chains(runtime.store, runtime.settings)
         self._preview_thread = PreviewThread()
         self._has_lost_device = False

@@ -27,7 +27,7 @@ from shared.settings import Settings
 from workers.devices.slot import Slot
 from workers.devices.snapshot import Snapshot
 from workers.execution.threads import Threads
-from workers.memory.current_plans import Plans
+from workers.memory.current_plans import CurrentPlans
 from workers.memory.residency import Residency
 from workers.memory.shapes import Shape
 
@@ -43,7 +43,7 @@ class Runtime:
     catalogue: Catalogue
     dispatcher: Dispatcher
     residency: Residency
-    plans: Plans
+    plans: CurrentPlans
     threads: Threads
     #: What the driver says of the GPU now; None: nothing (a CPU, no driver).
     gpu_now: Callable[[], Snapshot | None] = lambda: None
@@ -84,7 +84,7 @@ def build(
     slot: Slot,
     app: Celery,
     catalogue: Catalogue,
-    plans: Plans,
+    plans: CurrentPlans,
     residency: Residency,
     threads: Threads,
     gpu_now: Callable[[], Snapshot | None] = lambda: None,

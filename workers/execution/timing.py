@@ -7,7 +7,7 @@ from shared.contracts.jobs import JobRecord, Phase, Timings
 from shared.contracts.kinds import KIND_RULES
 from shared.errors import RedisUnavailable
 from shared.log import logger
-from shared.models.measurements import JOB, LOAD, Learned
+from shared.models.measurements import JOB, LOAD, Measurements
 
 
 class Stopwatch:
@@ -32,7 +32,7 @@ class Stopwatch:
 
 
 def record_timing(
-    learned: Learned, worker: str, records: Sequence[JobRecord], took: Timings, *, has_loaded: bool
+    learned: Measurements, worker: str, records: Sequence[JobRecord], took: Timings, *, has_loaded: bool
 ) -> None:
     """Keep the times of a GPU batch that went well: a unit of its work at its size, a whole job, the loading of its model.
 

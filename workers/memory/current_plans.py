@@ -1,6 +1,6 @@
-"""How each model is put on this worker's card now. A model that did not fit is put smaller, and stays so.
+"""How each model is put on this worker's GPU now. A model that did not fit is put smaller, and stays so.
 
-The launcher's arithmetic chose the first plan; what really happens on the card may correct it, downwards only: a worker
+The launcher's arithmetic chose the first plan; what really happens on the GPU may correct it, downwards only: a worker
 that went back up would run into the same wall again. The same holds for a model that overflowed in fp16. A restart of the
 worker starts from the arithmetic, which then knows what was measured.
 """
@@ -18,23 +18,23 @@ from workers.memory.shapes import Shape
 UPCASTS = {("fp16", "bf16"), ("fp16", "fp32"), ("nf4", "fp32")}
 
 Peaks = Callable[[str], Mapping[str, int]]
-Learn = Callable[[str, str, int], None]
+AddPeak = Callable[[str, str, int], None]
 
 
-class Plans:
+class CurrentPlans:
     """The current plan of every model of one worker."""
 
     def __init__(
-        self, rack: RackPlan, peaks: Peaks = lambda model: {}, learn: Learn = lambda model, key, mib: None
+        self, rack: RackPlan, peaks: Peaks = lambda model: {}, add_peak: AddPeak = lambda model, key, mib: None
     ) -> None:
         """
         Args:
             peaks: model → measured peaks in MiB by `needs.key_of`.
-            learn: takes a newly measured one: model, key, MiB.
+            add_peak: takes a newly measured one: model, key, MiB.
         """
         self.rack = rack
         self._peaks = peaks
-        self._learn = learn
+        self._add_peak = add_peak
         self._shrunk: dict[str, LoadPlan] = {}
         self._upcast: set[str] = set()
 
@@ -54,10 +54,10 @@ class Plans:
         """What a job of this size takes under the current plan."""
         return need_of(card, self.of(card), shape, self._peaks(card.id))
 
-    def learn(self, card: ModelCard, shape: Shape, peak_mib: int | None) -> None:
+    def add_peak(self, card: ModelCard, shape: Shape, peak_mib: int | None) -> None:
         """A job of this size took so much under the current plan; None: the device does not count."""
         if peak_mib is not None:
-            self._learn(card.id, key_of(self.of(card), shape), peak_mib)
+            self._add_peak(card.id, key_of(self.of(card), shape), peak_mib)
 
     def shrink(self, card: ModelCard) -> LoadPlan | None:
         """Take the next smaller way to put the model; None: this is the smallest."""

@@ -27,10 +27,10 @@ class Parts:
     total_m: float
     #: In linears: what NF4 shrinks.
     linears_m: float
-    #: In the largest sub-model: what is on the card at a time under model offload.
+    #: In the largest sub-model: what is on the GPU at a time under model offload.
     largest_m: float
     largest_linears_m: float
-    #: In the largest single block: what is on the card at a time under sequential offload.
+    #: In the largest single block: what is on the GPU at a time under sequential offload.
     largest_block_m: float
     #: In the VAE, whose precision is its own.
     vae_m: float = 0.0
@@ -64,12 +64,12 @@ DEFAULT_BATCH = 1
 
 
 def weights_mib(card: ModelCard, plan: LoadPlan) -> int:
-    """What stays on the card while the model is loaded; offloaded parts count when they work."""
+    """What stays on the GPU while the model is loaded; offloaded parts count when they work."""
     return 0 if plan.offload != "none" else _all_weights_mib(card, plan)
 
 
 def offloaded_mib(card: ModelCard, plan: LoadPlan) -> int:
-    """The RAM in which weights wait that visit the card."""
+    """The RAM in which weights wait that visit the GPU."""
     return 0 if plan.offload == "none" else _all_weights_mib(card, plan)
 
 
@@ -80,7 +80,7 @@ def _all_weights_mib(card: ModelCard, plan: LoadPlan) -> int:
 
 
 def working_mib(card: ModelCard, plan: LoadPlan, shape: Shape) -> int:
-    """What a running job takes on top: activations, and the offloaded part that is on the card just then."""
+    """What a running job takes on top: activations, and the offloaded part that is on the GPU just then."""
     return round(_visiting_mib(card, plan) + _activations_mib(card, plan, shape))
 
 
@@ -112,7 +112,7 @@ def _is_full_size(card: ModelCard) -> bool:
 
 
 def _visiting_mib(card: ModelCard, plan: LoadPlan) -> float:
-    """The offloaded part on the card: the UNet under model offload, one block under sequential."""
+    """The offloaded part on the GPU: the UNet under model offload, one block under sequential."""
     parts = _parts(card)
     if plan.offload == "none":
         return 0.0

@@ -1,9 +1,9 @@
-"""Models that wait in host RAM, and what those on the card have there: coming back costs a copy over the bus instead of a
+"""Models that wait in host RAM, and what those on the GPU have there: coming back costs a copy over the bus instead of a
 read from disk.
 
-Weights never change, so one copy in host RAM serves for good: a model that came back to the card may leave it there, and
+Weights never change, so one copy in host RAM serves for good: a model that came back to the GPU may leave it there, and
 its next way off costs nothing. Offloaded models live here altogether. All of it is bounded by one limit in MiB. What has
-to make room gives it in this order: spare copies of models on the card (they can be copied again), then waiting models,
+to make room gives it in this order: spare copies of models on the GPU (they can be copied again), then waiting models,
 each time the longest unused first. Only engines that can move (`Movable`) get in.
 """
 
@@ -20,25 +20,25 @@ class Movable(Protocol):
     """An engine that can wait in host RAM and come back."""
 
     def to_host(self) -> None:
-        """Leave the card; raises MemoryError (or OutOfVram) and stays usable where the host has no room."""
+        """Leave the GPU; raises MemoryError (or OutOfVram) and stays usable where the host has no room."""
         ...
 
     def to_device(self) -> None:
-        """Come back; raises OutOfVram and stays in host RAM where the card has no room."""
+        """Come back; raises OutOfVram and stays in host RAM where the GPU has no room."""
         ...
 
     def host_mib(self) -> int:
-        """RAM that its weights take now, wherever it is; on a CPU 0, because that RAM is the card."""
+        """RAM that its weights take now, wherever it is; on a CPU 0, because that RAM is the GPU."""
         ...
 
     def forget_host(self) -> None:
-        """Give up what it has in host RAM beside the card; nothing where it needs it (it waits, or is offloaded)."""
+        """Give up what it has in host RAM beside the GPU; nothing where it needs it (it waits, or is offloaded)."""
         ...
 
 
 @dataclass
 class Held:
-    """A loaded model, on the card or in host RAM."""
+    """A loaded model, on the GPU or in host RAM."""
 
     engine: Engine
     held_mib: int
@@ -54,28 +54,28 @@ class Held:
 class HostCache:
     """The second tier."""
 
-    def __init__(self, limit_mib: int, on_card: Callable[[], Mapping[str, Held]] = dict) -> None:
+    def __init__(self, limit_mib: int, on_gpu: Callable[[], Mapping[str, Held]] = dict) -> None:
         """
         Args:
-            on_card: the models of the first tier, whose host RAM counts here.
+            on_gpu: the models of the first tier, whose host RAM counts here.
         """
         self._limit_mib = limit_mib
-        self._on_gpu = on_card
+        self._on_gpu = on_gpu
         self._waiting: dict[str, Held] = {}
 
     @property
     def held_mib(self) -> int:
-        """All RAM that weights take: of waiting and of offloaded models, and copies of those on the card."""
+        """All RAM that weights take: of waiting and of offloaded models, and copies of those on the GPU."""
         return sum(held.host_mib for held in [*self._waiting.values(), *self._on_gpu().values()])
 
     def names(self) -> list[str]:
         return list(self._waiting)
 
     def take_in(self, name: str, held: Held, *, coming: str | None = None) -> bool:
-        """Move a model off the card and keep it; others leave for it. False: it cannot, or there is no room.
+        """Move a model off the GPU and keep it; others leave for it. False: it cannot, or there is no room.
 
         Args:
-            coming: the model that it leaves the card for; a copy of that one stays, it is about to be used.
+            coming: the model that it leaves the GPU for; a copy of that one stays, it is about to be used.
         """
         if not isinstance(held.engine, Movable) or self._limit_mib <= 0:
             return False
@@ -112,7 +112,7 @@ class HostCache:
         return self.held_mib + needed_mib <= self._limit_mib
 
     def give_back(self, name: str) -> Engine | None:
-        """Move a model onto the card again; None: it is not here. Raises OutOfVram and keeps it."""
+        """Move a model onto the GPU again; None: it is not here. Raises OutOfVram and keeps it."""
         held = self._waiting.get(name)
         if held is None:
             return None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from shared.errors import RedisUnavailable
 from shared.log import logger
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 
 #: Peaks change with runs, not within one.
 LOOK_EVERY_S = 10.0
@@ -18,8 +18,8 @@ LOOK_EVERY_S = 10.0
 class MeasuredPeaks:
     """Peaks by model and `needs.key_of`, in MiB, weights included."""
 
-    def __init__(self, learned: Learned, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._learned = learned
+    def __init__(self, measurements: Measurements, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._measurements = measurements
         self._clock_s = clock_s
         self._known: dict[str, tuple[float, Mapping[str, int]]] = {}
         self._away_until_s = float("-inf")
@@ -31,7 +31,7 @@ class MeasuredPeaks:
         if now_s - looked_at_s < LOOK_EVERY_S or now_s < self._away_until_s:
             return known
         try:
-            known = self._learned.peaks_mib(model)
+            known = self._measurements.peaks_mib(model)
         except RedisUnavailable as exc:
             self._away_until_s = now_s + LOOK_EVERY_S  # one wait for a silent server is enough
             logger().warning("peaks.not_read", reason=exc.message)
@@ -42,6 +42,6 @@ class MeasuredPeaks:
     def add(self, model: str, key: str, peak_mib: int) -> None:
         """One run's peak."""
         try:
-            self._learned.add_peak(model, key, peak_mib)
+            self._measurements.add_peak(model, key, peak_mib)
         except RedisUnavailable as exc:
-            logger().warning("peak.not_learned", model=model, reason=exc.message)
+            logger().warning("peak.not_kept", model=model, reason=exc.message)

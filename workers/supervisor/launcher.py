@@ -19,7 +19,7 @@ import redis
 from shared import log, settings
 from shared.errors import DarkroomError, InvalidRequest
 from shared.jobs.store import JobStore
-from shared.models.measurements import Learned
+from shared.models.measurements import Measurements
 from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = settings.from_environment()
         log.configure(json_lines=config.log_json)
-        slots = place(config, peaks=MeasuredPeaks(Learned(_redis(config))).of, refusal_of=refusal_of)
+        slots = place(config, peaks=MeasuredPeaks(Measurements(_redis(config))).of, refusal_of=refusal_of)
         if not slots:
             raise InvalidRequest(f"no GPU matches {config.gpus!r}: see `darkroom doctor`", field="DARKROOM_GPUS")
         return Launcher(config, slots).run()

@@ -56,7 +56,7 @@ def test_plans_reckon_with_measured_peaks_and_learn_new_ones(catalogue):
     measured.peaks = {"sdxl-toy": {key: 777}}
 
     plans = assembly.plans_of(settings, SLOT, catalogue, measured)
-    plans.learn(card, default_shape(card), 800)
+    plans.add_peak(card, default_shape(card), 800)
 
     assert plans.need(card, default_shape(card)).peak_mib == 777
     assert measured.added == [("sdxl-toy", key, 800)]

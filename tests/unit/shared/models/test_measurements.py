@@ -3,7 +3,7 @@
 import fakeredis
 import pytest
 
-from shared.models.measurements import JOB, LOAD, Learned
+from shared.models.measurements import JOB, LOAD, Measurements
 from shared.redis import keys
 
 
@@ -14,7 +14,7 @@ def client():
 
 @pytest.fixture
 def learned(client):
-    return Learned(client)
+    return Measurements(client)
 
 
 def test_the_first_run_is_believed(learned):

@@ -9,7 +9,7 @@ from shared.models.catalogue import Defaults, Limits, ModelCard, Source, Vram
 from shared.rack.worker_registry import GpuFacts, WorkerReport
 from workers.execution.oom_ladder import larger_gpu, with_room
 from workers.memory.budget import budget_for
-from workers.memory.current_plans import Plans, what_changed
+from workers.memory.current_plans import CurrentPlans, what_changed
 from workers.memory.needs import key_of
 from workers.memory.planner import plan_rack
 from workers.memory.residency import Residency
@@ -62,7 +62,7 @@ class Said:
 
 @pytest.fixture
 def card_of_24_gib():
-    plans = Plans(plan_rack([ONE, OTHER], budget_for(24 * 1024)))
+    plans = CurrentPlans(plan_rack([ONE, OTHER], budget_for(24 * 1024)))
     residency = Residency(lambda card: Loaded(card, plans.of(card)), plans.rack.budget.usable_mib)
     return residency, plans
 
@@ -144,7 +144,7 @@ def test_when_no_form_fits_the_error_comes_out_and_every_rung_was_tried(card_of_
 def on_a_card_in_fp16(has_bf16):
     rack = plan_rack([ONE, OTHER], budget_for(24 * 1024, has_bf16=has_bf16))
     halves = {name: replace(how, plan=replace(how.plan, precision="fp16")) for name, how in rack.planned.items()}
-    plans = Plans(replace(rack, planned=halves))
+    plans = CurrentPlans(replace(rack, planned=halves))
     return Residency(lambda card: Loaded(card, plans.of(card)), plans.rack.budget.usable_mib), plans
 
 
@@ -184,7 +184,7 @@ def test_what_is_not_finite_in_any_range_comes_out_after_one_wider_try(has_bf16)
 
 
 def test_on_a_cpu_there_is_no_wider_range(card_of_24_gib):
-    plans = Plans(plan_rack([ONE], budget_for(64 * 1024, device="cpu")))
+    plans = CurrentPlans(plan_rack([ONE], budget_for(64 * 1024, device="cpu")))
 
     assert plans.of(ONE).precision == "fp32"
     assert plans.upcast(ONE) is None
@@ -205,7 +205,7 @@ def test_a_model_that_is_upcast_and_then_does_not_fit_goes_down_to_the_last_rung
 
 
 def test_what_changed_names_each_thing_once():
-    plans = Plans(plan_rack([ONE], budget_for(24 * 1024)))
+    plans = CurrentPlans(plan_rack([ONE], budget_for(24 * 1024)))
     before = plans.of(ONE)
 
     assert what_changed(before, before) == []
@@ -257,7 +257,7 @@ class Counting:
 
 def learning(peak_mib):
     learned = []
-    plans = Plans(plan_rack([ONE, OTHER], budget_for(24 * 1024)), learn=lambda *what: learned.append(what))
+    plans = CurrentPlans(plan_rack([ONE, OTHER], budget_for(24 * 1024)), add_peak=lambda *what: learned.append(what))
     device = Counting(peak_mib)
     residency = Residency(lambda card: Loaded(card, plans.of(card)), plans.rack.budget.usable_mib, device=device)
     return residency, plans, learned

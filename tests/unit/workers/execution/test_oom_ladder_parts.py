@@ -8,7 +8,7 @@ from shared.errors import OutOfVram
 from tests.unit.workers.execution.test_oom_ladder import ONE, OTHER, SHAPE, Loaded, Said, fits_when
 from workers.execution.oom_ladder import with_room
 from workers.memory.budget import budget_for
-from workers.memory.current_plans import Plans
+from workers.memory.current_plans import CurrentPlans
 from workers.memory.needs import key_of
 from workers.memory.pass_parts import PassPart
 from workers.memory.planner import plan_rack
@@ -30,8 +30,8 @@ class Part:
         return None
 
 
-def gpu(total_mib: int) -> tuple[Residency, Plans]:
-    plans = Plans(plan_rack([ONE, OTHER], budget_for(total_mib)))
+def gpu(total_mib: int) -> tuple[Residency, CurrentPlans]:
+    plans = CurrentPlans(plan_rack([ONE, OTHER], budget_for(total_mib)))
     usable_mib = plans.rack.budget.usable_mib
     return Residency(lambda card: Loaded(card, plans.of(card)), usable_mib, load_part=Part), plans
 
@@ -70,9 +70,9 @@ def test_so_it_is_where_the_arithmetic_said_that_the_part_would_fit():
 
 def test_the_peak_of_a_job_with_parts_is_measured_as_such():
     measured: list[str] = []
-    plans = Plans(plan_rack([ONE], budget_for(24 * 1024)), learn=lambda model, key, mib: measured.append(key))
+    plans = CurrentPlans(plan_rack([ONE], budget_for(24 * 1024)), add_peak=lambda model, key, mib: measured.append(key))
 
-    plans.learn(ONE, CONTROLLED, 12_000)
+    plans.add_peak(ONE, CONTROLLED, 12_000)
 
     assert measured == [key_of(plans.of(ONE), CONTROLLED)]
     assert "control-net" in measured[0]

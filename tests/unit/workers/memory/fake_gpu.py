@@ -74,7 +74,7 @@ class PlainEngine:
 class MovingEngine(PlainEngine):
     on_card: bool = True
     has_copy: bool = False
-    #: Ways off the card that cost a copy.
+    #: Ways off the GPU that cost a copy.
     copies: int = 0
 
     def host_mib(self) -> int:

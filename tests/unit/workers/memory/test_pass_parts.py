@@ -7,7 +7,7 @@ from shared.models.catalogue import ModelCard, Source, Vram
 from tests.unit.workers.memory.fake_gpu import LARGE, OTHER, SMALL, FakeGpu, Rig, card
 from tests.unit.workers.memory.planned_models import GIB, MOONDREAM, SDXL
 from workers.memory.budget import budget_for
-from workers.memory.current_plans import Plans
+from workers.memory.current_plans import CurrentPlans
 from workers.memory.needs import key_of, need_of
 from workers.memory.pass_parts import PassPart
 from workers.memory.planner import plan_rack
@@ -36,7 +36,7 @@ def test_a_part_changes_no_models_plan_where_the_same_weights_as_a_model_would()
         source=Source(path="/models/control-net"),
         vram=Vram(weights_mib=CONTROL.weights_mib, peak_mib=CONTROL.weights_mib + CONTROL.working_mib),
     )
-    plans = Plans(plan_rack([SDXL, MOONDREAM], budget))
+    plans = CurrentPlans(plan_rack([SDXL, MOONDREAM], budget))
     before = plans.of(SDXL)
 
     plans.need(SDXL, CONTROLLED)
@@ -47,7 +47,7 @@ def test_a_part_changes_no_models_plan_where_the_same_weights_as_a_model_would()
 
 
 def test_a_part_adds_to_the_need_of_its_own_job_only():
-    plans = Plans(plan_rack([SDXL, MOONDREAM], budget_for(24 * GIB)))
+    plans = CurrentPlans(plan_rack([SDXL, MOONDREAM], budget_for(24 * GIB)))
 
     plain, controlled = plans.need(SDXL, PLAIN), plans.need(SDXL, CONTROLLED)
 

@@ -133,7 +133,7 @@ def test_what_exceeds_the_whole_budget_is_refused_with_numbers_before_anything_l
 
 
 def test_the_driver_counts_as_much_as_the_ledger():
-    """Another program took 6,000 MiB: our ledger has room, the card has not."""
+    """Another program took 6,000 MiB: our ledger has room, the GPU has not."""
     rig = Rig()
     rig.use(SMALL)
     rig.device.used_mib += 6000
@@ -427,7 +427,7 @@ def test_host_ram_is_bounded_whatever_happens():
 
 
 def test_a_spare_copy_goes_before_a_model_that_waits():
-    """What is on the card can be copied again; what waits would come from disk."""
+    """What is on the GPU can be copied again; what waits would come from disk."""
     rig = Rig(budget_mib=10_000, device=FakeGpu(10_000), host_cache_mib=10_000, engine=MovingEngine)
     rig.use(card("spare", 3000))
     rig.use(card("all", 10_000))
@@ -446,7 +446,7 @@ def test_a_spare_copy_goes_before_a_model_that_waits():
 
 
 def test_offloaded_models_are_bounded_by_the_host_though_the_card_holds_none():
-    """Four models on a card of 8 GB, all offloaded: the ledger said 0, and RAM filled with 26.5 GiB."""
+    """Four models on a GPU of 8 GB, all offloaded: the ledger said 0, and RAM filled with 26.5 GiB."""
     rig = Rig(host_cache_mib=16_384, engine=OffloadedEngine)
     for name in "abcd":
         rig.now_s += 1

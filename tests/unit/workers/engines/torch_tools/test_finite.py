@@ -8,7 +8,7 @@ import torch
 
 from shared import errors
 from shared.contracts.base import non_finite_in
-from shared.models.measurements import JOB, Learned
+from shared.models.measurements import JOB, Measurements
 from shared.redis import keys
 from workers.devices.snapshot import Snapshot, joules_between
 from workers.engines.torch_tools.finite import refuse_non_finite
@@ -53,7 +53,7 @@ def test_the_code_of_a_failure_finds_its_class_whatever_stands_below_it():
 @pytest.mark.parametrize("number", NONE)
 def test_no_such_number_is_learned_or_believed(number):
     client = fakeredis.FakeRedis()
-    learned = Learned(client)
+    learned = Measurements(client)
     learned.add_time("sdxl", "gpu0", JOB, 1000)
 
     with pytest.raises(ValueError, match="no measurement"):

@@ -16,7 +16,7 @@ from workers.engines.base import GenerateWork
 from workers.execution.kinds import generate
 from workers.execution.timing import Stopwatch
 from workers.memory.budget import budget_for
-from workers.memory.current_plans import Plans
+from workers.memory.current_plans import CurrentPlans
 from workers.memory.planner import plan_rack
 from workers.memory.residency import Residency
 
@@ -62,7 +62,7 @@ class Runtime(SimpleNamespace):
         super().__init__(
             catalogue=catalogue,
             residency=Residency(Painter, 12_288, hash_of=lambda card: weights_hash),
-            plans=Plans(plan_rack([catalogue.get("sdxl-toy")], budget_for(12_288))),
+            plans=CurrentPlans(plan_rack([catalogue.get("sdxl-toy")], budget_for(12_288))),
             artifacts=SimpleNamespace(put=self._put),
             store=SimpleNamespace(announce=lambda artifact_id, job_id: None),
             threads=SimpleNamespace(settle=lambda engine, precision, still_wanted: 3),
