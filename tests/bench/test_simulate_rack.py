@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.base import Priority
@@ -77,46 +77,78 @@ def test_the_same_seed_gives_the_same_run():
     assert [j.ended_s for j in run("mixed", "darkroom").jobs] == [j.ended_s for j in run("mixed", "darkroom").jobs]
 
 
-models = st.lists(
-    st.tuples(st.integers(500, 9000), st.floats(0.1, 20), st.floats(0.5, 20)), min_size=1, max_size=3
-).map(
-    lambda rows: [
+#: When it comes, which model it is for, how many jobs.
+Burst = tuple[float, int, int]
+
+
+def models_of(rows: list[tuple[int, float, float]]) -> list[Model]:
+    """From MiB, seconds a job, seconds a load."""
+    return [
         Model(f"m{i}", mib, 500, job_s=job_s, load_s=load_s, copy_s=load_s / 8)
         for i, (mib, job_s, load_s) in enumerate(rows)
     ]
-)
+
+
+def jobs_of(found: list[Model], bursts: list[Burst]) -> list[Job]:
+    return [job(found[m].name, at_s + 0.01 * i) for at_s, m, count in bursts for i in range(count)]
+
+
+models = st.lists(
+    st.tuples(st.integers(500, 9000), st.floats(0.1, 20), st.floats(0.5, 20)), min_size=1, max_size=3
+).map(models_of)
 
 
 @st.composite
-def loads(draw: st.DrawFn) -> tuple[list[Model], list[Job]]:
+def loads(draw: st.DrawFn) -> tuple[list[Model], list[Burst]]:
     """Up to eight bursts of up to 40 jobs, each of one model."""
     found = draw(models)
-    bursts = draw(
-        st.lists(
-            st.tuples(st.floats(0, 300), st.integers(0, len(found) - 1), st.integers(1, 40)), min_size=1, max_size=8
-        )
-    )
-    return found, [job(found[m].name, at_s + 0.01 * i) for at_s, m, count in bursts for i in range(count)]
+    burst = st.tuples(st.floats(0, 300), st.integers(0, len(found) - 1), st.integers(1, 40))
+    return found, draw(st.lists(burst, min_size=1, max_size=8))
+
+
+#: Two of three models fit together. What rose by neglect interrupted after one round trip, and bringing the one that
+#: sends two away was counted as if only one had to come back: 37 switches, 17 % of the time, and 36 s beyond the bound.
+TWO_LEAVE_FOR_ONE = (
+    models_of([(5663, 11.2, 11.6), (5404, 18.6, 1.0), (3256, 8.3, 19.6)]),
+    [(169.8, 0, 36), (62.8, 1, 33), (156.2, 0, 13), (66.9, 1, 15), (71.6, 2, 30), (192.8, 0, 11), (257.4, 1, 6)],
+)
 
 
 @settings(max_examples=40, deadline=None)
 @given(loads())
+@example(TWO_LEAVE_FOR_ONE)
 def test_whatever_comes_one_card_is_never_further_behind_than_fairness_costs(load):
-    """Bursts of one model are the best that can happen to first come first served; fairness costs a ninth there."""
-    found, jobs = load
+    """Bursts of one model are the best that can happen to first come first served.
+
+    F is its makespan. A worker that never idles while there is work ends at F plus all switching S at the latest. A
+    switch that interrupts loaded work costs c, and r to come back to all of that; since the last switch TURN × (c + r)
+    have passed, hence with sums C and R over all of them C + R ≤ F / TURN. The other switches, E in all, follow a queue
+    that ran empty: one a burst at most. And each load of a model is its first, or follows an interruption, which counted
+    it in r, or a refilled queue: S ≤ R + one load a burst. With S = C + E twice S is at most F / TURN + E + one load a
+    burst, and so S is at most F / (2 TURN) + one load a burst.
+    """
+    found, bursts = load
     card = [Gpu("gpu0", 10_000)]
-    fifo = Rack(found, card, POLICIES["fifo"]).run([Job(j.queue, j.arrival_s) for j in jobs]).makespan_s
+    fifo_s = Rack(found, card, POLICIES["fifo"]).run(jobs_of(found, bursts)).makespan_s
 
-    ours = Rack(found, card, POLICIES["darkroom"]).run(jobs).makespan_s
+    ours_s = Rack(found, card, POLICIES["darkroom"]).run(jobs_of(found, bursts)).makespan_s
 
-    tail_s = 2 * sum(model.load_s for model in found) + max(model.job_s for model in found)
-    assert ours <= FAIRNESS * fifo + tail_s
+    assert ours_s <= FAIRNESS * fifo_s + len(bursts) * max(model.load_s for model in found)
+
+
+def test_with_one_model_that_sends_two_away_switching_takes_less_than_a_ninth():
+    found, bursts = TWO_LEAVE_FOR_ONE
+
+    ours = Rack(found, [Gpu("gpu0", 10_000)], POLICIES["darkroom"]).run(jobs_of(found, bursts))
+
+    assert ours.switching_s < ours.makespan_s / 9
 
 
 @settings(max_examples=40, deadline=None)
 @given(loads())
 def test_whatever_comes_all_of_it_is_served_once(load):
-    found, jobs = load
+    found, bursts = load
+    jobs = jobs_of(found, bursts)
 
     outcome = Rack(found, RACK, POLICIES["darkroom"]).run(jobs)
 

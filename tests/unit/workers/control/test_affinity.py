@@ -60,6 +60,14 @@ def test_a_neglected_queue_waits_until_the_last_switch_has_paid_off():
     assert first(view(waits, switched_ago_s=TURN * TRIP_S)) == "b.normal"
 
 
+def test_the_way_back_counts_all_loaded_models_with_work_for_one_may_send_them_all_away():
+    waits = {"a.normal": 1, "b.normal": 1, "c.normal": 31}
+    both = TURN * 3 * SWITCH_S
+
+    assert first(view(waits, ("a", "b"), switched_ago_s=both - 1)) != "c.normal"
+    assert first(view(waits, ("a", "b"), switched_ago_s=both)) == "c.normal"
+
+
 def test_old_jobs_in_a_queue_that_is_being_served_are_no_neglect():
     """Under overload every job is old; that alone must not make a worker switch back and forth."""
     seen = view({"a.normal": 500, "b.normal": 500}, served_ago_s={"a.normal": 2, "b.normal": 20})
@@ -85,6 +93,20 @@ def test_low_priority_rises_with_neglect():
     waits = {"a.normal": 1, "b.low": 2 * PROMOTE * MAX_WAIT_S + 1}
 
     assert first(view(waits)) == "b.low"
+
+
+def test_what_has_risen_by_neglect_interrupts_after_a_turn_and_not_after_a_jump():
+    """Its level says how long it waited, not that its callers were in a hurry."""
+    waits = {"a.normal": 1, "b.normal": PROMOTE * MAX_WAIT_S + 1}
+
+    assert first(view(waits, switched_ago_s=TURN * TRIP_S - 1)) == "a.normal"
+    assert first(view(waits, switched_ago_s=TURN * TRIP_S)) == "b.normal"
+
+
+def test_and_so_does_what_its_callers_wanted_sooner_only_on_their_own_level():
+    waits = {"a.low": 1, "b.normal": PROMOTE * MAX_WAIT_S + 1}
+
+    assert first(view(waits, switched_ago_s=JUMP * TRIP_S)) == "b.normal"
 
 
 def test_low_priority_does_not_count_as_neglected_before_normal_work():
