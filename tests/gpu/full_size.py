@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPi
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from tests.bench.activation_peaks import UNET, VAE
+from tests.bench.sdxl_sizes import UNET, VAE
 from workers.engines.moondream.config import MOONDREAM_2B, SMALL_VOCAB_TOKENS
 from workers.engines.moondream.inspection import TOKENIZER_FOLDER
 from workers.engines.moondream.network import Network

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.bench.activation_peaks import UNET, VAE
+from tests.bench.sdxl_sizes import UNET, VAE
 from tests.gpu import full_size
 from tests.gpu.gpu_rig import CardRig
 from workers.engines.moondream import engine as moondream_engine

@@ -1,20 +1,22 @@
 """Where a stage runs: on a card at the published sizes, or dry, on a CPU with toys, through the same code.
 
-A dry run measures nothing worth keeping. It shows that every line of a stage runs, before a card is rented for it.
+A dry run measures nothing worth keeping. It shows that every line of a stage runs, before a card is rented for it. Torch
+loads on first use: seconds, which a stage that fails before need not pay.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from shared.models.catalogue import ModelCard, load_catalogue
 from shared.settings import Settings
-from tests.bench.activation_peaks import UNET, VAE
+from tests.bench.sdxl_sizes import UNET, VAE
 from workers.engines.moondream.config import MOONDREAM_2B, SMALL_VOCAB_TOKENS, TINY, MoondreamConfig
+
+if TYPE_CHECKING:
+    import torch
 
 MIB = 2**20
 STARTERS = Path(__file__).resolve().parents[3] / "workers/starter/weights"
@@ -40,8 +42,10 @@ class Where:
         return 64 if self.is_dry else 1024
 
     @property
-    def dtypes(self) -> Mapping[str, torch.dtype]:
+    def dtypes(self) -> "Mapping[str, torch.dtype]":
         """The precisions to try: half precision on a CPU takes for ever."""
+        import torch
+
         return {"fp32": torch.float32} if self.is_dry else {"bf16": torch.bfloat16, "fp16": torch.float16}
 
     @property
@@ -56,7 +60,7 @@ class Where:
     def moondream(self) -> MoondreamConfig:
         return TINY if self.is_dry else replace(MOONDREAM_2B, tokens=SMALL_VOCAB_TOKENS)
 
-    def module(self, build: Callable[[], Any], dtype: torch.dtype, seed: int = 0) -> Any:
+    def module(self, build: Callable[[], Any], dtype: "torch.dtype", seed: int = 0) -> Any:
         """A module with random weights on the device."""
         from tests.gpu.full_size import made  # loads diffusers and transformers, which not every stage needs
 
@@ -67,6 +71,8 @@ class Where:
     def settle(self) -> None:
         """Wait for the card."""
         if not self.is_dry:
+            import torch
+
             torch.cuda.synchronize()
 
     def seconds(self, work: Callable[[], object]) -> float:
@@ -80,6 +86,8 @@ class Where:
         """Milliseconds of one of `times` runs, by the card's own clock."""
         if self.is_dry:
             return 1000 * self.seconds(lambda: [work() for _ in range(times)]) / times
+        import torch
+
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         begin.record()
         for _ in range(times):
@@ -93,6 +101,8 @@ class Where:
         if self.is_dry:
             work()
             return {"allocated_mib": None, "reserved_mib": None}
+        import torch
+
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         work()
@@ -102,6 +112,8 @@ class Where:
 
     def free(self) -> None:
         if not self.is_dry:
+            import torch
+
             torch.cuda.empty_cache()
 
 
