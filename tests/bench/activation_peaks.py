@@ -7,6 +7,7 @@ machine. Counted is what the model itself keeps alive at once; what a card adds 
 the allocator cannot use) is not seen here. `workers.memory.footprints` has its constants from this.
 """
 
+import functools
 import sys
 import weakref
 from typing import Any
@@ -55,6 +56,7 @@ def _key(tensor: torch.Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
+@functools.cache
 def unet_mib(side_px: int, samples: int, dtype: torch.dtype = torch.bfloat16) -> float:
     """Live MiB of one denoising step; guidance makes two samples of a picture."""
     from diffusers import UNet2DConditionModel
@@ -69,6 +71,7 @@ def unet_mib(side_px: int, samples: int, dtype: torch.dtype = torch.bfloat16) ->
     return live.peak / MIB
 
 
+@functools.cache
 def vae_mib(side_px: int, dtype: torch.dtype = torch.bfloat16, tile_px: int | None = None) -> float:
     """Live MiB of decoding one picture, in tiles of `tile_px` if given."""
     from diffusers import AutoencoderKL
