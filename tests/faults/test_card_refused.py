@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
 from tests.rig import wait_for
@@ -25,7 +24,7 @@ def refused(rig, monkeypatch: pytest.MonkeyPatch):
     )
     store, config = rig.store, rig.settings
     dispatcher = Dispatcher(store, make_app(config, for_worker=False))
-    process = SlotProcess(slot, store.redis, Recovery(store, dispatcher, open_store(config, store.redis), config))
+    process = SlotProcess(slot, store.redis, Recovery(store, dispatcher, config))
     yield process
     at_once = threading.Event()
     at_once.set()
