@@ -13,6 +13,7 @@ from api.requests import batches as batch_acceptance
 from api.requests.parsing import read_json, reads_request
 from api.requests.submission import SubmitHeaders
 from api.responses import batches as batch_answers
+from api.responses.waiting import news_since
 from api.services import Services, services
 from shared.batches.store import refusals
 from shared.batches.views import batch_view, member_view, planned_steps
@@ -126,11 +127,8 @@ def index(query: BatchesQuery) -> Response:
 def read(path: BatchPath, query: WaitQuery) -> Response:
     ours = services()
     found = ours.batches.read(path.batch_id)
-    known, version = batch_answers.known_to_caller(found[0]), found[0].version
-
-    def is_done(record: BatchRecord) -> bool:
-        return record.version != version if known else record.is_over
-
+    is_known = batch_answers.known_to_caller(found[0])
+    is_done = news_since(found[0], is_known=is_known, is_over=batch_answers.is_over)
     return batch_answers.answer(batch_answers.wait_until(ours, found, is_done, query.wait))
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import openapi as documents
 from api.requests.parsing import reads_request
 from api.responses import jobs as job_answers
+from api.responses.waiting import news_since
 from api.services import Services, services
 from api.services.auth import current_caller
 from shared.contracts.batches import PREVIOUS
@@ -90,8 +91,8 @@ class JobList(BaseModel):
 def read(path: JobPath, query: WaitQuery) -> Response:
     ours = services()
     record = job_answers.fetch(ours, path.job_id)
-    known = job_answers.known_to_caller(ours, record)
-    is_done = (lambda now: now.version != record.version) if known else job_answers.has_ended
+    is_known = job_answers.known_to_caller(ours, record)
+    is_done = news_since(record, is_known=is_known, is_over=job_answers.has_ended)
     return job_answers.answer(ours, job_answers.wait_until(ours, record, is_done, query.wait))
 
 

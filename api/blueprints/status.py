@@ -80,7 +80,7 @@ def status() -> Response:
     ours = services()
     now = SystemStatus(
         api=ApiStatus(
-            version=our_version(), started_at=iso(STARTED_AT_MS) or "", waiting_requests=ours.changes.waiting()
+            version=our_version(), started_at=iso(STARTED_AT_MS) or "", waiting_requests=ours.job_events.waiting()
         ),
         redis=_redis(ours),
         workers=_workers(ours),

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from flask import Response, request
+from flask import Response
 
-from api.responses.waiting import Waited, hold, say_refused
+from api.responses.waiting import Waited, answer_of, hold, is_known
 from api.services import Services
 from shared.batches.views import batch_view
 from shared.contracts.batch_records import BatchRecord, Numbers
@@ -13,8 +13,6 @@ from shared.contracts.batch_records import BatchRecord, Numbers
 GATHER_S = 0.25
 
 Found = tuple[BatchRecord, Numbers]
-
-
 #: A batch, and whether the request that asked for it found a seat to wait on.
 BatchWait = Waited[Found]
 
@@ -33,18 +31,15 @@ def wait_until(ours: Services, found: Found, is_done: Callable[[BatchRecord], bo
     )
 
 
+def is_over(record: BatchRecord) -> bool:
+    """The usual sense of done."""
+    return record.is_over
+
+
 def answer(waited: BatchWait, status: int = 200, **headers: str) -> Response:
     """One batch; 304 where the caller knows it already."""
     record, numbers = waited.found
-    response = Response(batch_view(record, numbers).model_dump_json(), status, mimetype="application/json")
-    response.set_etag(etag_of(record))
-    response.headers["Cache-Control"] = "no-cache"
-    for name, value in headers.items():
-        response.headers[name.replace("_", "-")] = value
-    say_refused(response, waited)
-    if status == 200:
-        response.make_conditional(request)
-    return response
+    return answer_of(waited, batch_view(record, numbers).model_dump_json(), etag_of(record), status, headers)
 
 
 def etag_of(record: BatchRecord) -> str:
@@ -54,4 +49,4 @@ def etag_of(record: BatchRecord) -> str:
 
 def known_to_caller(record: BatchRecord) -> bool:
     """Whether the caller's If-None-Match names the batch as it stands."""
-    return bool(request.if_none_match) and request.if_none_match.contains_weak(etag_of(record))
+    return is_known(etag_of(record))

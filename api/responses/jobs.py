@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
-from flask import Response, request
+from flask import Response
 
-from api.responses.waiting import Waited, hold, say_refused
+from api.responses.waiting import Waited, answer_of, hold, is_known
 from api.services import Services
 from shared.contracts.jobs import JOB_ID, JobRecord, JobView, QueuePlace, State, view
 from shared.errors import IllegalMove, NotFound
@@ -21,12 +21,11 @@ IDLE_STATES = (State.WAITING, State.QUEUED)
 #: Pause between two looks at a deadline that has passed by our clock and not yet by Redis'.
 OVERDUE_LOOK_S = 0.2
 
-
 #: A job, and whether the request that asked for it found a seat to wait on.
 Wait = Waited[JobRecord]
 
 
-def fetch(services: Services, job_id: str) -> JobRecord:
+def fetch(ours: Services, job_id: str) -> JobRecord:
     """A record as it stands; one whose deadline passed in the queue fails now.
 
     Raises:
@@ -34,27 +33,27 @@ def fetch(services: Services, job_id: str) -> JobRecord:
     """
     if not JOB_ID.match(job_id):
         raise NotFound(f"there is no job {job_id[:100]!r}")
-    return settle(services, services.store.get(job_id))
+    return settle(ours, ours.store.get(job_id))
 
 
-def settle(services: Services, record: JobRecord) -> JobRecord:
+def settle(ours: Services, record: JobRecord) -> JobRecord:
     """Move an overdue job that nobody works on; others stay as they are."""
     # Our clock only guesses; the rule asks again by Redis' own.
     if record.state not in IDLE_STATES or not lifecycle.is_overdue(record, round(time.time() * 1000)):
         return record
     try:
-        return services.store.move(record.id, lifecycle.overdue)
+        return ours.store.move(record.id, lifecycle.overdue)
     except IllegalMove:
-        return services.store.get(record.id)
+        return ours.store.get(record.id)
 
 
-def wait_until(services: Services, record: JobRecord, is_done: Callable[[JobRecord], bool], wait_s: float) -> Wait:
+def wait_until(ours: Services, record: JobRecord, is_done: Callable[[JobRecord], bool], wait_s: float) -> Wait:
     """Hold the request until its job is done in this sense, or the time is up."""
     return hold(
-        services,
+        ours,
         record.id,
         record,
-        read=lambda: fetch(services, record.id),
+        read=lambda: fetch(ours, record.id),
         is_done=is_done,
         wait_s=wait_s,
         look_after_s=_until_deadline_s,
@@ -73,10 +72,10 @@ def has_ended(record: JobRecord) -> bool:
     return record.is_final
 
 
-def views(services: Services, records: Iterable[JobRecord]) -> list[JobView]:
+def views(ours: Services, records: Iterable[JobRecord]) -> list[JobView]:
     """How records look to callers."""
     found = list(records)
-    where = services.outlook.places(found)
+    where = ours.forecast.places(found)
     return [view(record, where.get(record.id)) for record in found]
 
 
@@ -86,32 +85,22 @@ def etag_of(shown: JobView, record: JobRecord) -> str:
     return f"{record.version}-{record.state.value}-{'' if place.position is None else place.position}"
 
 
-def answer(services: Services, waited: Wait, status: int = 200, **headers: str) -> Response:
+def answer(ours: Services, waited: Wait, status: int = 200, **headers: str) -> Response:
     """One job; 304 where the caller knows it already."""
-    shown = views(services, [waited.found])[0]
-    response = Response(shown.model_dump_json(), status, mimetype="application/json")
-    response.set_etag(etag_of(shown, waited.found))
-    response.headers["Cache-Control"] = "no-cache"
-    for name, value in headers.items():
-        response.headers[name.replace("_", "-")] = value
-    say_refused(response, waited)
-    if status == 200:
-        response.make_conditional(request)
-    return response
+    shown = views(ours, [waited.found])[0]
+    return answer_of(waited, shown.model_dump_json(), etag_of(shown, waited.found), status, headers)
 
 
-def known_to_caller(services: Services, record: JobRecord) -> bool:
+def known_to_caller(ours: Services, record: JobRecord) -> bool:
     """Whether the caller's If-None-Match names the record as it stands."""
-    if not request.if_none_match:
-        return False
-    return request.if_none_match.contains_weak(etag_of(views(services, [record])[0], record))
+    return is_known(etag_of(views(ours, [record])[0], record))
 
 
-def many(services: Services, ids: Sequence[str]) -> Response:
+def many(ours: Services, ids: Sequence[str]) -> Response:
     """The jobs of these ids in this order; what is not there is marked `unknown` or `gone`."""
     known = [job_id for job_id in ids if JOB_ID.match(job_id)]
-    found = {r.id: settle(services, r) for r in services.store.get_many(known) if r is not None}
-    shown = {job.id: job.model_dump(mode="json") for job in views(services, found.values())}
-    expired = services.store.which_existed([job_id for job_id in known if job_id not in shown])
+    found = {r.id: settle(ours, r) for r in ours.store.get_many(known) if r is not None}
+    shown = {job.id: job.model_dump(mode="json") for job in views(ours, found.values())}
+    expired = ours.store.which_existed([job_id for job_id in known if job_id not in shown])
     rows = [shown.get(i) or {"id": i, "state": "gone" if i in expired else "unknown"} for i in ids]
     return Response(json.dumps({"jobs": rows}), mimetype="application/json")

@@ -1,14 +1,14 @@
-"""Holds a request until what it asks for has changed: the one loop behind every `wait`.
+"""Holds a request until what it asks for has changed: the one loop behind every `wait`, and the one shape of its answer.
 
-The request holds a thread and a seat (`changes`). Three things end the hold: the change, the time, and the client going
+The request holds a thread and a seat (`job_events`). Three things end the hold: the change, the time, and the client going
 away, which its own connection tells at once (`departures`). A bell is a hint to read again, never the answer.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from flask import Response, request
 
@@ -16,7 +16,16 @@ from api.services import Services
 from api.services.departures import connection_of, has_left
 from api.services.job_events import PACE_S
 
+
+class Versioned(Protocol):
+    """A record whose every change counts its version up."""
+
+    @property
+    def version(self) -> int: ...
+
+
 T = TypeVar("T")
+V = TypeVar("V", bound=Versioned)
 #: What a waiter is told to do when all seats are taken.
 SEATS_TAKEN_RETRY_S = 1
 
@@ -31,7 +40,7 @@ class Waited(Generic[T]):
 
 
 def hold(
-    services: Services,
+    ours: Services,
     thing_id: str,
     found: T,
     *,
@@ -50,14 +59,14 @@ def hold(
         gather_s: changes that come in flocks are gathered for so long after the first.
         look_after_s: seconds after which it may change without anybody ringing (a deadline in the queue).
     """
-    ends_at = time.monotonic() + min(wait_s, services.settings.max_wait_seconds)
+    ends_at = time.monotonic() + min(wait_s, ours.settings.max_wait_seconds)
     if wait_s <= 0 or is_done(found):
         return Waited(found)
     connection = connection_of(request.environ)
-    with services.changes.watch(thing_id) as bell:
+    with ours.job_events.watch(thing_id) as bell:
         if bell is None:
             return Waited(found, was_refused=True)
-        with services.departures.ring(connection, bell):
+        with ours.departures.ring(connection, bell):
             while True:
                 bell.clear()
                 found = read()
@@ -68,7 +77,29 @@ def hold(
                 time.sleep(max(0.0, min(gather_s, ends_at - time.monotonic())))
 
 
-def say_refused(response: Response, waited: Waited[T]) -> None:
-    """A request that found no seat is told when to ask again."""
+def news_since(found: V, *, is_known: bool, is_over: Callable[[V], bool]) -> Callable[[V], bool]:
+    """What a waiting GET waits for: any change where its caller knows the record as it stands, else its end."""
+    return (lambda now: now.version != found.version) if is_known else is_over
+
+
+def is_known(etag: str) -> bool:
+    """Whether the caller's If-None-Match names this version."""
+    return bool(request.if_none_match) and request.if_none_match.contains_weak(etag)
+
+
+def answer_of(waited: Waited[T], body: str, etag: str, status: int, headers: Mapping[str, str]) -> Response:
+    """One record as JSON; 304 where the caller knows it already, and when to ask again where no seat was free.
+
+    Args:
+        headers: further ones by name, underscores for dashes.
+    """
+    response = Response(body, status, mimetype="application/json")
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "no-cache"
+    for name, value in headers.items():
+        response.headers[name.replace("_", "-")] = value
     if waited.was_refused:
         response.headers["Retry-After"] = str(SEATS_TAKEN_RETRY_S)
+    if status == 200:
+        response.make_conditional(request)
+    return response

@@ -1,4 +1,13 @@
-"""What the web side owns: one object, built once a process, handed to every view."""
+"""What the web side owns: one object, built once a process, handed to every view.
+
+In reading order, after this file's `Services`:
+
+- `auth`: who calls
+- `decoding`: pictures are decoded in turns
+- `job_events`: wakes requests that wait for a job
+- `departures`: notices clients that went away
+- `queue_forecast`: a queued job's place, and when it will probably be done
+"""
 
 from dataclasses import dataclass
 from typing import cast
@@ -8,8 +17,8 @@ from flask import current_app
 from api.services.auth import Access, access_from
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
-from api.services.job_events import Changes
-from api.services.queue_forecast import Outlook
+from api.services.job_events import JobEvents
+from api.services.queue_forecast import QueueForecast
 from shared.batches.members import BatchMembers
 from shared.batches.store import BatchStore
 from shared.jobs.store import JobStore
@@ -40,10 +49,10 @@ class Services:
     dispatcher: Dispatcher
     batches: BatchStore
     members: BatchMembers
-    changes: Changes
+    job_events: JobEvents
     departures: Departures
     decoding: Decoding
-    outlook: Outlook
+    forecast: QueueForecast
     access: Access
 
     @property
@@ -65,10 +74,10 @@ def build_services(settings: Settings) -> Services:
         dispatcher=Dispatcher(store, make_app(settings, for_worker=False)),
         batches=BatchStore(client, settings),
         members=BatchMembers(store),
-        changes=Changes(client, max_waiters=settings.api_threads * 3 // 4),
+        job_events=JobEvents(client, max_waiters=settings.api_threads * 3 // 4),
         departures=Departures(),
         decoding=_decoding(settings),
-        outlook=Outlook(store, registry, Measurements(client)),
+        forecast=QueueForecast(store, registry, Measurements(client)),
         access=access_from(settings),
     )
 

@@ -25,7 +25,7 @@ RECONNECT_S = 0.5
 LISTEN_S = 5.0
 
 
-class Changes:
+class JobEvents:
     """Who waits for which job."""
 
     def __init__(self, client: "redis.Redis", max_waiters: int) -> None:
@@ -76,7 +76,7 @@ class Changes:
             self._bells.setdefault(job_id, set()).add(bell)
             if self._subscriber is None:
                 # At the first use, not at construction: a server forks its workers after the app is built.
-                self._subscriber = threading.Thread(target=self._listen_for_ever, name="changes", daemon=True)
+                self._subscriber = threading.Thread(target=self._listen_for_ever, name="job-events", daemon=True)
                 self._subscriber.start()
 
     def _take_down(self, job_id: str, bell: threading.Event) -> None:
@@ -92,7 +92,7 @@ class Changes:
             try:
                 self._listen()
             except (redis.RedisError, OSError) as exc:
-                logger().warning("changes.lost", reason=type(exc).__name__)
+                logger().warning("job_events.lost", reason=type(exc).__name__)
             pause.wait(RECONNECT_S)
 
     def _listen(self) -> None:

@@ -137,12 +137,12 @@ def test_a_stream_that_nobody_starts_to_read_still_gives_its_job_up(web, service
     answer.close()
 
     assert services.store.get(job_id).state == "cancelled"
-    assert services.changes.waiting() == 0
+    assert services.job_events.waiting() == 0
 
 
 def test_when_all_seats_are_taken_nothing_is_sent(web, services):
     seats = services.settings.api_threads * 3 // 4
-    watches = [services.changes.watch("job") for _ in range(seats)]
+    watches = [services.job_events.watch("job") for _ in range(seats)]
     for watch in watches:
         watch.__enter__()
     answer = web.post("/v1/chat/completions", json=ASK)

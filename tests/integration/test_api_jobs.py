@@ -114,7 +114,7 @@ def test_a_long_poll_survives_a_lost_message(web, services, queued):
 
 def test_when_all_seats_are_taken_a_long_poll_is_answered_at_once(web, services, queued):
     seats = services.settings.api_threads * 3 // 4
-    watches = [services.changes.watch(queued) for _ in range(seats)]
+    watches = [services.job_events.watch(queued) for _ in range(seats)]
     for watch in watches:
         watch.__enter__()
 
@@ -212,7 +212,7 @@ class Waiter:
         self._thread.start()
 
     def until_it_waits(self, services) -> None:
-        while not services.changes.waiting():
+        while not services.job_events.waiting():
             assert self._thread.is_alive()
             self._thread.join(0.005)
 

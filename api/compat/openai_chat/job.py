@@ -55,7 +55,7 @@ class ChatJob:
             and whatever `Dispatcher.submit` raises.
         """
         limit_s = self.ours.settings.chat_deadline_s
-        self._bell = self._seat.enter_context(self.ours.changes.watch(self.record.id))
+        self._bell = self._seat.enter_context(self.ours.job_events.watch(self.record.id))
         if self._bell is None:
             raise NotReady("too many requests wait for their answers; ask again soon", retry_after_s=1)
         self._ends_at_s = time.monotonic() + limit_s + GRACE_S
