@@ -9,7 +9,8 @@ from api import openapi as documents
 from api.compat.openai_chat.contract import ChatRequest
 from api.compat.openai_chat.conversation import Asked, asked
 from api.compat.openai_chat.job import ChatJob, ClientLeft
-from api.compat.openai_chat.response import ChatStream, completion
+from api.compat.openai_chat.response import completion
+from api.compat.openai_chat.stream import ChatStream
 from api.compat.openai_chat.task import Translated, translate
 from api.requests.model_choice import Choice
 from api.requests.parsing import reads_request
