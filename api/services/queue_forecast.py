@@ -13,7 +13,6 @@ from shared.contracts.jobs import JobRecord, QueuePlace, State
 from shared.contracts.kinds import KIND_RULES
 from shared.jobs.eta import Pace, eta_s
 from shared.jobs.routing import split
-from shared.jobs.stillness import TAKES_JOBS
 from shared.jobs.store import JobStore
 from shared.models.measurements import JOB, LOAD, Measured, Measurements
 from shared.rack.worker_registry import TAKES_JOBS, WorkerRegistry, WorkerReport

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from shared.contracts.jobs import INNOCENT, JobRecord, Progress, Reason, State
 from shared.jobs.routing import split
-from shared.rack.worker_registry import TAKES_JOBS, WorkerReport
+from shared.rack.worker_registry import TAKES_JOBS, WorkerReport, WorkerState
 from shared.settings import Settings
 
 
@@ -93,7 +93,7 @@ def _queued(record: JobRecord, workers: Sequence[WorkerReport], now_ms: int, set
     if not taking:
         states = ", ".join(f"{worker.name} is {worker.state}{_noted(worker)}" for worker in able)
         return f"no worker that could run it takes jobs now: {states}"
-    if any(worker.state == "ready" and not worker.jobs for worker in taking):
+    if any(worker.state == WorkerState.READY and not worker.jobs for worker in taking):
         return (
             f"a worker is free for it; should its message be lost, it is sent again after {settings.stale_queued_s:g} s"
         )
