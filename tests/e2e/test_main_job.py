@@ -80,7 +80,7 @@ def test_a_png_tells_how_it_was_made(stack):
     made = picture(stack, record)
 
     assert made.text["parameters"].startswith(
-        "a small red boat on the sea\nNegative prompt: fog\nSteps: 5, Sampler: euler"
+        "a small red boat on the sea\nNegative prompt: fog\nSteps: 5, Sampler: Euler, Schedule type: Normal"
     )
     about = json.loads(made.text["darkroom"])
     assert (about["job"], about["seed"], about["params"]["guidance_scale"]) == (record["id"], 11, 4.0)
