@@ -26,7 +26,7 @@ LONG_GROUPS = {"faults/test_chaos.py": "chaos", "faults": "faults", "integration
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in this hook too
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Group the tests for pytest-xdist."""
-    if config.getoption("dist", "no") != "loadgroup":
+    if not config.getoption("loadgroup", False):  # what pytest-xdist calls `--dist loadgroup` in its processes
         return
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
