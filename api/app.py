@@ -6,7 +6,7 @@ from flask import Response, g, request
 from flask_cors import CORS
 from flask_openapi import Info, OpenAPI
 
-from api import openapi as documents
+from api import openapi
 from api.blueprints import (
     analyze,
     batch_exports,
@@ -64,7 +64,7 @@ class Api(OpenAPI):
     def generate_spec_json(self) -> None:
         super().generate_spec_json()
         # The library adds its own 422 to operations that take nothing they could refuse.
-        own_schema = {"$ref": documents.REF + ErrorBody.__name__}
+        own_schema = {"$ref": openapi.REF + ErrorBody.__name__}
         for operations in self.spec_json["paths"].values():
             for operation in operations.values():
                 answer = operation["responses"]["422"]["content"]["application/json"]
@@ -96,7 +96,7 @@ def create_app(what: Services | Settings) -> Api:
     app.config["MAX_CONTENT_LENGTH"] = ours.settings.max_body_mib * MIB
     # A form's fields are few and short; its file goes to disk, under the limit above.
     app.config["MAX_FORM_PARTS"] = 20
-    app.components_schemas |= documents.schemas_of(*ANSWERED) | documents.schemas_of(BatchRequest, mode="validation")
+    app.components_schemas |= openapi.schemas_of(*ANSWERED) | openapi.schemas_of(BatchRequest, mode="validation")
     for module in BLUEPRINTS:
         app.register_api(module.blueprint)
     app.register_blueprint(docs.blueprint)

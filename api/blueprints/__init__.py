@@ -1,1 +1,15 @@
-"""One blueprint per noun of the HTTP API."""
+"""The views of the HTTP API: one blueprint a noun. A view reads, checks, acts and answers in a few lines.
+
+In reading order:
+
+- `generate`, `analyze`: send a job
+- `jobs`: what became of it; cancel it, run it again
+- `images`: pictures in and out
+- `batches`: many pictures, one request
+- `batch_exports`: what a batch found out, as files
+- `chat`: OpenAI's door to an analysis model
+- `models`: what can be asked for; load a model, unload it
+- `workers`: let a worker finish, or take jobs again
+- `status`: how everything is; probes
+- `home`, `docs`: pages for people
+"""

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
-from api import openapi as documents
+from api import openapi
 from api.blueprints.batches import BatchPath
 from api.requests.parsing import reads_request
 from api.responses import exports
@@ -80,14 +80,14 @@ def _add_view(export: Export) -> None:
 
 def _described(export: Export) -> dict[str, Any]:
     schema = {"type": "string", "format": "binary"} if export.is_binary else {"type": "string"}
-    attachment = documents.header("attachment, with a file name", required=True)
+    attachment = openapi.header("attachment, with a file name", required=True)
     return {
         "200": {
             "description": export.contents,
             "content": {export.media_type: {"schema": schema}},
             "headers": {"Content-Disposition": attachment},
         },
-        **documents.failures(404, 410),
+        **openapi.failures(404, 410),
     }
 
 

@@ -7,7 +7,7 @@ from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import openapi as documents
+from api import openapi
 from api.blueprints.jobs import WaitQuery
 from api.requests import batches as batch_acceptance
 from api.requests.parsing import read_json, reads_request
@@ -73,14 +73,14 @@ class MembersQuery(BaseModel):
     request_body={
         "required": True,
         "content": {
-            "application/json": {"schema": {"$ref": documents.REF + "BatchRequest"}},
+            "application/json": {"schema": {"$ref": openapi.REF + "BatchRequest"}},
             "multipart/form-data": {"schema": FORM_SCHEMA},
         },
     },
     responses={
-        "200": documents.body("BatchCheck", "Of a dry run: what would be made"),
-        "202": documents.body("BatchView", "Accepted", Location=documents.LOCATION, ETag=documents.ETAG),
-        **documents.failures(400, 404, 409, 413, 415, 429, 507),
+        "200": openapi.body("BatchCheck", "Of a dry run: what would be made"),
+        "202": openapi.body("BatchView", "Accepted", Location=openapi.LOCATION, ETag=openapi.ETAG),
+        **openapi.failures(400, 404, 409, 413, 415, 429, 507),
     },
 )
 @reads_request
@@ -102,7 +102,7 @@ def create(header: SubmitHeaders) -> Response:
 @blueprint.get(
     "/v1/batches",
     summary="List batches, newest first",
-    responses={"200": documents.body("BatchList", "The batches"), **documents.failures()},
+    responses={"200": openapi.body("BatchList", "The batches"), **openapi.failures()},
 )
 @reads_request
 def index(query: BatchesQuery) -> Response:
@@ -118,9 +118,9 @@ def index(query: BatchesQuery) -> Response:
     summary="Read a batch",
     description="With `wait`, holds the answer until all members have ended; with If-None-Match until anything changes.",
     responses={
-        "200": documents.body("BatchView", "The batch", ETag=documents.ETAG, Retry_After=documents.RETRY_AFTER),
-        "304": documents.not_modified(),
-        **documents.failures(404, 410),
+        "200": openapi.body("BatchView", "The batch", ETag=openapi.ETAG, Retry_After=openapi.RETRY_AFTER),
+        "304": openapi.not_modified(),
+        **openapi.failures(404, 410),
     },
 )
 @reads_request
@@ -135,7 +135,7 @@ def read(path: BatchPath, query: WaitQuery) -> Response:
 @blueprint.get(
     "/v1/batches/<batch_id>/members",
     summary="List the members of a batch",
-    responses={"200": documents.body("MemberList", "The members"), **documents.failures(404, 410)},
+    responses={"200": openapi.body("MemberList", "The members"), **openapi.failures(404, 410)},
 )
 @reads_request
 def members(path: BatchPath, query: MembersQuery) -> Response:
@@ -153,9 +153,9 @@ def members(path: BatchPath, query: MembersQuery) -> Response:
     summary="Cancel a batch",
     description="Members that wait are cancelled at once, jobs that run stop at their next step. Asking twice is harmless.",
     responses={
-        "200": documents.body("BatchView", "It is over", ETag=documents.ETAG),
-        "202": documents.body("BatchView", "Some jobs still stop", ETag=documents.ETAG),
-        **documents.failures(404, 410),
+        "200": openapi.body("BatchView", "It is over", ETag=openapi.ETAG),
+        "202": openapi.body("BatchView", "Some jobs still stop", ETag=openapi.ETAG),
+        **openapi.failures(404, 410),
     },
 )
 @reads_request
@@ -172,8 +172,8 @@ def cancel(path: BatchPath) -> Response:
     description="From the step that stopped each; what succeeded is not done again. Members that can never run, such as "
     "broken files, stay failed.",
     responses={
-        "202": documents.body("BatchView", "They wait again", ETag=documents.ETAG, Location=documents.LOCATION),
-        **documents.failures(404, 409, 410),
+        "202": openapi.body("BatchView", "They wait again", ETag=openapi.ETAG, Location=openapi.LOCATION),
+        **openapi.failures(404, 409, 410),
     },
 )
 @reads_request
@@ -188,7 +188,7 @@ def resume(path: BatchPath) -> Response:
     "/v1/batches/<batch_id>",
     summary="Cancel and forget a batch",
     description="Its jobs and pictures stay until their own time is over.",
-    responses={"204": {"description": "It is gone"}, **documents.failures(404, 410)},
+    responses={"204": {"description": "It is gone"}, **openapi.failures(404, 410)},
 )
 @reads_request
 def delete(path: BatchPath) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
 
-from api import openapi as documents
+from api import openapi
 from api.compat.openai_chat.contract import ChatRequest
 from api.compat.openai_chat.conversation import Asked, asked
 from api.compat.openai_chat.job import ChatJob, ClientLeft
@@ -29,7 +29,7 @@ blueprint = APIBlueprint("chat", __name__, abp_tags=[Tag(name="chat", descriptio
 
 #: nginx's word for a client that closed its request; nobody reads it.
 CLIENT_CLOSED_REQUEST = 499
-ANSWER: dict[str, Any] = documents.body("ChatCompletion", "The answer; with `stream`, its words as they come")
+ANSWER: dict[str, Any] = openapi.body("ChatCompletion", "The answer; with `stream`, its words as they come")
 ANSWER["content"]["text/event-stream"] = {"schema": {"type": "string"}}
 
 
@@ -41,7 +41,7 @@ ANSWER["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     "request for a box in JSON is detected. What a request has that changes nothing here is named in `darkroom.ignored`. "
     "Waits for the job; a client that goes away cancels it. With `stream`, the words come "
     "as server-sent events and end with `[DONE]`.",
-    responses={"200": ANSWER, **documents.failures(400, 404, 409, 410, 413, 415, 429, 500, 504, 507)},
+    responses={"200": ANSWER, **openapi.failures(400, 404, 409, 410, 413, 415, 429, 500, 504, 507)},
 )
 @reads_request
 def complete(body: ChatRequest) -> Response:

@@ -4,7 +4,7 @@ from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import openapi as documents
+from api import openapi
 from api.requests.parsing import read_body, reads_request
 from api.services import Services, services
 from shared.contracts.vision import DECODER_VERSION
@@ -65,8 +65,8 @@ class StoredImage(BaseModel):
         },
     },
     responses={
-        "201": documents.body("StoredImage", "Stored", Location=documents.LOCATION),
-        **documents.failures(400, 413, 415, 507),
+        "201": openapi.body("StoredImage", "Stored", Location=openapi.LOCATION),
+        **openapi.failures(400, 413, 415, 507),
     },
 )
 @reads_request
@@ -84,11 +84,11 @@ def upload() -> Response:
     "/v1/images/<image_id>",
     summary="Get a picture",
     responses={
-        "200": documents.picture(
-            "The picture", tuple(MEDIA_TYPES.values()), ETag=documents.ETAG, Cache_Control=documents.CACHE
+        "200": openapi.picture(
+            "The picture", tuple(MEDIA_TYPES.values()), ETag=openapi.ETAG, Cache_Control=openapi.CACHE
         ),
-        "304": documents.not_modified(),
-        **documents.failures(404, 410),
+        "304": openapi.not_modified(),
+        **openapi.failures(404, 410),
     },
 )
 @reads_request

@@ -8,7 +8,7 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import openapi as documents
+from api import openapi
 from api.requests.parsing import reads_request
 from api.responses import jobs as job_answers
 from api.responses.waiting import news_since
@@ -82,9 +82,9 @@ class JobList(BaseModel):
     "/v1/jobs/<job_id>",
     summary="Read a job",
     responses={
-        "200": documents.body("JobView", "The record", ETag=documents.ETAG, Retry_After=documents.RETRY_AFTER),
-        "304": documents.not_modified(),
-        **documents.failures(404, 410),
+        "200": openapi.body("JobView", "The record", ETag=openapi.ETAG, Retry_After=openapi.RETRY_AFTER),
+        "304": openapi.not_modified(),
+        **openapi.failures(404, 410),
     },
 )
 @reads_request
@@ -99,7 +99,7 @@ def read(path: JobPath, query: WaitQuery) -> Response:
 @blueprint.get(
     "/v1/jobs",
     summary="List jobs, or poll many at once",
-    responses={"200": documents.body("JobList", "The jobs"), **documents.failures()},
+    responses={"200": openapi.body("JobList", "The jobs"), **openapi.failures()},
 )
 @reads_request
 def index(query: ListQuery) -> Response:
@@ -119,9 +119,9 @@ def index(query: ListQuery) -> Response:
     summary="Cancel a job",
     description="A queued job ends at once, a running one at its next step; one that has ended stays as it is.",
     responses={
-        "200": documents.body("JobView", "It has ended", ETag=documents.ETAG),
-        "202": documents.body("JobView", "It runs, and stops at its next step", ETag=documents.ETAG),
-        **documents.failures(404, 410),
+        "200": openapi.body("JobView", "It has ended", ETag=openapi.ETAG),
+        "202": openapi.body("JobView", "It runs, and stops at its next step", ETag=openapi.ETAG),
+        **openapi.failures(404, 410),
     },
 )
 @reads_request
@@ -137,8 +137,8 @@ def cancel(path: JobPath) -> Response:
     description="Makes a new job with the same parameters and seed; `retry_of` and `retried_as` name each other. Asking "
     "twice gives the same new job: should that one fail too, retry that one.",
     responses={
-        "202": documents.body("JobView", "The new job", Location=documents.LOCATION, ETag=documents.ETAG),
-        **documents.failures(404, 409, 410, 429),
+        "202": openapi.body("JobView", "The new job", Location=openapi.LOCATION, ETag=openapi.ETAG),
+        **openapi.failures(404, 409, 410, 429),
     },
 )
 @reads_request
@@ -152,8 +152,8 @@ def retry(path: JobPath) -> Response:
     "/v1/jobs/<job_id>/preview",
     summary="The newest preview of a running job",
     responses={
-        "200": documents.picture("A small picture", ("image/webp",), Cache_Control=documents.CACHE),
-        **documents.failures(404, 410),
+        "200": openapi.picture("A small picture", ("image/webp",), Cache_Control=openapi.CACHE),
+        **openapi.failures(404, 410),
     },
 )
 @reads_request

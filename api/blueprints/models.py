@@ -13,7 +13,7 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import MethodNotAllowed
 
-from api import openapi as documents
+from api import openapi
 from api.requests.model_choice import Choice, choose_model, served_by
 from api.requests.parsing import reads_request
 from api.responses import jobs as job_answers
@@ -62,21 +62,21 @@ SWITCH: dict[str, Any] = {
     "summary": "Load a model ahead of its first job",
     "description": "Acts between jobs, never under one; poll the job to know when the model is there.",
     "responses": {
-        "202": documents.body("JobView", "Accepted", Location=documents.LOCATION, ETag=documents.ETAG),
-        **documents.failures(400, 404, 409, 413, 415, 429),
+        "202": openapi.body("JobView", "Accepted", Location=openapi.LOCATION, ETag=openapi.ETAG),
+        **openapi.failures(400, 404, 409, 413, 415, 429),
     },
 }
 UNLOAD: dict[str, Any] = {
     "summary": "Take models off the cards",
     "description": "One job per worker that holds the model; none where nobody does. Pinned models go only by name.",
-    "responses": {"202": documents.body("CommandList", "Accepted"), **documents.failures(400, 404, 413, 415, 429)},
+    "responses": {"202": openapi.body("CommandList", "Accepted"), **openapi.failures(400, 404, 413, 415, 429)},
 }
 
 
 @blueprint.get(
     "/v1/models",
     summary="List models",
-    responses={"200": documents.body("ModelList", "All known models"), **documents.failures()},
+    responses={"200": openapi.body("ModelList", "All known models"), **openapi.failures()},
 )
 @reads_request
 def index() -> Response:
@@ -92,7 +92,7 @@ def index() -> Response:
 @blueprint.get(
     "/v1/models/<model_id>",
     summary="Look at one model",
-    responses={"200": documents.body("ModelDetail", "The model"), **documents.failures(404)},
+    responses={"200": openapi.body("ModelDetail", "The model"), **openapi.failures(404)},
 )
 @reads_request
 def show(path: ModelPath) -> Response:
@@ -103,7 +103,7 @@ def show(path: ModelPath) -> Response:
 @blueprint.get(
     "/v1/models/<owner>/<name>",
     summary="Look at one model by its repository",
-    responses={"200": documents.body("ModelDetail", "The model"), **documents.failures(404)},
+    responses={"200": openapi.body("ModelDetail", "The model"), **openapi.failures(404)},
 )
 @reads_request
 def show_repository(path: OwnedModelPath) -> Response:

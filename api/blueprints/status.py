@@ -7,7 +7,7 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from api import openapi as documents
+from api import openapi
 from api.requests.parsing import reads_request
 from api.services import Services, services
 from shared.contracts.jobs import JobRecord, Phase, Progress, State, iso
@@ -73,7 +73,7 @@ class SystemStatus(BaseModel):
 @blueprint.get(
     "/v1/status",
     summary="API, Redis, workers, queues",
-    responses={"200": documents.body("SystemStatus", "Now"), **documents.failures()},
+    responses={"200": openapi.body("SystemStatus", "Now"), **openapi.failures()},
 )
 @reads_request
 def status() -> Response:
@@ -90,7 +90,7 @@ def status() -> Response:
     return Response(now.model_dump_json(), mimetype="application/json")
 
 
-@blueprint.get("/healthz", summary="Does the API answer", responses={"200": documents.body("Health", "It does")})
+@blueprint.get("/healthz", summary="Does the API answer", responses={"200": openapi.body("Health", "It does")})
 def healthz() -> Response:
     return Response(Health(state="ok").model_dump_json(), mimetype="application/json")
 
@@ -99,7 +99,7 @@ def healthz() -> Response:
     "/readyz",
     summary="Can jobs run",
     description="Redis answers, and for each kind of model that is here a living worker serves one.",
-    responses={"200": documents.body("Health", "They can"), "503": documents.failure(503)},
+    responses={"200": openapi.body("Health", "They can"), "503": openapi.failure(503)},
 )
 def readyz() -> Response:
     ours = services()

@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
-from api import openapi as documents
+from api import openapi
 from api.requests.parsing import reads_request
 from api.services import Services, services
 from shared.errors import NotFound
@@ -30,7 +30,7 @@ class WorkerCommand(BaseModel):
     "/v1/workers/<name>/drain",
     summary="Take no more jobs",
     description="What it runs now it finishes; what waits is left to others. It follows within about two seconds.",
-    responses={"202": documents.body("WorkerCommand", "Told"), **documents.failures(404)},
+    responses={"202": openapi.body("WorkerCommand", "Told"), **openapi.failures(404)},
 )
 @reads_request
 def drain(path: WorkerPath) -> Response:
@@ -43,7 +43,7 @@ def drain(path: WorkerPath) -> Response:
 @blueprint.post(
     "/v1/workers/<name>/resume",
     summary="Take jobs again",
-    responses={"202": documents.body("WorkerCommand", "Told"), **documents.failures(404)},
+    responses={"202": openapi.body("WorkerCommand", "Told"), **openapi.failures(404)},
 )
 @reads_request
 def resume(path: WorkerPath) -> Response:

@@ -1,9 +1,9 @@
-"""How the command line shows jobs: a bar while one runs, its record, and what was said about a picture."""
+"""How the command line shows things: a job as a bar while it runs and as a record, the whole stack as tables."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -40,17 +40,6 @@ def follow_all(darkroom: Darkroom, jobs: Sequence[Job], name: str, console: Cons
     return ended
 
 
-def _bar(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        TextColumn("{task.fields[steps]:>12}"),
-        TextColumn("{task.fields[state]:10}"),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=console)
-
-
 def record(name: str, job: Job) -> Table:
     """A job's record, readable; of an analysis job, what was said."""
     table = Table(title=f"{name}: job {job.id}", title_justify="left", show_header=False)
@@ -67,6 +56,23 @@ def record(name: str, job: Job) -> Table:
         if value not in (None, ""):
             table.add_row(field, str(value))
     return table
+
+
+def status_tables(status: dict[str, Any]) -> Group:
+    """Workers, what their owner should know, queues and jobs."""
+    notes = [f"{worker['name']}: {worker['note']}" for worker in status["workers"] if worker["note"]]
+    return Group(_workers(status["workers"]), *notes, _queues(status["queues"]), _jobs(status["jobs"]))
+
+
+def _bar(console: Console) -> Progress:
+    columns = (
+        TextColumn("{task.description:8}"),
+        BarColumn(),
+        TextColumn("{task.fields[steps]:>12}"),
+        TextColumn("{task.fields[state]:10}"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console)
 
 
 def _threads(result: dict[str, Any]) -> str:
@@ -98,3 +104,51 @@ def _in_a_line(asked: dict[str, Any], row: dict[str, Any]) -> str:
             boxes = [" ".join(f"{box[corner]:.2f}" for corner in corners) for box in answer["objects"]]
             return f"{asked['object']} at {'; '.join(boxes)}" if boxes else f"no {asked['object']}"
     return str(answer.get("text", answer))
+
+
+def _workers(workers: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "worker", "state", "card", "held / budget MiB", "°C", "W", "load %", "ghost MiB", "resident", "jobs now"
+    )
+    for worker in workers:
+        gpu = worker["gpu"]
+        table.add_row(
+            worker["name"],
+            worker["state"],
+            gpu["name"],
+            f"{worker['held_mib']:,} / {worker['budget_mib']:,}",
+            _or_unknown(gpu["temperature_c"]),
+            _or_unknown(gpu["power_w"]),
+            _or_unknown(gpu["utilisation_percent"]),
+            _or_unknown(gpu["ghost_mib"]),
+            ", ".join(resident["model"] for resident in worker["resident"]) or "none",
+            _jobs_now(worker),
+        )
+    return table
+
+
+def _jobs_now(worker: dict[str, Any]) -> str:
+    """Its jobs, and how long each is silent of what it may be; a server that does not tell that names them alone."""
+    running = {
+        job["id"]: f" ({job['phase']}, silent {job['silent_s']:.0f} of {job['limit_s']:.0f} s)"
+        for job in worker.get("running", ())
+    }
+    return ", ".join(job_id + running.get(job_id, "") for job_id in worker["jobs"]) or "none"
+
+
+def _queues(queues: dict[str, int]) -> Table:
+    table = Table("queue", "waiting")
+    for name, depth in queues.items():
+        if depth:
+            table.add_row(name, str(depth))
+    return table
+
+
+def _jobs(jobs: dict[str, int]) -> Table:
+    table = Table(*jobs)
+    table.add_row(*(str(count) for count in jobs.values()))
+    return table
+
+
+def _or_unknown(value: Any) -> str:
+    return "unknown" if value is None else str(value)

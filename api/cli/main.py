@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from json import JSONDecodeError
 from pathlib import Path
+from typing import Any
 
 import httpx
 from pydantic import ValidationError
@@ -16,8 +17,8 @@ from rich.live import Live
 
 from api.cli import batch as batch_command
 from api.cli.demo import run_demo
+from api.cli.display import status_tables
 from api.cli.stack import Stack
-from api.cli.status_table import status_tables
 from api.client import Darkroom
 from shared import log
 from shared.contracts.jobs import State
@@ -33,6 +34,8 @@ WORKER_COMMANDS = {
 }
 STATUS_EVERY_S = 1.0
 DEFAULT_URL = "http://127.0.0.1:2020"
+#: What `add_subparsers` returns; argparse has no public name for it.
+Commands = Any
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,7 +91,15 @@ def _print_names_as_they_are() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="darkroom", description="A rack of GPUs that develops pictures.")
     commands = parser.add_subparsers(required=True, metavar="command")
+    _add_stack_commands(commands)
+    for command in (_generate_command(commands), batch_command.add_to(commands), *_asking_commands(commands)):
+        command.add_argument("--url", default=os.environ.get("DARKROOM_URL", DEFAULT_URL), help="the stack's address")
+    for name, module in WORKER_COMMANDS.items():
+        commands.add_parser(name, help=f"python -m workers.{module} …", add_help=False)
+    return parser
 
+
+def _add_stack_commands(commands: Commands) -> None:
     up = commands.add_parser("up", help="run the stack on this machine until Ctrl-C")
     up.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     up.add_argument("--port", type=int, help="port to listen on (default 2020)")
@@ -100,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where the PNGs go (default out/)")
     demo.set_defaults(run=_demo)
 
+
+def _generate_command(commands: Commands) -> argparse.ArgumentParser:
     generate = commands.add_parser("generate", help="make pictures with a running stack")
     generate.add_argument("prompt")
     generate.add_argument("--n", type=int, default=1, help="how many")
@@ -109,7 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--image", type=Path, metavar="FILE", help="start from this picture (img2img)")
     generate.add_argument("--strength", type=float, help="how far to go from it, 0 to 1")
     generate.set_defaults(run=_generate)
+    return generate
 
+
+def _asking_commands(commands: Commands) -> list[argparse.ArgumentParser]:
     status = commands.add_parser("status", help="workers, queues and jobs of a running stack, live")
     status.add_argument("--once", action="store_true", help="print it once")
     status.set_defaults(run=_status)
@@ -119,19 +135,12 @@ def _parser() -> argparse.ArgumentParser:
     retry.set_defaults(run=_retry)
 
     drain = commands.add_parser("drain", help="let a worker finish what it runs and take no more")
-    drain.set_defaults(run=_order, order="drain")
+    drain.set_defaults(run=_tell_worker, command="drain")
     resume = commands.add_parser("resume", help="let a drained worker take jobs again")
-    resume.set_defaults(run=_order, order="resume")
+    resume.set_defaults(run=_tell_worker, command="resume")
     for command in (drain, resume):
         command.add_argument("worker", help="its name, see `darkroom status`")
-
-    batch = batch_command.add_to(commands)
-
-    for command in (generate, batch, status, retry, drain, resume):
-        command.add_argument("--url", default=os.environ.get("DARKROOM_URL", DEFAULT_URL), help="the stack's address")
-    for name, module in WORKER_COMMANDS.items():
-        commands.add_parser(name, help=f"python -m workers.{module} …", add_help=False)
-    return parser
+    return [status, retry, drain, resume]
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -184,11 +193,11 @@ def _retry(options: argparse.Namespace) -> int:
     return 0
 
 
-def _order(options: argparse.Namespace) -> int:
+def _tell_worker(options: argparse.Namespace) -> int:
     with Darkroom(options.url, key=os.environ.get("DARKROOM_KEY")) as darkroom:
-        tell = darkroom.drain if options.order == "drain" else darkroom.resume
+        tell = darkroom.drain if options.command == "drain" else darkroom.resume
         jobs = tell(options.worker)["jobs"]
-    print(f"{options.worker}: {options.order}" + (f", still runs {', '.join(jobs)}" if jobs else ""))
+    print(f"{options.worker}: {options.command}" + (f", still runs {', '.join(jobs)}" if jobs else ""))
     return 0
 
 

@@ -4,7 +4,8 @@
         job = darkroom.wait(darkroom.generate("a red house in the snow").id)
         darkroom.save(job, Path("out"))
 
-Errors come back as the classes of `shared.errors`, with the code the server sent.
+Errors come back as the classes of `shared.errors`, with the code the server sent. What can be done with batches is beside
+this, in `batches`.
 """
 
 import time
@@ -236,11 +237,5 @@ def error_of(response: httpx.Response) -> errors.DarkroomError:
         code, message, field = "", f"HTTP {response.status_code}: {response.text[:200]}", None
     fallback = errors.OurError if response.status_code >= 500 else errors.CallersError
     retry_after = response.headers.get("Retry-After", "")
-    kind = next((c for c in _tree(errors.DarkroomError) if c.code == code and code), fallback)
+    kind = errors.class_of(code) or fallback
     return kind(message, field=field, retry_after_s=int(retry_after) if retry_after.isdigit() else None)
-
-
-def _tree(root: type[errors.DarkroomError]) -> Iterator[type[errors.DarkroomError]]:
-    for child in root.__subclasses__():
-        yield child
-        yield from _tree(child)

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import openapi as documents
+from api import openapi
 from api.responses import jobs as job_answers
 from api.services import Services
 from api.services.auth import current_caller
@@ -43,15 +43,15 @@ class SubmitHeaders(BaseModel):
 
 #: The answers of a view that sends a job.
 RESPONSES: dict[str, Any] = {
-    "202": documents.body(
+    "202": openapi.body(
         "JobView",
         "Accepted. The record as it stands; with `Prefer: wait` perhaps already ended",
-        Location=documents.LOCATION,
-        ETag=documents.ETAG,
-        Preference_Applied=documents.header("The part of `Prefer` that was honoured"),
-        Retry_After=documents.RETRY_AFTER,
+        Location=openapi.LOCATION,
+        ETag=openapi.ETAG,
+        Preference_Applied=openapi.header("The part of `Prefer` that was honoured"),
+        Retry_After=openapi.RETRY_AFTER,
     ),
-    **documents.failures(400, 404, 409, 410, 413, 415, 429, 507),
+    **openapi.failures(400, 404, 409, 410, 413, 415, 429, 507),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from api.client import Darkroom
 from shared.contracts.jobs import State, new_job_id
-from shared.errors import BadPicture, InvalidRequest, ModelMissing, NotFound
+from shared.errors import BadPicture, CallersError, InvalidRequest, ModelMissing, NotFound
 from tests import workers_played
 from tests.pictures import png
 
@@ -86,6 +86,17 @@ def test_an_answer_that_is_not_ours_is_still_an_error_of_ours(monkeypatch):
 
     with pytest.raises(Exception, match="HTTP 502"), Darkroom("http://x", transport=proxy) as darkroom:
         darkroom.models()
+
+
+def test_a_bug_of_the_servers_is_not_blamed_on_the_caller(monkeypatch):
+    body = {"error": {"code": "internal_error", "message": "a bug of ours; it is logged", "retryable": False}}
+    buggy = httpx.MockTransport(lambda request: httpx.Response(500, json=body))
+
+    with pytest.raises(Exception, match="a bug of ours") as caught, Darkroom("http://x", transport=buggy) as darkroom:
+        darkroom.models()
+
+    assert caught.value.code == "internal_error"
+    assert not isinstance(caught.value, CallersError)
 
 
 def test_models_and_status_are_told(darkroom):
