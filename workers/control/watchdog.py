@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from shared.jobs.stillness import silence_limit_s
 from shared.jobs.store import HeldJob, JobStore
 from shared.log import logger
 from shared.settings import Settings
@@ -60,8 +61,7 @@ class Watchdog(threading.Thread):
         self._store = store
         self._recovery = recovery
         self._lease_s = settings.lease_s
-        self._step_limit_s = settings.step_timeout_s
-        self._limits_s = {"loading": settings.load_timeout_s, "storing": settings.store_timeout_s}
+        self._settings = settings
         self._children = children
         self._clock_s = clock_s
         self._held: list[HeldJob] = []
@@ -98,12 +98,9 @@ class Watchdog(threading.Thread):
         self._held = self._store.renew(self._worker)
         if self._clock_s() < self._excused_until_s:
             return
-        hung = [held for held in self._held if held.silent_ms > 1000 * self._limit_s(held.phase)]
+        hung = [held for held in self._held if held.silent_ms > 1000 * silence_limit_s(held.phase, self._settings)]
         if hung:
             self._kill_children(hung)
-
-    def _limit_s(self, phase: str) -> float:
-        return self._limits_s.get(phase, self._step_limit_s)
 
     def _kill_children(self, hung: list[HeldJob]) -> None:
         for pid in self._children():
@@ -111,7 +108,7 @@ class Watchdog(threading.Thread):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for held in hung:
-            limit_s = self._limit_s(held.phase)
+            limit_s = silence_limit_s(held.phase, self._settings)
             self._recovery.lose(
                 held.id, held.token, f"step_timeout: no progress for more than {limit_s:g} s while {held.phase}"
             )

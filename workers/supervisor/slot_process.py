@@ -19,6 +19,7 @@ import time
 
 import redis
 
+from shared.contracts.jobs import Reason
 from shared.errors import RedisUnavailable
 from shared.jobs.routing import queues_of
 from shared.log import logger
@@ -105,7 +106,7 @@ class SlotProcess:
             self._wait(drain_s, at_once)
             if self._process.poll() is None:
                 self._kill()
-        self._hand_back("drained")
+        self._hand_back(Reason.DRAINED)
         with contextlib.suppress(RedisUnavailable):
             self._registry.leave(self.slot.name)
             self._lock.release()
