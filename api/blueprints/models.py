@@ -67,7 +67,7 @@ SWITCH: dict[str, Any] = {
     },
 }
 UNLOAD: dict[str, Any] = {
-    "summary": "Take models off the cards",
+    "summary": "Take models off the GPUs",
     "description": "One job per worker that holds the model; none where nobody does. Pinned models go only by name.",
     "responses": {"202": openapi.body("CommandList", "Accepted"), **openapi.failures(400, 404, 413, 415, 429)},
 }

@@ -9,7 +9,7 @@ from api.requests.parsing import reads_request
 from api.services import Services, services
 from shared.errors import NotFound
 
-blueprint = APIBlueprint("workers", __name__, abp_tags=[Tag(name="workers", description="One per card")])
+blueprint = APIBlueprint("workers", __name__, abp_tags=[Tag(name="workers", description="One per GPU")])
 
 
 class WorkerPath(BaseModel):

@@ -11,7 +11,7 @@ from shared.rack.worker_registry import WorkerReport
 
 
 class MeasuredPeak(BaseModel):
-    """What runs on a card took, weights included."""
+    """What runs on a GPU took, weights included."""
 
     peak_mib: int
     samples: int = Field(description="Runs behind it; higher peaks count at once, lower ones slowly")

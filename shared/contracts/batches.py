@@ -4,7 +4,6 @@ Members come in one of four ways: stored pictures, prompts, a grid of prompts ×
 works on the member's *current picture*: what the last generating step made, else the picture it came with.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
@@ -16,7 +15,6 @@ from shared.contracts.vision import MAX_TASKS, AnyTask
 #: Stands for the current picture in a step's parameters until the step before it has ended.
 PREVIOUS = "@previous"
 BATCH_ID_PATTERN = "^bat_[0-9a-f]{24}$"
-BATCH_ID = re.compile(BATCH_ID_PATTERN)
 #: The longest path Linux opens (PATH_MAX); names are paths below a folder.
 MAX_NAME_CHARS = 4096
 MAX_URL_CHARS = 2000
