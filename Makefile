@@ -49,7 +49,7 @@ types: $(STAMP)
 
 # One process more than there are cores: the fault tests mostly wait. `make unit TEST_PROCESSES=0` runs all in one, in order.
 unit: $(STAMP)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --dist loadgroup --no-loadscope-reorder \
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --dist loadfile --no-loadscope-reorder \
 		-n $(or $(TEST_PROCESSES),$$($(BIN)/python -c 'import os; print(min(os.cpu_count() or 1, 5) + 1)'))
 
 events: $(STAMP) ## write docs/events.md, what each log event means, from the code

@@ -1,8 +1,7 @@
 """What all tests may share: one real Valkey for the run, emptied before each test that uses it.
 
-`make test` runs them in several processes (`-n N --dist loadgroup`). A file's tests stay together, for they share what
-they set up. All fault tests share one stack, so they are one group, and never two of them are run at once; they mostly
-wait, so that other tests have the cores meanwhile. The longest groups begin first. Plain `pytest tests` runs all in order.
+`make test` runs them in several processes (`-n N --dist loadfile`). A file's tests stay together, for they share what
+they set up, and each process has stacks of its own. Plain `pytest tests` runs all in order.
 """
 
 from collections.abc import Iterator
@@ -19,29 +18,19 @@ from shared.settings import Settings
 TESTS = Path(__file__).parent
 
 
-#: Groups of more than one file, or of one that takes minutes, the longest first: folder or file → group.
-LONG_GROUPS = {"faults/test_chaos.py": "chaos", "faults": "faults", "integration/test_api_fuzz.py": "fuzz", "e2e": ""}
+#: What takes minutes, the longest first.
+LONG = ("faults/test_chaos.py", "faults", "integration/test_api_fuzz.py", "e2e")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in this hook too
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group the tests for pytest-xdist."""
-    if not config.getoption("loadgroup", False):  # what pytest-xdist calls `--dist loadgroup` in its processes
-        return
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_group_of(item)))
-    items.sort(key=_rank_of)
-
-
-def _group_of(item: pytest.Item) -> str:
-    path = item.path.relative_to(TESTS).as_posix()
-    return next((group for start, group in LONG_GROUPS.items() if group and path.startswith(start)), path)
+    """In a run of several processes, the longest files begin first."""
+    if hasattr(config, "workerinput"):  # in a process of pytest-xdist's
+        items.sort(key=_rank_of)
 
 
 def _rank_of(item: pytest.Item) -> int:
     path = item.path.relative_to(TESTS).as_posix()
-    return next((rank for rank, start in enumerate(LONG_GROUPS) if path.startswith(start)), len(LONG_GROUPS))
+    return next((rank for rank, start in enumerate(LONG) if path.startswith(start)), len(LONG))
 
 
 @pytest.fixture(scope="session")
