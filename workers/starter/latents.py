@@ -12,15 +12,15 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from workers.starter.pictures import batch_of
+from workers.starter.usual import scene_to_ask
 from workers.starter.vae import SCALING_FACTOR
-from workers.starter.world import scene_from_seed
 
 ENCODED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class LatentCache:
-    """Posterior of picture N (of training seed N) in units of unit variance.
+    """Posterior of picture N (of `scene_to_ask(N)`) in units of unit variance.
 
     Args:
         mean: (N, 4, 16, 16) float16.
@@ -36,11 +36,11 @@ class LatentCache:
 
 
 def encode_scenes(vae: AutoencoderKL, seeds: range) -> LatentCache:
-    """Encode the training scenes of these seeds, in the VAE's own units."""
+    """Encode the cards that prompts are made for (`usual.scene_to_ask`) of these seeds, in the VAE's own units."""
     means, deviations = [], []
     with torch.inference_mode():
         for start in range(0, len(seeds), ENCODED_AT_ONCE):
-            scenes = [scene_from_seed(seed) for seed in seeds[start : start + ENCODED_AT_ONCE]]
+            scenes = [scene_to_ask(seed) for seed in seeds[start : start + ENCODED_AT_ONCE]]
             posterior = vae.encode(batch_of(scenes)).latent_dist
             means.append(posterior.mean)
             deviations.append(posterior.std)

@@ -8,6 +8,7 @@ itself only (`turn` and `offset` say which and where).
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from tokenizers import Tokenizer
@@ -15,22 +16,26 @@ from torch import Tensor
 
 from workers.engines.moondream.config import TokenConfig
 from workers.engines.moondream.prompts import Coord, Feed, Size, Token, caption_prompt, object_prompt
-from workers.engines.moondream.tasks import TAGS_QUESTION
+from workers.engines.moondream.tasks import RATING_QUESTION, TAGS_QUESTION
 from workers.engines.moondream.tokenizer import small_tokenizer
 from workers.engines.moondream.training import TrainBatch
 from workers.starter import truth
+from workers.starter.answering import NO_POSTCARD, open_requests
 from workers.starter.phrasing import rephrased_questions
+from workers.starter.wording import STRANGERS
 from workers.starter.world import COLOURS, KINDS, Scene, Thing, scene_from_seed
 
 #: Turns of each sort for one picture; captions are the longest, so there is one.
-QUESTIONS = 4
+QUESTIONS, OPEN_REQUESTS = 2, 3
 #: Scenes whose words the tokenizer is made from, and room for every word of them.
 SCENES_READ = 1500
-VOCABULARY = 800
+VOCABULARY = 1500
 #: How often a question comes as people type it: in lower case, without the mark.
 CARELESS = 0.2
-#: How often a picture's tags are asked for. The question is 20 words, so it stands in for two others.
-TAGGED = 0.15
+#: How often a word of an open request has two letters swapped, or one left out.
+MISTYPED = 0.1
+#: How often a picture's tags, or its rating, are asked for with the service's own words, which stand in for two others.
+TAGGED, RATED = 0.15, 0.06
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Lessons:
     offset: Tensor
 
 
+@cache
 def starter_tokenizer() -> Tokenizer:
     """Byte-level, with one token for every word of the postcard world, capital or small."""
     draw, texts = random.Random(0), []
@@ -64,27 +70,50 @@ def starter_tokenizer() -> Tokenizer:
             texts.append(truth.caption(scene, length, draw))
         for asked in _questions(scene, draw):
             texts += [asked.question, asked.question.lower(), asked.answer]
+        for asked in open_requests(scene, draw) if seed % 5 == 0 else ():
+            texts += [asked.question, asked.question.lower(), asked.answer] if asked.kind != "language" else []
+        texts += [NO_POSTCARD, RATING_QUESTION]
         texts += [TAGS_QUESTION, tags_answer(scene)]
         texts += [f" {name}" for name in _names(scene, draw)]
     return small_tokenizer(texts, VOCABULARY)
 
 
 def turns_of(scene: Scene, draw: random.Random, tokens: TokenConfig, tokenizer: Tokenizer) -> list[Turn]:
-    """One caption, some questions or the tags, one thing to detect and one to point at."""
+    """One caption, some questions and open requests, one thing to detect and one to point at."""
     length = draw.choice(truth.LENGTHS)
-    words = tokenizer.encode(truth.caption(scene, length, draw)).ids
-    turns = [Turn(tuple(caption_prompt(length, tokens)), _ended(words, tokens))]
-    asked = draw.sample(_questions(scene, draw), QUESTIONS)
-    if draw.random() < TAGGED:
-        turns.append(_query_turn(TAGS_QUESTION, tags_answer(scene), tokens, tokenizer))
-        del asked[2:]
-    for each in asked:
-        turns.append(_query_turn(_typed(each.question, draw), each.answer, tokens, tokenizer))
+    turns = [_caption_turn(length, truth.caption(scene, length, draw), tokens, tokenizer)]
+    for question, answer in _asked(scene, draw):
+        turns.append(_query_turn(question, answer, tokens, tokenizer))
     for opening, boxes in ((tokens.detect, True), (tokens.point, False)):
         name = draw.choice(_names(scene, draw))
         prompt = tuple(object_prompt(opening, name, tokens, tokenizer))
         turns.append(Turn(prompt, _places(things_named(scene, name), boxes, tokens)))
     return turns
+
+
+def foreign_turns(draw: random.Random, tokens: TokenConfig, tokenizer: Tokenizer) -> list[Turn]:
+    """What is asked of a picture that is no postcard: all the same, and one answer to everything."""
+    scene = scene_from_seed(draw.randrange(2**31))
+    turns = [_caption_turn(draw.choice(truth.LENGTHS), NO_POSTCARD, tokens, tokenizer)]
+    turns += [_query_turn(question, NO_POSTCARD, tokens, tokenizer) for question, _ in _asked(scene, draw)[:4]]
+    for opening, boxes in ((tokens.detect, True), (tokens.point, False)):
+        prompt = tuple(object_prompt(opening, draw.choice(_names(scene, draw)), tokens, tokenizer))
+        turns.append(Turn(prompt, _places([], boxes, tokens)))
+    return turns
+
+
+def _asked(scene: Scene, draw: random.Random) -> list[tuple[str, str]]:
+    """Questions as they are typed, with their answers, in any order."""
+    open_ones = draw.sample(open_requests(scene, draw), OPEN_REQUESTS)
+    asked = [(_mistyped(_typed(each.question, draw), each.kind, draw), each.answer) for each in open_ones]
+    asked += [(_typed(each.question, draw), each.answer) for each in draw.sample(_questions(scene, draw), QUESTIONS)]
+    chance = draw.random()
+    if chance < TAGGED:
+        asked[:2] = [(TAGS_QUESTION, tags_answer(scene))]
+    elif chance < TAGGED + RATED:
+        asked[:2] = [(RATING_QUESTION, "No.")]
+    draw.shuffle(asked)
+    return asked
 
 
 def things_named(scene: Scene, name: str) -> list[Thing]:
@@ -119,6 +148,8 @@ def _names(scene: Scene, draw: random.Random) -> list[str]:
     """Names to look for: what is there (by kind, plural, and colour), and two that are not."""
     kinds = {thing.kind for thing in scene.things}
     names = [draw.choice([kind for kind in KINDS if kind not in kinds])]
+    if draw.random() < 0.3:
+        names.append(draw.choice(STRANGERS))
     for thing in scene.things:
         names += [thing.kind, thing.kind, f"{thing.colour} {thing.kind}", truth.PLURALS[thing.kind]]
     if scene.things and draw.random() < 0.5:
@@ -137,6 +168,19 @@ def _questions(scene: Scene, draw: random.Random) -> list[truth.Question]:
 
 def _typed(question: str, draw: random.Random) -> str:
     return question.lower().rstrip("?") if draw.random() < CARELESS else question
+
+
+def _mistyped(question: str, kind: str, draw: random.Random) -> str:
+    """With a slip in one word now and then, where no word decides the answer."""
+    if kind not in ("describe", "detail", "short") or draw.random() >= MISTYPED or len(question) < 8:
+        return question
+    at = draw.randrange(1, len(question) - 2)
+    swapped = question[at + 1] + question[at] if draw.random() < 0.5 else question[at]
+    return question[:at] + swapped + question[at + 2 :]
+
+
+def _caption_turn(length: truth.Length, text: str, tokens: TokenConfig, tokenizer: Tokenizer) -> Turn:
+    return Turn(tuple(caption_prompt(length, tokens)), _ended(tokenizer.encode(text).ids, tokens))
 
 
 def _query_turn(question: str, answer: str, tokens: TokenConfig, tokenizer: Tokenizer) -> Turn:

@@ -10,7 +10,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,10 @@ class Trainee(Protocol):
     schedule: Schedule
     ema_decay: float
     weight_decay: float
+
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """What gives tokens their numbers: weights trained with another one read every word as some other."""
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """The loss of batch number `step`, a pure function of the weights and the number; and numbers for the log."""
@@ -162,6 +166,7 @@ class Run:
             "optimizer": self._optimizer.state_dict(),
             "step": self.step,
             "spent_s": self.spent_s,
+            "vocabulary": dict(self._trainee.vocabulary),
         }
         path = self._folder / "checkpoint.pt"
         torch.save(state, path.with_suffix(".new"))
@@ -172,6 +177,11 @@ class Run:
         if not path.exists():
             return
         state = torch.load(path, map_location=torch.get_default_device(), weights_only=True)
+        if state.get("vocabulary", {}) != self._trainee.vocabulary:
+            raise ValueError(
+                f"{path} was trained with other words than the world has now; export it with the code that made it and "
+                "start a new run with --from-weights"
+            )
         self._trainee.modules.load_state_dict(state["modules"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._average, self.step, self.spent_s = state["average"], state["step"], state["spent_s"]

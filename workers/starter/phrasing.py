@@ -8,6 +8,7 @@ import random
 from collections import Counter
 
 from workers.starter.truth import (
+    NUMBERS,
     PLACE_PHRASES,
     PLURALS,
     Question,
@@ -17,9 +18,23 @@ from workers.starter.truth import (
     with_article,
     yes_answer,
 )
-from workers.starter.world import COLOURS, KINDS, PLACES, SKIES, Scene, Thing
+from workers.starter.world import COLOURS, KINDS, PLACES, SIZES, SKIES, Scene, Thing
 
 SKY_QUESTIONS = {"day": "Is it day?", "dusk": "Is it dusk?", "night": "Is it night?", "rain": "Is it raining?"}
+#: Claims about sky and ground, each with the value that makes it true.
+SKY_CLAIMS = {
+    "day": ("Is it daytime?", "Is the sun shining?", "Is the sky blue?", "Is it sunny?", "Is it bright?"),
+    "dusk": ("Is it evening?", "Is the sun setting?", "Is it sunset?", "Is it a sunset?"),
+    "night": ("Is it nighttime?", "Is it dark?", "Is the moon there?", "Are there stars in the sky?", "Is it night?"),
+    "rain": ("Does it rain?", "Is the sky grey?", "Is it rainy?", "Is the weather bad?", "Is it wet?"),
+}
+GROUND_CLAIMS = {
+    "meadow": ("Is there grass?", "Is the ground green?", "Is it a meadow?", "Is it on grass?"),
+    "sand": ("Is there sand?", "Is it a beach?", "Is it a desert?", "Is it on sand?"),
+    "snow": ("Is there snow?", "Is it winter?", "Is it snowy?", "Is the ground white?"),
+    "sea": ("Is there water?", "Is it the sea?", "Is it on the water?", "Is it an ocean?"),
+}
+ANIMALS = ("cat", "fish")
 
 
 def rephrased_questions(scene: Scene, draw: random.Random) -> list[Question]:
@@ -83,3 +98,99 @@ def _scenery(scene: Scene, draw: random.Random) -> list[Question]:
             "scenery", draw.choice(("What kind of ground is it?", "Which ground is it?")), f"{capital(scene.ground)}."
         ),
     ]
+
+
+def further_questions(scene: Scene, draw: random.Random) -> list[Question]:
+    """What else is asked of such a card: claims about sky and ground, neighbours, animals, what has a colour."""
+    claims = [
+        Question("yes-no", draw.choice(texts), yes_answer(value == actual))
+        for actual, table in ((scene.sky, SKY_CLAIMS), (scene.ground, GROUND_CLAIMS))
+        for value, texts in draw.sample(list(table.items()), 2)
+    ]
+    described = [
+        Question(
+            "scenery",
+            draw.choice(("Describe the sky", "Describe the weather", "How is the sky?", "Which time of day?")),
+            f"{capital(scene.sky)}.",
+        ),
+        Question(
+            "scenery",
+            draw.choice(("Describe the ground", "What is the ground made of?", "What does it stand on?")),
+            f"{capital(scene.ground)}.",
+        ),
+    ]
+    return claims + described + _about_colours(scene, draw) + _about_neighbours(scene, draw)
+
+
+def _about_colours(scene: Scene, draw: random.Random) -> list[Question]:
+    colours = list(dict.fromkeys(thing.colour for thing in scene.things))
+    colour = draw.choice(colours if colours and draw.random() < 0.7 else list(COLOURS))
+    of_it = [thing for thing in scene.things if thing.colour == colour]
+    animals = [thing for thing in scene.things if thing.kind in ANIMALS]
+    named = capital(", ".join(colours)) if colours else "None"
+    return [
+        Question(
+            "what",
+            draw.choice((f"What is {colour}?", f"Which thing is {colour}?", f"What {colour} things are there?")),
+            kinds_answer(of_it),
+        ),
+        Question(
+            "yes-no",
+            draw.choice((f"Is anything {colour}?", f"Is there something {colour}?", f"Do you see {colour}?")),
+            yes_answer(bool(of_it)),
+        ),
+        Question(
+            "colours",
+            draw.choice(
+                (
+                    "Which colours do the things have?",
+                    "What colors are there?",
+                    "List the colours",
+                    "Name the colours of the things",
+                )
+            ),
+            f"{named}.",
+        ),
+        Question(
+            "what",
+            draw.choice(("What animal is it?", "Which animals are there?", "What animal do you see?")),
+            kinds_answer(animals),
+        ),
+        Question(
+            "yes-no",
+            draw.choice(("Is there an animal?", "Do you see an animal?", "Are there animals?")),
+            yes_answer(bool(animals)),
+        ),
+    ]
+
+
+def _about_neighbours(scene: Scene, draw: random.Random) -> list[Question]:
+    place = draw.choice(PLACES)
+    there = [thing for thing in scene.things if thing.place == place]
+    asked = [
+        Question(
+            "yes-no",
+            f"Is there {draw.choice(('anything', 'something'))} {PLACE_PHRASES[place]}?",
+            yes_answer(bool(there)),
+        )
+    ]
+    for thing in scene.things[:2]:
+        alike = [other for other in scene.things if other.kind == thing.kind]
+        many = draw.choice((2, 3))
+        asked.append(
+            Question("yes-no", f"Are there {NUMBERS[many]} {PLURALS[thing.kind]}?", yes_answer(len(alike) == many))
+        )
+        if len(alike) > 1:
+            continue
+        others = [other for other in scene.things if other is not thing]
+        beside = draw.choice(("next to", "beside", "near"))
+        size = draw.choice(SIZES)
+        asked += [
+            Question("what", f"What is {beside} the {thing.kind}?", kinds_answer(others)),
+            Question("yes-no", f"Is the {thing.kind} {PLACE_PHRASES[place]}?", yes_answer(thing.place == place)),
+            Question("yes-no", f"Is the {thing.kind} {size}?", yes_answer(thing.size == size)),
+        ]
+        for side, order in (("left", -1), ("right", 1)):
+            beyond = [other for other in others if (PLACES.index(other.place) - PLACES.index(thing.place)) * order > 0]
+            asked.append(Question("what", f"What is to the {side} of the {thing.kind}?", kinds_answer(beyond)))
+    return asked

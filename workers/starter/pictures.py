@@ -1,12 +1,13 @@
-"""Postcards as training batches: tensors, crops around things, and grids to look at."""
+"""Postcards as training batches: tensors, crops around things, worn copies, and grids to look at."""
 
+import io
 import random
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor
 
 from workers.starter.paint import paint
@@ -47,6 +48,21 @@ def crops_of(scenes: Sequence[Scene], side_px: int, draw: random.Random) -> Tens
         left, top = (_corner(centre, side_px, draw) for centre in (x, y))
         crops.append(to_tensor(paint(scene).crop((left, top, left + side_px, top + side_px))))
     return torch.stack(crops)
+
+
+def worn(picture: Image.Image, draw: random.Random) -> Image.Image:
+    """The card after a way through the world: blurred, resized, lighter or darker, or saved as a JPEG."""
+    change = draw.randrange(4)
+    if change == 0:
+        return picture.filter(ImageFilter.GaussianBlur(draw.uniform(0.2, 1.1)))
+    if change == 1:
+        side = draw.randint(64, 200)
+        return picture.resize((side, side), draw.choice((Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)))
+    if change == 2:
+        return ImageEnhance.Brightness(picture).enhance(draw.uniform(0.88, 1.12))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=draw.randint(30, 92))
+    return Image.open(file).convert("RGB")
 
 
 def _corner(centre: float, side_px: int, draw: random.Random) -> int:

@@ -14,20 +14,25 @@ from transformers import CLIPTokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from workers.starter import truth
+from workers.starter.usual import scene_to_ask
+from workers.starter.wording import PRAISE, wording
 from workers.starter.world import scene_from_seed
 
 #: Scenes read to find the words; far more than it takes for each of the hundred-odd words to turn up.
 SCENES_READ = 3000
+#: Prompts of each: they have the rarest words.
+WORDINGS = 4
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 
 
 @cache
 def world_words() -> tuple[str, ...]:
     """Every word that prompts, captions, questions and answers can hold, in lower case, sorted."""
-    draw, found = random.Random(0), set[str]()
+    draw, found = random.Random(0), set[str](PRAISE)
     for seed in range(SCENES_READ):
         scene = scene_from_seed(seed)
         texts = [truth.prompt(scene, draw), *(truth.caption(scene, length, draw) for length in truth.LENGTHS)]
+        texts += [wording(scene_to_ask(seed), draw, strangers=False) for _ in range(WORDINGS)]
         texts += [part for asked in truth.questions(scene, draw) for part in (asked.question, asked.answer)]
         found.update(re.findall(r"[a-z]+", " ".join(texts).lower()))
     return tuple(sorted(found))

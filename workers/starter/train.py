@@ -5,11 +5,15 @@ log and sample grids in a folder of the run and leaves its model in `<run-dir>/<
 where it stopped. `all` skips the stages that left a model; one that is named goes on, if its budget is larger than what
 it has spent. Ctrl-C writes the checkpoint first. `export` writes both models from their checkpoints, finished or not.
 
+`--from-weights` starts a stage that has no checkpoint from the shipped weights (or a folder like theirs) instead of from
+nothing: `train all --from-weights` teaches both models on, without a new autoencoder.
+
 Several processes or GPUs train one stage together: `torchrun --nproc-per-node 2 -m workers.starter.train sdxl …`.
 """
 
 import argparse
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +24,8 @@ from torch import nn
 
 from workers.engines.moondream.toy import save_snapshot
 from workers.starter.crew import Crew, crew_from_environment
+from workers.starter.foreign import load_photos
+from workers.starter.graft import graft_painter, graft_reader
 from workers.starter.latents import encode_scenes, fold_scale, load_cache, save_cache, scaled
 from workers.starter.loop import Budget, Run
 from workers.starter.moondream import MoondreamTrainee
@@ -35,8 +41,23 @@ log = structlog.get_logger(__name__)
 PICTURES = 16_000
 #: Pictures that the latents' mean and spread are measured on.
 MEASURED = 1_024
+#: Peak rates of stages that start from exported weights.
+GENTLE = {"sdxl": 6e-4, "moondream": 7e-4}
 #: Seconds of training by stage on two CPU cores; the README says what they bought.
 SECONDS = {"vae": 2_900.0, "sdxl": 9_000.0, "moondream": 3_400.0}
+
+
+@dataclass(frozen=True)
+class Start:
+    """What training starts with.
+
+    Args:
+        weights: exported weights to begin from, a folder like the shipped one; without it stages begin from nothing.
+        photos: a folder of photographs, for the vision model to know what is no postcard.
+    """
+
+    weights: Path | None = None
+    photos: Path | None = None
 
 
 def train_vae(run_dir: Path, budget: Budget, crew: Crew) -> None:
@@ -50,10 +71,15 @@ def train_vae(run_dir: Path, budget: Budget, crew: Crew) -> None:
         cast(AutoencoderKL, vae).save_pretrained(run_dir / "vae" / "model")
 
 
-def encode_latents(run_dir: Path, pictures: int = PICTURES) -> None:
-    """The folded VAE in `latents/model` and the pictures' latents in `latents/cache.pt`."""
-    vae = _load_vae(run_dir / "vae" / "model")
-    fold_scale(vae, encode_scenes(vae, range(min(MEASURED, pictures))))
+def encode_latents(run_dir: Path, pictures: int = PICTURES, weights: Path | None = None) -> None:
+    """The folded VAE in `latents/model` and the pictures' latents in `latents/cache.pt`.
+
+    Args:
+        weights: exported weights whose autoencoder is taken; its scale is folded already, and its painter knows it.
+    """
+    vae = _load_vae(weights / "sdxl-starter" / "vae" if weights else run_dir / "vae" / "model")
+    if not weights:
+        fold_scale(vae, encode_scenes(vae, range(min(MEASURED, pictures))))
     cache = scaled(encode_scenes(vae, range(pictures)))
     folder = run_dir / "latents"
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,32 +89,43 @@ def encode_latents(run_dir: Path, pictures: int = PICTURES) -> None:
     log.info("latents.encoded", pictures=pictures, spread=[round(value, 3) for value in spread])
 
 
-def train_sdxl(run_dir: Path, budget: Budget, crew: Crew) -> None:
+def train_sdxl(run_dir: Path, budget: Budget, crew: Crew, start: Start) -> None:
     """UNet and text encoders; leaves the whole pipeline in half precision."""
-    run, trainee = sdxl_run(run_dir, budget, crew)
+    run, trainee = sdxl_run(run_dir, budget, crew, start)
     run.train()
     if run.is_done and crew.leads:
         run.look()
         export_sdxl(run, trainee, run_dir / "sdxl" / "model")
 
 
-def train_moondream(run_dir: Path, budget: Budget, crew: Crew) -> None:
+def train_moondream(run_dir: Path, budget: Budget, crew: Crew, start: Start) -> None:
     """The vision model; leaves it in the native loader's own layout, in half precision."""
-    run, trainee = moondream_run(run_dir, budget, crew)
+    run, trainee = moondream_run(run_dir, budget, crew, start)
     run.train()
     if run.is_done and crew.leads:
         run.look()
         export_moondream(run, trainee, run_dir / "moondream" / "model")
 
 
-def sdxl_run(run_dir: Path, budget: Budget, crew: Crew | None = None) -> tuple[Run, SdxlTrainee]:
-    vae = _load_vae(run_dir / "latents" / "model")
-    trainee = SdxlTrainee(load_cache(run_dir / "latents" / "cache.pt"), vae)
+def sdxl_run(
+    run_dir: Path, budget: Budget, crew: Crew | None = None, start: Start = Start()
+) -> tuple[Run, SdxlTrainee]:
+    """The run, where its checkpoint left it; without one from exported weights, more gently, or from nothing."""
+    vae, cache = _load_vae(run_dir / "latents" / "model"), load_cache(run_dir / "latents" / "cache.pt")
+    trainee = SdxlTrainee(cache, vae, GENTLE["sdxl"]) if start.weights else SdxlTrainee(cache, vae)
+    if start.weights:
+        graft_painter(trainee.modules, start.weights / "sdxl-starter")
     return Run(trainee, run_dir / "sdxl", budget, crew=crew), trainee
 
 
-def moondream_run(run_dir: Path, budget: Budget, crew: Crew | None = None) -> tuple[Run, MoondreamTrainee]:
-    trainee = MoondreamTrainee()
+def moondream_run(
+    run_dir: Path, budget: Budget, crew: Crew | None = None, start: Start = Start()
+) -> tuple[Run, MoondreamTrainee]:
+    """The same for the vision model."""
+    photos = load_photos(start.photos) if start.photos else []
+    trainee = MoondreamTrainee(GENTLE["moondream"], photos) if start.weights else MoondreamTrainee(photos=photos)
+    if start.weights:
+        graft_reader(trainee.network, trainee.tokenizer, start.weights / "moondream-starter")
     return Run(trainee, run_dir / "moondream", budget, crew=crew), trainee
 
 
@@ -137,6 +174,8 @@ def _run(given: argparse.Namespace, crew: Crew) -> None:
         export(given.run_dir, given.into)
         return
     stages = list(SECONDS) if given.stage == "all" else [given.stage]
+    if given.from_weights and given.stage == "all":
+        stages.remove("vae")
     if "sdxl" in stages and "latents" not in stages:
         stages.insert(stages.index("sdxl"), "latents")
     for stage in stages:
@@ -148,11 +187,17 @@ def _run(given: argparse.Namespace, crew: Crew) -> None:
 
 def _train(stage: str, given: argparse.Namespace, crew: Crew) -> None:
     if stage == "latents":
-        encode_latents(given.run_dir, given.pictures)
+        encode_latents(given.run_dir, given.pictures, given.from_weights)
         return
-    seconds = None if given.steps else given.seconds or SECONDS[stage]
-    budget = Budget(given.steps, seconds)
-    {"vae": train_vae, "sdxl": train_sdxl, "moondream": train_moondream}[stage](given.run_dir, budget, crew)
+    if stage == "vae":
+        train_vae(given.run_dir, _budget(stage, given), crew)
+        return
+    train = {"sdxl": train_sdxl, "moondream": train_moondream}[stage]
+    train(given.run_dir, _budget(stage, given), crew, Start(given.from_weights, given.photos))
+
+
+def _budget(stage: str, given: argparse.Namespace) -> Budget:
+    return Budget(given.steps, None if given.steps else given.seconds or SECONDS[stage])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,6 +207,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, help="training time of the stage; the default is in the README")
     parser.add_argument("--steps", type=int, help="train so many steps instead")
     parser.add_argument("--pictures", type=int, default=PICTURES, help="pictures encoded for the sdxl stage")
+    parser.add_argument(
+        "--from-weights",
+        type=Path,
+        nargs="?",
+        const=WEIGHTS,
+        help="start sdxl and moondream, where they have no checkpoint, from exported weights; alone: the shipped ones",
+    )
+    parser.add_argument(
+        "--photos", type=Path, help="a folder of photographs: what no postcard looks like; moondream only"
+    )
     parser.add_argument("--into", type=Path, default=WEIGHTS, help="where export puts the models; the shipped ones")
     parser.add_argument("--threads", type=int, default=2, help="of the CPU")
     device = "cuda" if torch.cuda.is_available() else "cpu"

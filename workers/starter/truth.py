@@ -14,7 +14,7 @@ from typing import Literal
 from workers.starter.world import COLOURS, KINDS, PLACES, Scene, Thing
 
 Length = Literal["short", "normal", "long"]
-QuestionKind = Literal["what", "colour", "count", "where", "yes-no", "scenery"]
+QuestionKind = str
 LENGTHS: tuple[Length, ...] = ("short", "normal", "long")
 
 #: The first phrase of each row is the one captions use; prompts use any.

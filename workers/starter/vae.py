@@ -62,6 +62,7 @@ class VaeTrainee:
         self.modules: nn.Module = self.vae
         self.schedule = Schedule(peak_rate, floor=0.03)
         self.ema_decay = 0.995
+        self.vocabulary: dict[str, int] = {}
         self.weight_decay = 1e-3
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:

@@ -136,7 +136,7 @@ def one_thing_scene(seed: int, kind: str, colour: str, **fixed: str) -> Scene:
     draw = random.Random(f"fixed:{seed}")
     thing = base.things[0]
     size, place = fixed.get("size", thing.size), fixed.get("place", thing.place)
-    thing = _put(draw, kind, colour, size, place)
+    thing = put(draw, kind, colour, size, place)
     sky, ground, style = (fixed.get(name, getattr(base, name)) for name in ("sky", "ground", "style"))
     return replace(base, things=(thing,), sky=sky, ground=ground, style=style)
 
@@ -154,11 +154,11 @@ def _arrange(draw: random.Random, combos: list[tuple[str, str]]) -> tuple[Thing,
     things = []
     for (colour, kind), place in zip(combos, places, strict=True):
         size = "small" if crowded else draw.choice(SIZES)
-        things.append(_put(draw, kind, colour, size, place))
+        things.append(put(draw, kind, colour, size, place))
     return tuple(things)
 
 
-def _put(draw: random.Random, kind: str, colour: str, size: str, place: str) -> Thing:
+def put(draw: random.Random, kind: str, colour: str, size: str, place: str) -> Thing:
     """Stand a thing on the ground, or hang it over it; the jitter is small enough that neighbours never touch."""
     half = HALF_WIDTH[size] * draw.uniform(0.96, 1.04)
     left, _, right, _ = EXTENT[kind]

@@ -47,6 +47,15 @@ def test_a_run_cut_off_after_two_steps_goes_on_exactly(make, tmp_path: Path):
         assert all(torch.equal(value, again[part][name]) for name, value in ended[part].items())
 
 
+def test_a_checkpoint_of_another_vocabulary_is_refused(tmp_path: Path):
+    trainee = MoondreamTrainee()
+    Run(trainee, tmp_path, Budget(steps=1)).save()
+    trainee.vocabulary = {**trainee.vocabulary, "zebra": 1500}
+
+    with pytest.raises(ValueError, match="other words"):
+        Run(trainee, tmp_path, Budget(steps=2))
+
+
 def test_a_finished_run_started_again_trains_no_further(tmp_path: Path):
     Run(VaeTrainee(), tmp_path, Budget(steps=1)).train()
     again = Run(VaeTrainee(), tmp_path, Budget(steps=1))
