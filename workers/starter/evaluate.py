@@ -2,7 +2,8 @@
 
 Pictures are judged twice, by the rules of `judge.py` and by the vision model's caption; the rules are first measured on
 true pictures, for a judge must be right before it is quoted. Answers are judged against the world's truth. Seeds are
-fixed: the same weights give the same table.
+fixed: the same weights give the same table. A second table (`further.py`) is about what people write: short prompts,
+open requests, pictures that are no postcards.
 """
 
 import argparse
@@ -28,7 +29,8 @@ from workers.engines.moondream.requests import (
     TextAnswer,
 )
 from workers.engines.moondream.tasks import TAGS_QUESTION
-from workers.starter import truth
+from workers.starter import further, truth
+from workers.starter.foreign import load_photos
 from workers.starter.judge import sightings
 from workers.starter.lessons import tags_answer
 from workers.starter.marks import facts_of, facts_told, is_hit, mean_overlap, things_of, things_told
@@ -36,6 +38,7 @@ from workers.starter.paint import paint
 from workers.starter.phrasing import rephrased_questions
 from workers.starter.pictures import save_grid
 from workers.starter.world import SIDE_PX, Scene, scene_from_seed
+from workers.starter.written import written_prompts
 
 WEIGHTS = Path(__file__).parent / "weights"
 STEPS, GUIDANCE = 16, 2.5
@@ -152,6 +155,21 @@ def _seen(picture: Image.Image) -> Counter[tuple[str, str]]:
     return Counter((sighting.colour, sighting.kind) for sighting in sightings(picture))
 
 
+def mark_further(given: argparse.Namespace, reader: Moondream, painter: StableDiffusionXLPipeline) -> Marks:
+    """The second table; leaves a grid of pictures from short prompts."""
+    written = written_prompts(given.written)
+    pictures = generate(painter, [each.text for each in written])
+    save_grid(pictures[:: max(1, len(pictures) // 48)][:48], given.out / "grid-written.png")
+    photos = load_photos(given.photos) if given.photos else []
+    return (
+        further.mark_rules(written)
+        | further.mark_written(written, pictures)
+        | further.mark_requests(scenes_to_ask(given.many)[:: max(1, given.many // given.asked)], reader)
+        | further.mark_foreign(reader, photos)
+        | further.mark_cards(scenes_to_ask(given.many), pictures, reader)
+    )
+
+
 def table(marks: Marks) -> str:
     width = max(map(len, marks))
     return "\n".join(f"{name:<{width}}  {value:6.1%}" for name, value in marks.items())
@@ -162,6 +180,9 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=500, help="held-out prompts and as many true pictures")
     parser.add_argument("--sdxl", type=Path, default=WEIGHTS / "sdxl-starter")
     parser.add_argument("--moondream", type=Path, default=WEIGHTS / "moondream-starter")
+    parser.add_argument("--written", type=int, default=300, help="prompts as people write them")
+    parser.add_argument("--asked", type=int, default=100, help="cards that are asked openly, about fifteen times each")
+    parser.add_argument("--photos", type=Path, help="a folder of photographs that nothing was trained on")
     parser.add_argument("--out", type=Path, default=Path("out/starter"), help="marks.json and a sample grid go here")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
@@ -171,8 +192,8 @@ def main() -> None:
     pictures = generate(painter, prompts_for(scenes))
     marks = mark_rules(scenes) | mark_pictures(scenes, pictures, reader) | mark_answers(scenes, reader)
     save_grid(pictures[:32] + pictures[-16:], given.out / "grid.png")
-    (given.out / "marks.json").write_text(json.dumps({"many": given.many, **marks}, indent=2))
-    print(table(marks))
+    print(f"Spelled out\n{table(marks)}\n\nAs people write\n{table(more := mark_further(given, reader, painter))}")
+    (given.out / "marks.json").write_text(json.dumps({"many": given.many, **marks, **more}, indent=2))
 
 
 if __name__ == "__main__":
