@@ -197,7 +197,8 @@ def _is_there(thing: str, draw: random.Random) -> str:
     return draw.choice(
         (f"Is there {thing}?", f"Do you see {thing}?", f"Can you see {thing}?", f"Is {thing} in the picture?",
          f"Does the picture show {thing}?", f"Is there {thing} in this image? Answer yes or no.", f"Are there {thing}?",
-         f"Does it contain {thing}?", f"Is {thing} visible?", f"{thing}?")
+         f"Does it contain {thing}?", f"Is {thing} shown here?", f"Is there {thing} on it?", f"Can {thing} be seen?",
+         f"Is {thing} visible?", f"{thing}?")
     )  # fmt: skip
 
 
@@ -212,7 +213,8 @@ def _which_colour(kind: str, draw: random.Random) -> str:
 def _where(kind: str, draw: random.Random) -> str:
     return draw.choice(
         (f"Where is the {kind}?", f"Where do you see the {kind}?", f"On which side is the {kind}?", f"Where's the {kind}?",
-         f"In which part of the picture is the {kind}?", f"position of the {kind}", f"Tell me where the {kind} is")
+         f"In which part of the picture is the {kind}?", f"position of the {kind}", f"Tell me where the {kind} is",
+         f"Where can the {kind} be found?", f"Where on the card is the {kind}?", f"Where is {with_article(kind)}?")
     )  # fmt: skip
 
 

@@ -30,12 +30,38 @@ def _crossed(starts: str, ends: str) -> tuple[str, ...]:
 #: A bare request for a description.
 DESCRIBE = Wordings(
     (
-        *_crossed("Describe|Caption|Explain|Describe to me|Please describe|Can you describe|Interpret", " {the}| {the} please"),
+        *_crossed(
+            "Describe|Caption|Explain|Describe to me|Please describe|Can you describe|Interpret",
+            " {the}| {the} please",
+        ),
         *_crossed("Tell me about|Tell me what is in|Tell me what you see in|Say what is in", " {the}"),
         *_crossed("Write a caption for|Give a caption for|Write a description of|Give me a description of", " {the}"),
         *_crossed("What do you see| What can you see|What is there to see|What is visible", " in {the}?"),
         *_crossed("What is|What's|What is shown|What is depicted|What is happening|What is going on", " in {the}?"),
         *_crossed("What does|What does", " {the} show?| {the} depict?| {the} contain?"),
+        *_crossed(
+            "Compose|Make|Provide|Formulate|Let me have|I want|May I have|Could I get|Let us have|Type",
+            " a caption| a description",
+        ),
+        *_crossed(
+            "Compose |Make |Provide |Form |I want |Could I get |Please write |Please give me ",
+            "a caption of {the}|a description of {the}",
+        ),
+        *_crossed(
+            "What is there|What is seen|What is drawn|What is painted|What is displayed|What do we see|What can we see",
+            "?| here?",
+        ),
+        *_crossed(
+            "What has been painted|What is to be seen|What was drawn|What do you find|What is presented",
+            "?| on {the}?",
+        ),
+        *_crossed(
+            "Describe it|Describe {the}|Caption it|Put it",
+            " in your own words| for me, please| to a friend| in plain words",
+        ),
+        *_crossed("Talk to me about|Write about|Report on|Give an account of|Read to me what is on", " {the}| it"),
+        "Say what is there", "List what is there", "Sum it up", "Summarise it", "Say something about {the}", "Tell what is there",
+        "Tell a blind man what is on {the}", "Describe it to a blind person", "Your description?", "And what is on it?",
         "Describe it", "Caption it", "Caption this", "Describe this", "Describe", "Caption", "caption:", "Description",
         "Describe what you see", "Tell me what you see", "What am I looking at?", "What are we looking at?", "",
         "What is this a picture of?", "Describe the scene", "Explain what is shown", "Summarise {the}", "Go on, describe it",
@@ -55,7 +81,10 @@ IN_DETAIL = Wordings(
 )  # fmt: skip
 IN_SHORT = Wordings(
     (
-        *_crossed("Describe|Caption|Summarise|Summarize", " {the} briefly| {the} in one sentence| {the} in short| {the} shortly"),
+        *_crossed(
+            "Describe|Caption|Summarise|Summarize",
+            " {the} briefly| {the} in one sentence| {the} in short| {the} shortly",
+        ),
         "Write alt text", "Write alt text for {the}", "Give me the alt text", "Alt text:", "A short caption please",
         "Write a short caption", "Say briefly what is there", "Short description", "One sentence about {the}",
         "Briefly, what is this?", "Give a brief description", "A brief caption for {the}",

@@ -20,7 +20,7 @@ from workers.engines.moondream.tasks import RATING_QUESTION, TAGS_QUESTION
 from workers.engines.moondream.tokenizer import small_tokenizer
 from workers.engines.moondream.training import TrainBatch
 from workers.starter import truth
-from workers.starter.answering import NO_POSTCARD, open_requests
+from workers.starter.answering import KINDS_OF_REQUESTS, NO_POSTCARD, open_requests
 from workers.starter.phrasing import rephrased_questions
 from workers.starter.wording import STRANGERS
 from workers.starter.world import COLOURS, KINDS, Scene, Thing, scene_from_seed
@@ -32,6 +32,8 @@ SCENES_READ = 1500
 VOCABULARY = 1500
 #: How often a question comes as people type it: in lower case, without the mark.
 CARELESS = 0.2
+#: How often the first of the open ones asks for a description; else it is of another kind that asks about the whole card.
+DESCRIBED, WHOLE = 0.6, len(KINDS_OF_REQUESTS)
 #: How often a word of an open request has two letters swapped, or one left out.
 MISTYPED = 0.1
 #: How often a picture's tags, or its rating, are asked for with the service's own words, which stand in for two others.
@@ -104,7 +106,9 @@ def foreign_turns(draw: random.Random, tokens: TokenConfig, tokenizer: Tokenizer
 
 def _asked(scene: Scene, draw: random.Random) -> list[tuple[str, str]]:
     """Questions as they are typed, with their answers, in any order."""
-    open_ones = draw.sample(open_requests(scene, draw), OPEN_REQUESTS)
+    requests = open_requests(scene, draw)
+    open_ones = [requests[0] if draw.random() < DESCRIBED else draw.choice(requests[:WHOLE])]
+    open_ones += draw.sample(requests, OPEN_REQUESTS - 1)
     asked = [(_mistyped(_typed(each.question, draw), each.kind, draw), each.answer) for each in open_ones]
     asked += [(_typed(each.question, draw), each.answer) for each in draw.sample(_questions(scene, draw), QUESTIONS)]
     chance = draw.random()

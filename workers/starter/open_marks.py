@@ -35,7 +35,7 @@ OTHER_WORDS = {
         "Describe what is in the picture", "Describe what is shown here", "Describe the whole picture",
         "Create a caption for this image", "Create a description of the image", "Produce a caption", "Image caption",
         "Image description please", "Describe it for somebody who is blind", "Describe this for a blind reader",
-        "Make a description", "A caption for the picture, please", "So what is in there?", "Desribe this image",
+        "Make me a description of it", "A caption for the picture, please", "So what is in there?", "Desribe this image",
         "Describe teh picture", "Tell me the content of this picture", "What is on this card?", "What is on the postcard?",
         "What has been drawn here?", "Put this picture into words", "Put it in words for me", "Say what this image shows",
         "Talk about the picture", "What would you write under this picture?", "Which scene is this?", "Narrate the image",

@@ -13,6 +13,7 @@ from workers.starter.truth import (
     PLURALS,
     Question,
     capital,
+    caption,
     kinds_answer,
     number_answer,
     with_article,
@@ -50,7 +51,7 @@ def rephrased_questions(scene: Scene, draw: random.Random) -> list[Question]:
 
 def _what(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("What is in this image?", "What can you see?", "What is in this picture?", "What is shown?"))
-    return Question("what", ask, kinds_answer(scene.things))
+    return Question("what", ask, caption(scene, "normal", draw))
 
 
 def _what_is_at(scene: Scene, draw: random.Random) -> Question:

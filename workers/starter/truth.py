@@ -127,7 +127,7 @@ def questions(scene: Scene, draw: random.Random) -> list[Question]:
 
 def _what(scene: Scene, draw: random.Random) -> Question:
     ask = draw.choice(("What is in the picture?", "What is this?", "What do you see?"))
-    return Question("what", ask, kinds_answer(scene.things))
+    return Question("what", ask, caption(scene, "normal", draw))
 
 
 def _count_all(scene: Scene, draw: random.Random) -> Question:
