@@ -41,7 +41,7 @@ from workers.starter.world import SIDE_PX, Scene, scene_from_seed
 from workers.starter.written import written_prompts
 
 WEIGHTS = Path(__file__).parent / "weights"
-STEPS, GUIDANCE = 16, 2.5
+STEPS, GUIDANCE = 16, 2.0
 #: Three prompts in five ask for one thing, the others for two.
 ONE_THING = 0.6
 PICTURES_AT_ONCE = 8
