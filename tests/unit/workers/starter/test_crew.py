@@ -22,6 +22,7 @@ class Line:
         self.schedule = Schedule(0.1, warmup_steps=1)
         self.ema_decay, self.weight_decay = 0.5, 0.0
         self.numbers: list[int] = []
+        self.vocabulary: dict[str, int] = {}
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         self.numbers.append(step)
