@@ -16,7 +16,7 @@ from tests.pictures import png
 from tests.rig import wait_for
 
 STEP = {"kind": "generate", "model": "fault", "steps": 1}
-REMIX = STEP | {"image": "@previous", "prompt": "pace=0"}
+REMIX = STEP | {"image": "@previous", "prompt": "pace=0", "strength": 1.0}
 FAST_STEPS = {"DARKROOM_MAX_BATCH": "16", "DARKROOM_BATCH_WINDOW": "96"}
 SECRET = "a secret of sixteen"
 HOOKS = {
@@ -138,7 +138,7 @@ def test_two_callers_at_once_and_a_single_job_between_them(rig):
 
 def test_a_folder_sent_as_a_form_keeps_its_names_and_its_broken_files_apart(rig):
     files = [("files", (f"{n}.png", io.BytesIO(png(8, 8, (n, 0, 0)) if n % 10 else b"broken"))) for n in range(40)]
-    steps = '{"steps": [{"kind": "generate", "model": "fault", "image": "@previous", "prompt": "x", "steps": 1}]}'
+    steps = '{"steps": [{"kind": "generate", "model": "fault", "image": "@previous", "prompt": "x", "steps": 1, "strength": 1}]}'
 
     batch = rig.http.post("/v1/batches", data={"batch": steps}, files=files).json()
     now = finish(rig, batch)
