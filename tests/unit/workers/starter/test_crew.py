@@ -21,6 +21,7 @@ class Line:
         nn.init.constant_(self.modules.weight, start)
         self.schedule = Schedule(0.1, warmup_steps=1)
         self.ema_decay, self.weight_decay = 0.5, 0.0
+        self.vocabulary: dict[str, int] = {}
         self.numbers: list[int] = []
         self.vocabulary: dict[str, int] = {}
 
