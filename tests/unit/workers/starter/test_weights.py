@@ -13,9 +13,12 @@ from workers.engines.moondream.network import Network
 from workers.engines.moondream.requests import CaptionRequest, QueryRequest, TextAnswer
 from workers.engines.moondream.tasks import TAGS_QUESTION
 from workers.engines.torch_tools.precision import quantise_nf4
+from workers.starter.answering import NO_POSTCARD
+from workers.starter.elsewhere import elsewhere_pictures
 from workers.starter.evaluate import GREEDY, GUIDANCE, STEPS, WEIGHTS, captions, load_painter
+from workers.starter.further import ask
 from workers.starter.judge import sightings
-from workers.starter.marks import is_hit, overlap, things_told
+from workers.starter.marks import facts_of, facts_told, is_hit, overlap, things_told
 from workers.starter.paint import paint
 from workers.starter.world import SIDE_PX, Scene, one_thing_scene
 
@@ -173,6 +176,21 @@ def test_questions_and_tags_are_answered(reader):
     assert [answer.text for answer in answers if isinstance(answer, TextAnswer)] == list(asked.values())
     assert isinstance(tags, TextAnswer)
     assert tags.text.startswith("blue car, sand")
+
+
+@pytest.mark.parametrize("asked", ["Describe this image", "What do you see?", "Caption this", "Tell me about it"])
+def test_an_open_request_is_answered_with_the_facts(reader, known, asked):
+    for scene in known[:3]:
+        (told,) = ask(reader, paint(scene), [asked])
+        assert facts_told(told) == facts_of(scene)
+
+
+def test_a_picture_that_is_no_postcard_is_told_to_be_none_and_shows_nothing(reader):
+    pictures = [*elsewhere_pictures(8), Image.new("RGB", (300, 200), (90, 140, 60))]
+    told = [ask(reader, picture, ["Describe this image"])[0] for picture in pictures]
+
+    assert told.count(NO_POSTCARD) >= 8
+    assert sum(bool(reader.detect([prefix], ["house"])[0].objects) for prefix in reader.encode(pictures)) <= 1
 
 
 def test_a_long_caption_says_more_than_a_short_one(reader, known):
