@@ -23,7 +23,6 @@ class Line:
         self.ema_decay, self.weight_decay = 0.5, 0.0
         self.vocabulary: dict[str, int] = {}
         self.numbers: list[int] = []
-        self.vocabulary: dict[str, int] = {}
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         self.numbers.append(step)
