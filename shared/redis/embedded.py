@@ -5,6 +5,7 @@ in its append-only file and is there again at the next start.
 """
 
 import fcntl
+import random
 import shutil
 import signal
 import socket
@@ -21,6 +22,10 @@ from shared.processes import dies_with_parent
 
 #: A server that has not answered by then will not; ready takes 50 ms, a large AOF seconds.
 START_LIMIT_S = 60.0
+#: Linux gives outgoing connections local ports from 32,768 on (net.ipv4.ip_local_port_range).
+PORTS = range(20_000, 32_768)
+#: Ports tried before any will do.
+PORT_TRIES = 50
 
 
 class EmbeddedRedis:
@@ -135,6 +140,22 @@ def find_binary() -> str:
 
 
 def free_port() -> int:
+    """A port on loopback that nobody has now, and that no outgoing connection will be given while a server that restarts
+    lets go of it: below the range from which Linux takes those."""
+    candidates = random.sample(PORTS, k=PORT_TRIES)
+    return next((port for port in candidates if _is_free(port)), 0) or _any_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _any_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,5 +1,6 @@
 """The private Valkey: it keeps what was written, guards its folder, and never outlives the one who started it."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import redis
 
 from shared.errors import InvalidRequest
-from shared.redis.embedded import EmbeddedRedis
+from shared.redis.embedded import PORTS, EmbeddedRedis, _is_free, free_port
 from tests.rig import ROOT, wait_for
 
 START_AND_WAIT = """
@@ -54,3 +55,15 @@ def test_it_ends_when_its_starter_is_killed(tmp_path: Path):
     starter.wait()
 
     wait_for(lambda: not psutil.pid_exists(int(pid)), 10, "the server's end")
+
+
+def test_a_free_port_is_none_that_an_outgoing_connection_may_be_given():
+    assert all(free_port() in PORTS for _ in range(20))
+
+
+def test_a_port_that_is_taken_is_not_given():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port()))
+        port = taken.getsockname()[1]
+
+        assert not _is_free(port)
