@@ -64,7 +64,9 @@ def test_a_picture_is_encoded_once_for_all_its_steps(stack, batch):
 
 
 def test_the_export_has_what_was_found_out(stack, batch):
-    table = list(csv.DictReader(io.StringIO(stack.http.get(f"/v1/batches/{batch['id']}/export.csv").text)))
+    table = list(
+        csv.DictReader(io.StringIO(stack.http.get(f"/v1/batches/{batch['id']}/export.csv").content.decode("utf-8-sig")))
+    )
 
     assert [row["file"] for row in table] == [f"{n}.png" for n in range(PICTURES)]
     for row in table:

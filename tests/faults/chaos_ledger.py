@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from shared.contracts.jobs import JobRecord, State
-from shared.jobs.lifecycle import INNOCENT
+from shared.contracts.jobs import INNOCENT, JobRecord, State
 from shared.jobs.store import JobStore
 from shared.pictures.folder_store import FolderStore
 from shared.redis import keys

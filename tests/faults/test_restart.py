@@ -1,6 +1,6 @@
 """Workers are stopped, restarted and drained on purpose."""
 
-from shared.jobs.lifecycle import INNOCENT
+from shared.contracts.jobs import INNOCENT
 from tests.faults.stack import pass_time
 from tests.rig import wait_for
 
