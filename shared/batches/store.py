@@ -7,7 +7,6 @@ first and with a short life, then one script accepts them: a crash in between le
 import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -19,10 +18,9 @@ from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, TooM
 from shared.jobs.codec import text
 from shared.jobs.store import Idempotency
 from shared.redis import keys
-from shared.redis.client import redis_errors
+from shared.redis.client import LUA, redis_errors
 from shared.settings import Settings
 
-LUA = Path(__file__).parents[1] / "redis" / "lua"
 #: How long members live without an accepted batch.
 UNACCEPTED_TTL_S = 3600
 #: Members written in one command, so that Redis serves others in between.

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import redis
@@ -21,10 +20,9 @@ from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, Queu
 from shared.jobs.codec import decode, encode, text
 from shared.jobs.index import JobIndex
 from shared.redis import keys
-from shared.redis.client import redis_errors
+from shared.redis.client import LUA, redis_errors
 from shared.settings import Settings
 
-LUA = Path(__file__).parents[1] / "redis" / "lua"
 #: A move that loses this many races in a row meets a bug, not a rival.
 MAX_RACES = 50
 Rule = Callable[[JobRecord, int], JobRecord]

@@ -10,9 +10,8 @@ from typing import Any
 
 import redis
 
-from shared.jobs.store import LUA
 from shared.redis import keys
-from shared.redis.client import redis_errors
+from shared.redis.client import LUA, redis_errors
 
 #: An answer has at most 2,048 tokens, its reasoning as many, a job 32 of them, and the words of 50 ms share an entry.
 MOST_ENTRIES = 50_000

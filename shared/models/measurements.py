@@ -8,15 +8,13 @@ room. Times are a moving average. Everything is kept in Redis by model, with its
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import redis
 
 from shared.redis import keys
-from shared.redis.client import redis_errors
+from shared.redis.client import LUA, redis_errors
 
-LUA = Path(__file__).parents[1] / "redis" / "lua"
 #: How much of a lower peak is believed each time: an outlier is half forgotten after seven runs.
 PEAK_FALLS_BY = 0.1
 #: Weight of the newest time.
