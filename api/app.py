@@ -110,7 +110,7 @@ def create_app(what: Services | Settings) -> Api:
 
 def _remember_caller() -> None:
     access = services().access
-    g.caller = access.caller_of(request.path, request.headers.get("Authorization"), request.remote_addr)
+    g.caller = access.caller_of(request.path, request.headers.get("Authorization"))
 
 
 def _security(ours: Services) -> dict[str, Any]:

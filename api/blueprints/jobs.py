@@ -144,7 +144,7 @@ def cancel(path: JobPath) -> Response:
 @reads_request
 def retry(path: JobPath) -> Response:
     ours = services()
-    again = run_again(ours, job_answers.fetch(ours, path.job_id), current_caller())
+    again = run_again(ours, job_answers.fetch(ours, path.job_id), current_caller().person)
     return job_answers.answer(ours, job_answers.Wait(again), 202, Location=f"/v1/jobs/{again.id}")
 
 

@@ -181,7 +181,7 @@ def _command(ours: Services, kind: Kind, model: str, queue: str, params: dict[st
         kind=kind,
         model=model,
         state=State.QUEUED,
-        caller=current_caller(),
+        caller=current_caller().person,
         priority=Priority.HIGH,
         params=params,
         max_attempts=ours.settings.max_attempts,

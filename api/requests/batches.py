@@ -126,7 +126,7 @@ def _record(ours: Services, options: BatchOptions, steps: tuple[StepPlan, ...], 
     return BatchRecord(
         id=new_batch_id(),
         name=options.name,
-        caller=current_caller(),
+        caller=current_caller().person,
         priority=options.priority,
         total=total,
         steps=steps,

@@ -64,7 +64,7 @@ def record_of(
         kind=kind,
         model=card.id,
         state=State.QUEUED,
-        caller=current_caller(),
+        caller=current_caller().person,
         priority=priority,
         params=params,
         max_attempts=ours.settings.max_attempts,

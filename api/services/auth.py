@@ -1,4 +1,4 @@
-"""Who calls: the name that belongs to the key, or the client's address where no keys are set."""
+"""Who calls: the person that a key belongs to; where no keys are set, the one local administrator."""
 
 import hmac
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import cast
 
 from flask import g
 
+from shared.contracts.access import LOCAL, Limits, Role, Scopes
 from shared.errors import InvalidRequest, Unauthorized
 from shared.settings import Settings
 
@@ -14,28 +15,61 @@ OPEN_PATHS = ("/healthz", "/readyz", "/openapi.json", "/docs")
 HOME = "/"
 
 
+EVERYTHING = Scopes()
+UNLIMITED = Limits()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent this request, and what they may do."""
+
+    #: Whose the jobs, batches and pictures are that this request makes; it stands in records as `caller`.
+    person: str
+    role: Role
+    #: What the key that was shown is narrowed to.
+    scopes: Scopes = EVERYTHING
+    #: Share of the GPUs beside the others' weights.
+    weight: float = 1.0
+    #: With the defaults of the role filled in.
+    limits: Limits = UNLIMITED
+    #: Of the key that was shown; "": none was.
+    key_id: str = ""
+
+    def may(self, needed: Role) -> bool:
+        """Whether its role includes the one that is needed."""
+        return self.role.may(needed)
+
+
+#: Where no keys are set, everything is one person's.
+LOCAL_ADMIN = Caller(LOCAL, Role.ADMIN)
+#: Who asks for an open path without a key where keys are set: they own nothing and may nothing.
+NOBODY = Caller("", Role.VIEWER)
+
+
 @dataclass(frozen=True)
 class Access:
-    """The keys that open this API; none: it is open, and callers are told apart by address."""
+    """The keys that open this API; none: it is open to whoever reaches it."""
 
     #: (caller's name, key)
     keys: tuple[tuple[str, str], ...] = ()
 
-    def caller_of(self, path: str, authorization: str | None, address: str | None) -> str:
-        """The name under which this request's jobs are counted.
+    def caller_of(self, path: str, authorization: str | None) -> Caller:
+        """Who this request's jobs belong to.
 
         Raises:
             Unauthorized: keys are set, and the request shows none of them.
         """
-        if not self.keys or path == HOME or path.startswith(OPEN_PATHS):
-            return address or "unknown"
+        if not self.keys:
+            return LOCAL_ADMIN
+        if path == HOME or path.startswith(OPEN_PATHS):
+            return NOBODY
         scheme, _, shown = (authorization or "").strip().partition(" ")
         if scheme.lower() != "bearer" or not shown.strip():
             raise Unauthorized("this API needs a key: send the header `Authorization: Bearer <key>`")
-        caller = self._owner_of(shown.strip())
-        if caller is None:
+        name = self._owner_of(shown.strip())
+        if name is None:
             raise Unauthorized("this key is not known here")
-        return caller
+        return Caller(name, Role.ADMIN)
 
     def _owner_of(self, shown: str) -> str | None:
         """Every key is compared, each in constant time: how long it takes tells nothing."""
@@ -59,6 +93,6 @@ def access_from(settings: Settings) -> Access:
     return Access(tuple(pairs))
 
 
-def current_caller() -> str:
+def current_caller() -> Caller:
     """The caller of this request, as `before_request` found it."""
-    return cast(str, g.caller)
+    return cast(Caller, g.caller)

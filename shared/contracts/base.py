@@ -19,6 +19,12 @@ class Contract(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+class Frozen(BaseModel):
+    """Base of our own records: a change is a new one."""
+
+    model_config = ConfigDict(frozen=True)
+
+
 class Priority(StrEnum):
     LOW = "low"
     NORMAL = "normal"

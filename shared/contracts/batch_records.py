@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from shared.contracts.base import Priority
-from shared.contracts.jobs import Failure, Frozen
+from shared.contracts.base import Frozen, Priority
+from shared.contracts.jobs import Failure
 from shared.contracts.kinds import Kind
 from shared.contracts.sizes import Size, SizeRule
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from shared.contracts.base import Priority
+from shared.contracts.base import Frozen, Priority
 from shared.contracts.kinds import Kind
 from shared.contracts.sizes import SizeRule
 
@@ -64,10 +64,6 @@ _TEXTS = {
 }
 
 Phase = Literal["loading", "running", "storing"]
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
 
 
 class Progress(Frozen):

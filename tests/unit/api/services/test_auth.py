@@ -2,20 +2,21 @@
 
 import pytest
 
-from api.services.auth import Access, access_from
+from api.services.auth import LOCAL_ADMIN, NOBODY, Access, Caller, access_from
+from shared.contracts.access import Role
 from shared.errors import InvalidRequest, Unauthorized
 from shared.settings import Settings
 
 KEYED = Access((("ann", "s3cret"), ("bob", "other:with:colons")))
 
 
-def test_without_keys_the_caller_is_the_address():
-    assert Access().caller_of("/v1/jobs", None, "10.0.0.7") == "10.0.0.7"
+def test_without_keys_everybody_is_the_local_administrator():
+    assert Access().caller_of("/v1/jobs", None) == LOCAL_ADMIN
 
 
 @pytest.mark.parametrize(("shown", "name"), [("Bearer s3cret", "ann"), ("bearer  other:with:colons", "bob")])
 def test_a_key_names_its_owner(shown, name):
-    assert KEYED.caller_of("/v1/jobs", shown, "10.0.0.7") == name
+    assert KEYED.caller_of("/v1/jobs", shown) == Caller(name, Role.ADMIN)
 
 
 @pytest.mark.parametrize(
@@ -23,12 +24,12 @@ def test_a_key_names_its_owner(shown, name):
 )
 def test_anything_else_is_refused(shown):
     with pytest.raises(Unauthorized):
-        KEYED.caller_of("/v1/jobs", shown, "10.0.0.7")
+        KEYED.caller_of("/v1/jobs", shown)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/docs", "/docs/assets/x.js", "/openapi.json"])
 def test_probes_and_the_description_need_no_key(path):
-    assert KEYED.caller_of(path, None, "10.0.0.7") == "10.0.0.7"
+    assert KEYED.caller_of(path, None) == NOBODY
 
 
 def test_keys_come_from_the_settings():
