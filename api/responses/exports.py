@@ -6,13 +6,12 @@ A row is a member. Where several steps answered the same, the last one counts.
 import csv
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
+from api.library import xmp
 from api.responses.sidecar_names import sidecar_names
 from shared.batches.members import MemberRow
 from shared.contracts.batch_records import MemberState
@@ -25,9 +24,6 @@ COLUMNS = ("file", "image", "state", "caption", "tags", "nsfw", "is_nsfw", "prom
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Without it spreadsheets take a CSV for their system's old encoding.
 BYTE_ORDER_MARK = "\ufeff"
-#: Beside control characters: half a surrogate pair, and two that are no characters.
-_NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
-OUR_NAMESPACE = "https://darkroom.invalid/ns/1.0/"
 
 
 @dataclass(frozen=True)
@@ -111,42 +107,12 @@ def sidecars(rows: Iterable[Row]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, row in zip(names, told, strict=True):
-            archive.writestr(name, xmp(row))
+            archive.writestr(name, xmp.write(_described(row)))
     return out.getvalue()
 
 
-def xmp(row: Row) -> str:
-    """A sidecar: the caption as dc:description, tags as dc:subject; the rating in a namespace of our own, because
-    xmp:Rating means stars."""
-    parts = []
-    if row.caption is not None:
-        words = f'<rdf:Alt><rdf:li xml:lang="x-default">{_text(row.caption)}</rdf:li></rdf:Alt>'
-        parts.append(f"<dc:description>{words}</dc:description>")
-    if row.tags:
-        items = "".join(f"<rdf:li>{_text(tag)}</rdf:li>" for tag in row.tags)
-        parts.append(f"<dc:subject><rdf:Bag>{items}</rdf:Bag></dc:subject>")
-    if row.nsfw is not None:
-        parts.append(f"<darkroom:nsfw>{row.nsfw:g}</darkroom:nsfw>")
-    if row.is_nsfw is not None:
-        parts.append(f"<darkroom:isNsfw>{'True' if row.is_nsfw else 'False'}</darkroom:isNsfw>")
-    body = "\n   ".join(parts)
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
-        ' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
-        '  <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"'
-        f" xmlns:darkroom={quoteattr(OUR_NAMESPACE)}>\n"
-        f"   {body}\n"
-        "  </rdf:Description>\n"
-        " </rdf:RDF>\n"
-        "</x:xmpmeta>\n"
-        '<?xpacket end="w"?>\n'
-    )
-
-
-def _text(words: str) -> str:
-    """Text as XML holds it; control characters cannot stand in XML 1.0 at all."""
-    return escape("".join(char for char in words if char in "\t\n\r" or (ord(char) >= 32 and not _NOT_XML.match(char))))
+def _described(row: Row) -> xmp.Described:
+    return xmp.Described(caption=row.caption, tags=tuple(row.tags), nsfw=row.nsfw, is_nsfw=row.is_nsfw)
 
 
 def _harmless(cell: Any) -> Any:

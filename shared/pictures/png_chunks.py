@@ -55,6 +55,28 @@ def take_apart(data: bytes) -> Parts:
     )
 
 
+def all_texts(data: bytes, most_bytes: int) -> dict[str, bytes]:
+    """What programs wrote into a PNG: keyword → text as stored (tEXt and zTXt: Latin-1, iTXt: UTF-8), the first of each.
+
+    Args:
+        most_bytes: of all texts together, unpacked; one that would go beyond is left out.
+
+    Raises:
+        BadPicture: as `take_apart`.
+    """
+    found: dict[str, bytes] = {}
+    for kind, body in _chunks(data):
+        keyword, mark, rest = bytes(body).partition(b"\0")
+        if kind not in (b"tEXt", b"zTXt", b"iTXt") or not mark or not 1 <= len(keyword) <= 79:
+            continue
+        text = _text(kind, rest, most_bytes)
+        name = keyword.decode("latin-1")
+        if text is not None and len(text) <= most_bytes and name not in found:
+            found[name] = text
+            most_bytes -= len(text)
+    return found
+
+
 def _chunks(data: bytes) -> Iterator[Chunk]:
     """Chunks that are whole, up to the end or to what is no chunk.
 
@@ -130,21 +152,21 @@ def _texts(chunks: list[Chunk]) -> Iterator[tuple[bytes, bytes]]:
             yield keyword, text
 
 
-def _text(kind: bytes, rest: bytes) -> bytes | None:
+def _text(kind: bytes, rest: bytes, most_bytes: int = MAX_UNPACKED) -> bytes | None:
     if kind == b"tEXt":
         return rest
     if kind == b"zTXt":
-        return _unpacked(rest[1:])
+        return _unpacked(rest[1:], most_bytes)
     # Whether it is packed, how, then the language and the keyword in that language, each ended by a zero.
     text = rest[2:].split(b"\0", 2)[-1]
-    return _unpacked(text) if rest[:1] == b"\1" else text
+    return _unpacked(text, most_bytes) if rest[:1] == b"\1" else text
 
 
-def _unpacked(packed: bytes) -> bytes | None:
+def _unpacked(packed: bytes, most_bytes: int = MAX_UNPACKED) -> bytes | None:
     """None where it is broken or longer than anything we need."""
     unpacker = zlib.decompressobj()
     try:
-        text = unpacker.decompress(packed, MAX_UNPACKED)
+        text = unpacker.decompress(packed, max(1, most_bytes))
     except zlib.error:
         return None
     return text if unpacker.eof else None

@@ -6,7 +6,9 @@ import json
 import zipfile
 from xml.etree import ElementTree
 
-from api.responses.exports import COLUMNS, Row, csv_of, jsonl, row_of, sidecars, xmp
+from api.library import xmp
+from api.library.xmp import Described
+from api.responses.exports import COLUMNS, Row, csv_of, jsonl, row_of, sidecars
 from shared.batches.members import MemberRow
 from shared.contracts.batch_records import Member, MemberState
 from shared.contracts.jobs import Failure, JobRecord, State
@@ -74,7 +76,7 @@ def test_no_cell_is_a_formula():
 
 
 def test_a_sidecar_is_xml_that_holds_caption_and_tags():
-    tree = ElementTree.fromstring(xmp(row(caption=HARD, tags=["<b>", "snow"], nsfw=0.25, is_nsfw=False)))
+    tree = ElementTree.fromstring(xmp.write(Described(HARD, ("<b>", "snow"), nsfw=0.25, is_nsfw=False)))
 
     assert tree.find(".//dc:description/rdf:Alt/rdf:li", NAMESPACES).text == 'a "fox" & <hen>,\nünder 天 '
     assert [item.text for item in tree.findall(".//dc:subject/rdf:Bag/rdf:li", NAMESPACES)] == ["<b>", "snow"]
