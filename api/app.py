@@ -24,7 +24,9 @@ from api.blueprints import (
 from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
 from api.responses.models import ModelDetail, ModelList
-from api.services import EXTENSION, Services, build_services, services
+from api.services import EXTENSION, Services, build_services, permissions, services
+from api.services.auth import NOBODY
+from api.services.credentials import shown_key
 from shared.contracts.batch_records import BatchCheck, BatchList, BatchView, MemberList
 from shared.contracts.batches import BatchRequest
 from shared.contracts.jobs import JobView
@@ -54,6 +56,12 @@ ABOUT = (
     "Send jobs, poll for results. Every job is a record that one poll reads; every error has the shape "
     '`{"error": {"code", "message", "type", "field"?, "retryable"}}`.'
 )
+#: The ways to show a key, by their names in the description.
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "basic": {"type": "http", "scheme": "basic", "description": "The key is the password, whatever the user's name is"},
+    "x_api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
 #: Headers that scripts in browsers may read.
 EXPOSED = ("ETag", "Location", "Retry-After", "Preference-Applied")
 
@@ -70,6 +78,7 @@ class Api(OpenAPI):
                 answer = operation["responses"]["422"]["content"]["application/json"]
                 if answer["schema"] != own_schema:
                     del operation["responses"]["422"]
+        permissions.describe(self.spec_json["paths"])
 
     def make_default_options_response(self) -> Response:
         """The methods of this address; Flask's own adds those of other rules it also matches (`/v1/models/<id>`)."""
@@ -102,22 +111,25 @@ def create_app(what: Services | Settings) -> Api:
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(home.blueprint)
     register_errors(app)
-    app.before_request(_remember_caller)
+    app.before_request(_admit)
     # flask-cors tells regular expressions from plain origins by itself.
     CORS(app, origins=list(ours.settings.cors_origins), expose_headers=list(EXPOSED))
     return app
 
 
-def _remember_caller() -> None:
-    access = services().access
-    g.caller = access.caller_of(request.path, request.headers.get("Authorization"))
+def _admit() -> None:
+    """Who calls, and whether they may; what is public asks nobody."""
+    needed = permissions.needed_by(request)
+    if needed.role is None:
+        g.caller = NOBODY
+        return
+    g.caller = services().access.caller_of(shown_key(request.headers))
+    permissions.check(g.caller, needed)
 
 
 def _security(ours: Services) -> dict[str, Any]:
-    """A described lock only where there is one."""
-    if not ours.access.keys:
-        return {}
-    return {
-        "security_schemes": {"key": {"type": "http", "scheme": "bearer"}},
-        "openapi_extensions": {"security": [{"key": []}]},
-    }
+    """Any of the ways to show a key; none, where none was ever made."""
+    ways: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+    if not ours.access.has_environment_keys:
+        ways.insert(0, {})
+    return {"security_schemes": SECURITY_SCHEMES, "openapi_extensions": {"security": ways}}

@@ -9,8 +9,9 @@ REF = "#/components/schemas/"
 REASONS = {
     400: "The body or a header cannot be read",
     401: "No valid key where keys are required",
+    403: "The caller's role, or what their key is narrowed to, does not allow this",
     404: "No such thing",
-    409: "The state of a job, a model or an Idempotency-Key does not allow this",
+    409: "The state of a job, a model, a key or an Idempotency-Key does not allow this, or a name is taken",
     410: "It existed, and its time is over",
     413: "More bytes or pixels than allowed",
     415: "A content type or picture format that is not read here",
@@ -24,7 +25,7 @@ REASONS = {
 #: Statuses that tell when to ask again.
 WITH_RETRY_AFTER = (429, 503)
 #: What any request to a protected path may meet.
-EVERYWHERE = (401, 422, 503)
+EVERYWHERE = (401, 403, 422, 503)
 
 
 def header(description: str, schema: dict[str, Any] | None = None, *, required: bool = False) -> dict[str, Any]:

@@ -4,8 +4,11 @@
     ├── CallersError            do not repeat the request as it is
     │   ├── MalformedRequest    400  the body or a header cannot be read
     │   ├── Unauthorized        401  no valid key where keys are required
+    │   ├── RoleNeeded          403  the caller's role may not do this
+    │   ├── ScopeExceeded       403  the caller's key is narrowed to less than this
     │   ├── NotFound            404  no such thing
-    │   ├── IllegalMove         409  the job is not in a state that allows this
+    │   ├── IllegalMove         409  the job, or whatever it is about, is not in a state that allows this
+    │   ├── AlreadyExists       409  the name is taken
     │   ├── IdempotencyMismatch 409  the key was used with another body
     │   ├── PreviousStepFailed  409  an earlier step of the job's chain failed
     │   ├── ModelMissing        409  the model is known, its weights are not on any disk here
@@ -76,12 +79,24 @@ class Unauthorized(CallersError):
     code, status = "unauthorized", 401
 
 
+class RoleNeeded(CallersError):
+    code, status = "role_needed", 403
+
+
+class ScopeExceeded(CallersError):
+    code, status = "scope_exceeded", 403
+
+
 class NotFound(CallersError):
     code, status = "not_found", 404
 
 
 class IllegalMove(CallersError):
     code, status = "illegal_move", 409
+
+
+class AlreadyExists(CallersError):
+    code, status = "already_exists", 409
 
 
 class IdempotencyMismatch(CallersError):

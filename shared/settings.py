@@ -45,8 +45,17 @@ class Settings(BaseSettings):
         description="Origins (exact or regular expressions) that browsers may call from; comma-separated",
     )
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="`name:key` pairs, comma-separated; none: no key needed, the caller is the client's address"
+        (),
+        description="`name:key` pairs of administrators, comma-separated; none, and no key made: whoever gets here is one",
     )
+    viewer_limits: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("requests_per_s=50",),
+        description="What a viewer may use whose record says nothing: limit=number, comma-separated, or `none`",
+    )
+    user_limits: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("requests_per_s=50",), description="The same of a user, e.g. unfinished_jobs=1000,gpu_s_per_day=7200"
+    )
+    operator_limits: Annotated[tuple[str, ...], NoDecode] = Field((), description="The same of an operator")
     max_body_mib: int = Field(64, ge=1, le=4096, description="Largest request body")
     max_image_mib: int = Field(32, ge=1, le=1024, description="Largest picture, in encoded bytes")
     max_image_megapixels: int = Field(50, ge=1, le=1000, description="Largest picture, in decoded pixels")
@@ -125,7 +134,15 @@ class Settings(BaseSettings):
     prefix_cache_mib: int = Field(2048, ge=0, description="Memory for encoded pictures, so that one is seen once")
     log_json: bool = Field(False, description="Whether logs are JSON lines instead of readable ones")
 
-    @field_validator("cors_origins", "api_keys", "cpu_budgets_mib", mode="before")
+    @field_validator(
+        "cors_origins",
+        "api_keys",
+        "viewer_limits",
+        "user_limits",
+        "operator_limits",
+        "cpu_budgets_mib",
+        mode="before",
+    )
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -21,7 +21,8 @@ from types import FrameType
 
 import httpx
 
-from api.services.auth import access_from
+from api.services.auth import environment_keys
+from shared.accounts.roles import default_limits
 from shared.errors import InvalidRequest
 from shared.models.catalogue import load_catalogue
 from shared.processes import dies_with_parent
@@ -122,7 +123,8 @@ class Stack:
         """
         # Read here too, though only the parts use them: one sentence now, instead of a traceback from each of them.
         load_catalogue(self.settings)
-        access_from(self.settings)
+        environment_keys(self.settings)
+        default_limits(self.settings)
         self._require_free_port()
         redis_url = self.settings.redis_url or self._start_redis()
         self.environment = environment_of(self.settings) | {"DARKROOM_REDIS_URL": redis_url}

@@ -2,7 +2,10 @@
 
 In reading order, after this file's `Services`:
 
+- `credentials`: what a request shows of a key
+- `recent_callers`: what was found a moment ago
 - `auth`: who calls
+- `permissions`: the role that each route needs
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
@@ -14,11 +17,16 @@ from typing import cast
 
 from flask import current_app
 
-from api.services.auth import Access, access_from
+from api.services.auth import Access, environment_keys
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
 from api.services.job_events import JobEvents
 from api.services.queue_forecast import QueueForecast
+from shared.accounts.audit import Audit
+from shared.accounts.keys import Keys
+from shared.accounts.people import People
+from shared.accounts.roles import Defaults, default_limits
+from shared.accounts.standing import Standings
 from shared.batches.members import BatchMembers
 from shared.batches.store import BatchStore
 from shared.jobs.store import JobStore
@@ -54,6 +62,11 @@ class Services:
     decoding: Decoding
     forecast: QueueForecast
     access: Access
+    people: People
+    keys: Keys
+    audit: Audit
+    #: What people may use, by role.
+    role_limits: Defaults
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -65,6 +78,7 @@ def build_services(settings: Settings) -> Services:
     """Connect lazily: nothing is asked of Redis here, so the API starts while Redis is away."""
     client = connect(settings.required_redis_url(), settings.redis_timeout_s)
     store, registry = JobStore(client, settings), WorkerRegistry(client)
+    keys, role_limits = Keys(client), default_limits(settings)
     return Services(
         settings=settings,
         store=store,
@@ -78,7 +92,11 @@ def build_services(settings: Settings) -> Services:
         departures=Departures(),
         decoding=_decoding(settings),
         forecast=QueueForecast(store, registry, Measurements(client)),
-        access=access_from(settings),
+        access=Access(Standings(client), keys, environment_keys(settings), role_limits),
+        people=People(client),
+        keys=keys,
+        audit=Audit(client),
+        role_limits=role_limits,
     )
 
 

@@ -1,1 +1,13 @@
-"""People and what they may do: who there is, their keys and sessions, what they have used, what was done."""
+"""People and what they may do: who there is, their keys and sessions, what they have used, what was done.
+
+In reading order:
+
+- `roles`: what a person may use, by role, where nothing else was said
+- `key_text`: a key as text, and its digest
+- `codec`: people and keys as Redis hashes
+- `audit`: who did what to whom
+- `people`: who there is
+- `keys`: their ways in
+- `standing`: a key and its person in one look, for the door
+- `scope_rules`: what a narrowed key may ask for
+"""

@@ -49,10 +49,10 @@ class Limits(Frozen):
     """What a person may use. None: no limit."""
 
     requests_per_s: float | None = Field(
-        None, gt=0, description="Requests a second, bursts of ten seconds' worth aside"
+        None, gt=0, allow_inf_nan=False, description="Requests a second, bursts of ten seconds' worth aside"
     )
     unfinished_jobs: int | None = Field(None, ge=0, description="Jobs waiting, queued and running at once")
-    gpu_s_per_day: float | None = Field(None, ge=0, description="GPU-seconds a day (UTC)")
+    gpu_s_per_day: float | None = Field(None, ge=0, allow_inf_nan=False, description="GPU-seconds a day (UTC)")
     stored_mib: int | None = Field(None, ge=0, description="MiB of pictures kept")
     batch_members: int | None = Field(None, ge=0, description="Members of one batch")
 
@@ -62,7 +62,9 @@ class Person(Frozen):
 
     name: str = Field(description="The id; it never changes")
     role: Role = Role.USER
-    weight: float = Field(1.0, gt=0, le=1000, description="Share of the GPUs beside the others' weights")
+    weight: float = Field(
+        1.0, gt=0, le=1000, allow_inf_nan=False, description="Share of the GPUs beside the others' weights"
+    )
     limits: Limits = Field(Limits(), description="Where a field is null, the default of the role counts")
     is_disabled: bool = Field(False, description="Whether all its keys and sessions are refused")
     created_at_ms: int = 0

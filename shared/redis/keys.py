@@ -49,6 +49,15 @@
     darkroom:sequence            string  LIVE_TTL_S            tie-breaker of the order of arrival
     darkroom:changes             channel —                     ids of jobs that moved
     darkroom:feed                channel —                     ids of batches with members to feed
+    darkroom:person:{name}       hash    for ever              somebody who owns things; person_add.lua,
+                                                               account_change.lua
+    darkroom:people              zset    for ever              every person's name (score 0: by name)
+    darkroom:key:{id}            hash    for ever, KEY_TTL_S   one way in, its secret's digest; key_add.lua,
+                                         after its end         account_change.lua
+    darkroom:keys                zset    for ever              ids of keys that are not revoked, by age (µs)
+    darkroom:keys:of:{person}    zset    for ever              those of one person
+    darkroom:closed              string  for ever              since when (ms) a key is needed; key_add.lua
+    darkroom:audit               stream  AUDIT_LENGTH entries  who did what to whom; audit.lua, `Audit.record`
 
 Not ours: kombu's lists (one per queue, named like it), `unacked*` and `_kombu.binding.*`.
 """
@@ -59,6 +68,10 @@ LIVE_TTL_S = 90 * 86400
 GONE_TTL_S = 30 * 86400
 PREVIEW_TTL_S = 300
 STORE_TTL_S = LIVE_TTL_S
+#: How long a revoked or expired key can still be looked at. 90 days.
+KEY_TTL_S = 90 * 86400
+#: Entries that the audit stream keeps, about: some 4 MiB.
+AUDIT_LENGTH = 20_000
 #: The window of the drain rate.
 DONE_TTL_S = 600
 
@@ -78,6 +91,10 @@ FEED = PREFIX + "feed"
 BATCHES = PREFIX + "batches"
 LIVE_BATCHES = PREFIX + "batches:live"
 WEBHOOKS = PREFIX + "webhooks"
+PEOPLE = PREFIX + "people"
+KEYS = PREFIX + "keys"
+CLOSED = PREFIX + "closed"
+AUDIT = PREFIX + "audit"
 
 
 def job(job_id: str) -> str:
@@ -175,3 +192,15 @@ def speed(model: str) -> str:
 def peak(model: str) -> str:
     """Not `need:`, under which earlier versions kept peaks without saying of which type of GPU: those expire."""
     return f"{PREFIX}peak:{model}"
+
+
+def person(name: str) -> str:
+    return f"{PREFIX}person:{name}"
+
+
+def key(key_id: str) -> str:
+    return f"{PREFIX}key:{key_id}"
+
+
+def keys_of(person_name: str) -> str:
+    return f"{PREFIX}keys:of:{person_name}"
