@@ -26,6 +26,7 @@
     │   ├── NotReady            503  something that jobs need is not there yet
     │   ├── ArtifactStoreFull   507  no room for the result
     │   ├── ArtifactStoreDown   503  the artifact store does not answer
+    │   ├── LibraryUnavailable  503  the database of the library is away, locked, full or read-only
     │   ├── WorkerLost          500  the worker died too often under this job
     │   ├── StepTimeout         500  no progress for too long
     │   ├── DeadlineExceeded    504  the job's own deadline passed
@@ -167,6 +168,10 @@ class ArtifactStoreFull(OurError):
 
 class ArtifactStoreDown(OurError):
     code, status = "artifact_store_unavailable", 503
+
+
+class LibraryUnavailable(OurError):
+    code, status = "library_unavailable", 503
 
 
 class WorkerLost(OurError):

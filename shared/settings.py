@@ -30,6 +30,12 @@ class Settings(BaseSettings):
         "folder", description="Where picture bytes lie: a folder that API and workers share, or Redis itself"
     )
     artifacts_dir: Path | None = Field(None, description="The shared folder; none: data_dir/artifacts")
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL of the library (postgresql://user:password@host/name); none: SQLite in data_dir"
+    )
+    database_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="Longest wait for the library's database: for a connection, or for a lock"
+    )
     models_dir: Path | None = Field(None, description="Folder of model weights; none: data_dir/models")
     models_file: Path | None = Field(
         None, description="A models.toml whose entries add to or replace the built-in ones"
@@ -105,6 +111,13 @@ class Settings(BaseSettings):
     retry_backoff_s: float = Field(2.0, gt=0, description="First pause before an automatic retry; doubles each time")
     record_ttl_s: int = Field(7 * 86400, ge=1, description="How long an ended job's record is kept")
     artifact_ttl_s: int = Field(14 * 86400, ge=1, description="How long a picture is kept after it was last used")
+    keep: bool = Field(
+        True, description="Whether pictures of jobs stay in the library until deleted, where a job does not say (keep)"
+    )
+    min_free_mib: int = Field(
+        1024, ge=0, description="Free room below which new jobs are refused (507); 0: only once the disk is full"
+    )
+    trash_days: int = Field(30, ge=1, le=3650, description="Days that a deleted asset stays in the trash")
     idempotency_ttl_s: int = Field(7 * 86400, ge=60, description="How long an Idempotency-Key is remembered")
 
     # The worker

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from api.app import create_app
+from api.library.database import Database
+from api.library.migrating import prepare
 from api.services import Services, build_services
 from shared.redis.embedded import EmbeddedRedis
 from shared.settings import Settings
+from tests.postgresql import PostgreSQL, start_postgresql
 
 TESTS = Path(__file__).parent
 
@@ -68,3 +72,27 @@ def services(settings: Settings) -> Services:
 def web(services: Services):
     """A client of the web app."""
     return create_app(services).test_client()
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """A private PostgreSQL of this test run; skips where its wheel is not."""
+    with start_postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def library_settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """The settings with an empty library, once on each database."""
+    if request.param == "sqlite":
+        return settings
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return settings.model_copy(update={"database_url": SecretStr(server.new_database())})
+
+
+@pytest.fixture
+def library(library_settings: Settings) -> Iterator[Database]:
+    """The database of an empty library, once on each database."""
+    database = Database(library_settings, prepare)
+    yield database
+    database.close()

