@@ -31,5 +31,6 @@ def generate(body: GenerateRequest, header: SubmitHeaders) -> Response:
     )
     if picture is not None:
         picture.store(ours)
-    record = record_of(ours, "generate", card, body.priority, params.model_dump(), batch_key_of(card.id, params))
+    batch_key = batch_key_of(card.id, params)
+    record = record_of(ours, "generate", card, body.priority, params.model_dump(), batch_key, keep=body.keep)
     return submitted(ours, record, body, header, body.deadline_s)

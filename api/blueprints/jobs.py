@@ -187,6 +187,7 @@ def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
         queue=record.queue,
         batch_key=record.batch_key,
         retry_of=record.id,
+        keep=record.keep,
     )
     allowed_ms = max(0, record.deadline_at_ms - record.created_at_ms)
     stored, _ = ours.dispatcher.submit(again, deadline_s=allowed_ms / 1000 or None)

@@ -131,6 +131,7 @@ def _record(ours: Services, options: BatchOptions, steps: tuple[StepPlan, ...], 
         total=total,
         steps=steps,
         fresh=options.fresh,
+        keep=options.keep,
         max_attempts=ours.settings.max_attempts,
         webhook=options.webhook or "",
     )

@@ -56,7 +56,14 @@ RESPONSES: dict[str, Any] = {
 
 
 def record_of(
-    ours: Services, kind: Kind, card: ModelCard, priority: Priority, params: dict[str, Any], batch_key: str
+    ours: Services,
+    kind: Kind,
+    card: ModelCard,
+    priority: Priority,
+    params: dict[str, Any],
+    batch_key: str,
+    *,
+    keep: bool | None = None,
 ) -> JobRecord:
     """A new job of this request's caller, in its model's queue."""
     return JobRecord(
@@ -70,6 +77,7 @@ def record_of(
         max_attempts=ours.settings.max_attempts,
         queue=queue_of(card.id, priority),
         batch_key=batch_key,
+        keep=keep,
     )
 
 

@@ -185,6 +185,7 @@ def _job(
         batch_key=variant.batch_key,
         asked="" if batch.fresh else plan.asked,
         sizing=variant.sizing,
+        keep=batch.keep,
         **fields,
     )
     return record if picture == PREVIOUS else with_picture(record, picture, size)

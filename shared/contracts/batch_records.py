@@ -91,6 +91,8 @@ class BatchRecord(Frozen):
     total: int
     steps: tuple[StepPlan, ...]
     fresh: bool = False
+    #: See `JobRecord.keep`.
+    keep: bool | None = None
     max_attempts: int = 3
     created_at_ms: int = 0
     started_at_ms: int = 0

@@ -91,6 +91,9 @@ class BatchOptions(Contract):
     priority: Annotated[Priority, Field(strict=False)] = Field(
         Priority.LOW, description="low lets single jobs go first"
     )
+    keep: bool | None = Field(
+        None, description="Whether its pictures stay in the library until deleted; absent: as the rack's setting says"
+    )
     fresh: bool = Field(False, description="Do work again that was done before with the same picture, tasks and model")
     dry_run: bool = Field(
         False, description="Check everything but the pictures, and tell what would be made: 200, nothing is kept"

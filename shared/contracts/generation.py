@@ -68,6 +68,11 @@ class GenerateRequest(PictureWishes):
     deadline_s: float | None = Field(
         None, gt=0, le=7 * 86400, description="Seconds from now after which the job is given up, queued or running"
     )
+    keep: bool | None = Field(
+        None,
+        description="Whether the pictures stay in the library until deleted; absent: as the rack's setting says. "
+        "Without, they expire some days after their last use",
+    )
 
 
 class GenerationParams(BaseModel):

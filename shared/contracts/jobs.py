@@ -166,6 +166,8 @@ class JobRecord(Frozen):
     asked: str = ""
     #: Internal. How width and height follow from the current picture, while that is not known yet.
     sizing: SizeRule | None = None
+    #: Whether its pictures stay in the library until they are deleted. None: as the rack's setting says.
+    keep: bool | None = None
 
     @property
     def is_final(self) -> bool:
@@ -223,6 +225,9 @@ class JobView(Frozen):
     retried_as: str | None
     batch: str | None
     reused_from: str | None = Field(description="The earlier job whose result this one took over")
+    keep: bool | None = Field(
+        None, description="Whether its pictures stay in the library until deleted; null: as the rack's setting says"
+    )
     links: dict[str, str]
 
 
@@ -265,4 +270,5 @@ _SHARED_FIELDS = (
     "result",
     "error",
     "cancel_requested",
+    "keep",
 )

@@ -42,6 +42,8 @@ class KindRules:
     follows_picture: bool = False
     #: Whether its result is answers to its tasks; people are shown them instead of its parameters.
     has_answers: bool = False
+    #: Whether the library takes in what an ended one leaves: pictures, or what is said of them.
+    leaves_assets: bool = False
     #: Reads its parameters; None: its time depends on more than can be counted beforehand.
     cost: Callable[[Mapping[str, Any]], Cost | None] = lambda params: None
 
@@ -53,8 +55,15 @@ def _steps_at_a_size(params: Mapping[str, Any]) -> Cost:
 
 
 KIND_RULES: dict[str, KindRules] = {
-    "generate": KindRules(GenerationParams, is_work=True, makes_pictures=True, takes_words=True, cost=_steps_at_a_size),
-    "analyze": KindRules(AnalysisParams, is_work=True, follows_picture=True, has_answers=True),
+    "generate": KindRules(
+        GenerationParams,
+        is_work=True,
+        makes_pictures=True,
+        takes_words=True,
+        leaves_assets=True,
+        cost=_steps_at_a_size,
+    ),
+    "analyze": KindRules(AnalysisParams, is_work=True, follows_picture=True, has_answers=True, leaves_assets=True),
     "switch": KindRules(SwitchParams),
     "unload": KindRules(UnloadParams),
 }

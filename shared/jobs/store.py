@@ -16,6 +16,7 @@ from typing import Any, Literal
 import redis
 
 from shared.contracts.jobs import JobRecord, Progress
+from shared.contracts.kinds import KIND_RULES
 from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, QueueFull, RedisUnavailable, TooManyRequests
 from shared.jobs.codec import decode, encode, text
 from shared.jobs.index import JobIndex
@@ -219,6 +220,7 @@ class JobStore(JobIndex):
                 keys.LIVE_TTL_S,
                 settings.record_ttl_s,
                 keys.DONE_TTL_S,
+                "1" if KIND_RULES[after.kind].leaves_assets else "",
             ],
         }
 

@@ -32,7 +32,8 @@ def checked_id(artifact_id: str) -> str:
 
 
 class ArtifactStore(Protocol):
-    """Where pictures lie. Each is kept for `artifact_ttl_s` after its last use."""
+    """Where pictures lie. Each stays for `artifact_ttl_s` after its last use; one that is marked as *kept* stays until
+    whoever keeps it lets go. The mark lies with the bytes, so that what happens to Redis does not touch it."""
 
     @property
     def parts(self) -> int:
@@ -68,11 +69,31 @@ class ArtifactStore(Protocol):
         ...
 
     def delete(self, artifact_id: str) -> None:
-        """Forget the bytes, if they are there."""
+        """Forget the bytes, if they are there and nobody keeps them."""
+        ...
+
+    def keep(self, artifact_ids: Sequence[str]) -> set[str]:
+        """Mark these as kept, before anything that relies on it is written down; returns those that are not here.
+
+        Raises:
+            ArtifactStoreFull, ArtifactStoreDown: some may be marked and others not; ask again.
+        """
+        ...
+
+    def let_go(self, artifact_ids: Sequence[str]) -> None:
+        """Take the marks away: from now on these expire like any other."""
+        ...
+
+    def kept(self, artifact_ids: Sequence[str]) -> set[str]:
+        """Which of these are marked, whether their bytes are here or not."""
+        ...
+
+    def kept_ids(self) -> Iterator[str]:
+        """Everything that is marked, in any order."""
         ...
 
     def expire(self, part: int) -> int:
-        """Drop from this part (0 up to `parts`) what has not been used for so long; returns how many.
+        """Drop from this part (0 up to `parts`) what nobody keeps or used for so long; returns how many.
 
         What is dropped is marked as gone, so that `get` can tell it from what never was.
         """

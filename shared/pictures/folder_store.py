@@ -1,11 +1,16 @@
 """Pictures in a folder that the API and all workers share.
 
-A file is whole or absent: written beside, synced, renamed. Its time of change says when the picture was last used.
+A file is whole or absent: written beside, synced, renamed. Its time of change says when the picture was last used. An
+empty file beside it, `img_….kept`, says that somebody keeps it.
+
+Who removes a picture moves it aside first and looks for the mark then; who keeps one sets the mark first and looks for
+the picture then. So whatever the order, a picture that is kept is not lost.
 """
 
 import contextlib
 import errno
 import os
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +24,9 @@ from shared.redis import keys
 from shared.redis.client import redis_errors
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_KEPT = ".kept"
+#: How often, and how long apart, a picture is looked for that somebody may just be moving back.
+LOOKS, LOOK_PAUSE_S = 3, 0.02
 
 
 class FolderStore:
@@ -72,7 +80,35 @@ class FolderStore:
         return missing
 
     def delete(self, artifact_id: str) -> None:
-        self._path(artifact_id).unlink(missing_ok=True)
+        _remove_unless_kept(self._path(artifact_id))
+
+    def keep(self, artifact_ids: Sequence[str]) -> set[str]:
+        paths = {artifact_id: self._path(artifact_id) for artifact_id in artifact_ids}
+        try:
+            for path in paths.values():
+                _touch(_mark_of(path))
+        except OSError as exc:
+            failed = ArtifactStoreFull if exc.errno in _FULL else ArtifactStoreDown
+            raise failed(f"{self.folder} cannot be written: {exc.strerror}") from exc
+        missing = set(paths)
+        for look in range(LOOKS):
+            missing = {artifact_id for artifact_id in missing if not paths[artifact_id].exists()}
+            if not missing:
+                break
+            if look + 1 < LOOKS:
+                time.sleep(LOOK_PAUSE_S)
+        return missing
+
+    def let_go(self, artifact_ids: Sequence[str]) -> None:
+        for artifact_id in artifact_ids:
+            _mark_of(self._path(artifact_id)).unlink(missing_ok=True)
+
+    def kept(self, artifact_ids: Sequence[str]) -> set[str]:
+        return {artifact_id for artifact_id in artifact_ids if _mark_of(self._path(artifact_id)).exists()}
+
+    def kept_ids(self) -> Iterator[str]:
+        names = (path.name.removesuffix(_KEPT) for path in self.folder.glob(f"??/*{_KEPT}"))
+        return (name for name in names if ID.match(name))
 
     def expire(self, part: int) -> int:
         # The store's clock, not this host's: a host that wakes up in the wrong year must not clear the folder.
@@ -83,16 +119,19 @@ class FolderStore:
             if ID.match(name):
                 with redis_errors():
                     self._redis.set(keys.gone(name), "1", ex=keys.GONE_TTL_S)
-            (self.folder / f"{part:02x}" / name).unlink(missing_ok=True)
+            _remove_unless_kept(self.folder / f"{part:02x}" / name)
         return len(old)
 
     def _uses_in(self, folder: str) -> list[tuple[str, float]]:
-        """Files of one folder and when each was last used."""
+        """Files of one folder that nobody keeps, and when each was last used."""
         found = []
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder / folder) as entries:
-            for entry in entries:
+            by_name = {entry.name: entry for entry in entries}
+            for name, entry in by_name.items():
+                if name.endswith(_KEPT) or name + _KEPT in by_name:
+                    continue
                 with contextlib.suppress(FileNotFoundError):
-                    found.append((entry.name, entry.stat().st_mtime))
+                    found.append((name, entry.stat().st_mtime))
         return found
 
     def check_identity(self) -> None:
@@ -118,6 +157,25 @@ class FolderStore:
 
     def _path(self, artifact_id: str) -> Path:
         return self.folder / checked_id(artifact_id)[4:6] / artifact_id
+
+
+def _mark_of(path: Path) -> Path:
+    return path.with_name(path.name + _KEPT)
+
+
+def _touch(mark: Path) -> None:
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def _remove_unless_kept(path: Path) -> None:
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+        if _mark_of(path).exists():
+            aside.rename(path)
+        else:
+            aside.unlink()
 
 
 def _write_whole(path: Path, data: bytes) -> None:

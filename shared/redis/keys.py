@@ -32,8 +32,11 @@
     darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
     darkroom:tokens:{id}         stream  PREVIEW_TTL_S         text deltas of a streaming answer
+    darkroom:ended               stream  LIVE_TTL_S            move.lua: ids of jobs that ended and leave something to
+                                                               the library, which trims what it has taken in
     darkroom:pending             hash    LIVE_TTL_S            artifact → job, between storing and ending
-    darkroom:artifact:{id}       string  artifact_ttl_s        picture bytes, where artifacts live in Redis
+    darkroom:artifact:{id}       string  artifact_ttl_s, or    picture bytes, where artifacts live in Redis
+                                         none while kept
     darkroom:store               string  STORE_TTL_S           identity of the artifact folder
     darkroom:worker:{name}       string  3 × its report's pace what a worker last said of itself; silence is death
     darkroom:workers             zset    LIVE_TTL_S            worker names by last report
@@ -85,6 +88,7 @@ PENDING = PREFIX + "pending"
 STORE = PREFIX + "store"
 WORKERS = PREFIX + "workers"
 DONE = PREFIX + "done"
+ENDED = PREFIX + "ended"
 TAKEN = PREFIX + "taken"
 CHANGES = PREFIX + "changes"
 FEED = PREFIX + "feed"

@@ -11,6 +11,7 @@
 --   darkroom:caller:{caller}     ids of a caller's live jobs
 --   darkroom:batch:{id}:{state}  ids of a batch's jobs by member number
 --   darkroom:done                ids of ended jobs by the time they ended
+--   darkroom:ended               stream of ids: jobs that ended and leave something to the library
 --
 -- Keys are built from the record's fields, so this needs one Redis server, not a cluster.
 --

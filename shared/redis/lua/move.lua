@@ -6,6 +6,7 @@
 -- KEYS: 1 job
 -- ARGV: 1 id · 2 expected rev · 3 'lease_expired' to act only on an expired lease, else '' · 4 changed fields (JSON
 --       object of strings) · 5 emptied fields (JSON array) · 6 lease ms · 7 live TTL s · 8 ended TTL s · 9 done TTL s
+--       10 '1': its kind leaves something to the library
 -- Returns {'moved', now} · {'missing'} · {'conflict'} · {'alive'}
 local P = 'darkroom:'
 local id = ARGV[1]
@@ -87,6 +88,11 @@ if final and old.state ~= new.state then
   redis.call('EXPIRE', P .. 'done', ARGV[9])
   redis.call('DEL', P .. 'preview:' .. id)
   redis.call('ZREM', P .. 'deadlines', id)
+end
+-- The library reads this stream and trims what it has taken in; a change of an ended record is none.
+if final and ARGV[10] == '1' and not is_final(old.state) then
+  redis.call('XADD', P .. 'ended', '*', 'id', id)
+  redis.call('EXPIRE', P .. 'ended', ttl)
 end
 redis.call('EXPIRE', KEYS[1], final and ARGV[8] or ARGV[7])
 redis.call('PUBLISH', P .. 'changes', id)

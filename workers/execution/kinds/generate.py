@@ -14,6 +14,7 @@ from shared.contracts.jobs import JobRecord
 from shared.contracts.sizes import seen_part
 from shared.pictures.a1111_text import a1111_parameters
 from shared.pictures.artifact_store import id_of
+from shared.pictures.fingerprints import fingerprints
 from shared.pictures.pixels import decode, to_png
 from shared.redis.client import until_redis_answers
 from shared.settings import Settings
@@ -124,6 +125,7 @@ def _store_one(
         told["model_hash"] = weights_hash
     text = a1111_parameters(shown, seed=seed, model=record.model, model_hash=weights_hash)
     data = to_png(picture, parameters=text, record=told)
+    looks = fingerprints(picture)
     # Announced before it is stored: whoever dies in between leaves a name without bytes, never bytes without a name.
     until_redis_answers(lambda: runtime.store.announce(id_of(data), record.id))
     artifact_id = runtime.artifacts.put(data)
@@ -135,4 +137,5 @@ def _store_one(
         "height": picture.height,
         "bytes": len(data),
         "media_type": "image/png",
+        **looks.as_row(),
     }

@@ -123,3 +123,73 @@ def test_a_full_disk_leaves_no_half_written_file(tmp_path, monkeypatch):
         store.put(DATA)
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_is_kept_outlives_its_time_until_it_is_let_go(tmp_path):
+    store = FolderStore(tmp_path, FakeRedis(), TTL_S)
+    kept = store.put(DATA)
+    assert store.keep([kept]) == set()
+    age(store, kept)
+
+    assert sum(store.expire(part) for part in range(store.parts)) == 0
+    store.let_go([kept])
+    assert sum(store.expire(part) for part in range(store.parts)) == 1
+
+
+def test_redis_gives_what_is_kept_no_end_whatever_else_is_done_with_it():
+    client = FakeRedis()
+    store = open_store(Settings(artifacts="redis", artifact_ttl_s=TTL_S), client)
+    kept = store.put(DATA)
+    store.keep([kept])
+
+    store.get(kept)
+    store.put(DATA)
+    assert store.renew([kept]) == set()
+
+    assert client.ttl(keys.artifact(kept)) == -1
+    store.let_go([kept])
+    assert 0 < client.ttl(keys.artifact(kept)) <= TTL_S
+
+
+def test_what_is_kept_is_told_and_cannot_be_deleted(store):
+    kept, loose = store.put(DATA), store.put(b"another")
+    assert store.keep([kept]) == set()
+
+    assert store.kept([kept, loose]) == {kept} == set(store.kept_ids())
+    store.delete(kept)
+    assert store.get(kept) == DATA
+    store.let_go([kept])
+    store.delete(kept)
+    assert set(store.ids()) == {loose}
+
+
+def test_keeping_names_what_is_not_here(store):
+    here, away = store.put(DATA), id_of(b"another")
+
+    assert store.keep([here, away]) == {away}
+    assert store.keep([]) == set()
+
+
+def test_a_picture_that_is_kept_while_it_is_removed_stays(tmp_path, monkeypatch):
+    store = FolderStore(tmp_path, FakeRedis(), TTL_S)
+    picture = store.put(DATA)
+    age(store, picture)
+    rename = folder_store.Path.rename
+
+    def kept_meanwhile(path, target):
+        if path.name == picture:  # between the sweep's look and its removal
+            monkeypatch.setattr(folder_store.Path, "rename", rename)
+            store.keep([picture])
+        return rename(path, target)
+
+    monkeypatch.setattr(folder_store.Path, "rename", kept_meanwhile)
+    for part in range(store.parts):
+        store.expire(part)
+
+    assert store.get(picture) == DATA
+
+
+def age(store: FolderStore, artifact_id: str) -> None:
+    """As if nobody had used it for longer than its time."""
+    long_ago = time.time() - TTL_S - 60
+    os.utime(store.folder / artifact_id[4:6] / artifact_id, (long_ago, long_ago))
