@@ -11,6 +11,7 @@ import redis
 from celery import Celery
 
 from shared.batches.store import BatchStore
+from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.models.catalogue import Catalogue, ModelCard
@@ -239,7 +240,7 @@ def _reader(common: _Common, can_work: Callable[[], bool]) -> Reader:
         can_work=can_work,
     )
     set_provider(reader)
-    set_stale(stale_by(common.store))
+    set_stale(stale_by(common.store, Shares(common.store, common.settings.max_wait_s)))
     return reader
 
 

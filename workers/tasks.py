@@ -16,7 +16,7 @@ from shared import log, settings
 from shared.queue.broker import RUN_JOB, make_app
 from workers import assembly, child_start
 from workers.control.queue_order import ReaderOrder
-from workers.control.tickets import STRATEGY
+from workers.control.tickets import STRATEGY, queue_of_ticket
 from workers.devices import slot
 from workers.execution.continuation import carry_on
 from workers.execution.runner import NotOurs, Runner
@@ -36,10 +36,10 @@ _owned: dict[str, Any] = {}
 
 @app.task(name=RUN_JOB, bind=True, Strategy=STRATEGY)
 def run_job(self: Any, job_id: str) -> None:
-    """Run the job with this id, if it is still to be run; then Celery sends the next ticket of its chain."""
+    """Run the next job of the queue that this ticket came from; then Celery sends the next ticket of its chain."""
     runner: Runner = _owned["runner"]
     try:
-        following = runner.run(job_id)
+        following = runner.run(job_id, queue_of_ticket(self.request.delivery_info))
     except NotOurs as exc:
         log.logger().info("message.dropped", job=job_id, reason=str(exc))
         raise Ignore() from exc

@@ -181,6 +181,7 @@ def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
         model=record.model,
         state=State.QUEUED,
         caller=caller,
+        weight=current_caller().weight,
         priority=record.priority,
         params=record.params,
         max_attempts=ours.settings.max_attempts,

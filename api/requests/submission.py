@@ -72,6 +72,7 @@ def record_of(
         model=card.id,
         state=State.QUEUED,
         caller=current_caller().person,
+        weight=current_caller().weight,
         priority=priority,
         params=params,
         max_attempts=ours.settings.max_attempts,

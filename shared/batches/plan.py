@@ -176,6 +176,7 @@ def _job(
         kind=plan.kind,
         model=variant.model,
         caller=batch.caller,
+        weight=batch.weight,
         priority=batch.priority,
         params=params,
         max_attempts=batch.max_attempts,

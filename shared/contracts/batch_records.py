@@ -86,6 +86,8 @@ class BatchRecord(Frozen):
     id: str
     name: str = ""
     caller: str = "anonymous"
+    #: Its person's share of the GPUs beside the others' weights, as it was when the batch came.
+    weight: float = 1.0
     priority: Priority = Priority.LOW
     state: BatchState = BatchState.RUNNING
     total: int

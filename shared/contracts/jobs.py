@@ -168,6 +168,17 @@ class JobRecord(Frozen):
     sizing: SizeRule | None = None
     #: Whether its pictures stay in the library until they are deleted. None: as the rack's setting says.
     keep: bool | None = None
+    #: Internal. GPU-seconds it is expected to take, and its person's weight beside the others', as they were when it was made.
+    cost_s: float = 0.0
+    weight: float = 1.0
+    #: Internal. GPU-seconds the attempt that ended it took: its part of its GPU batch. 0: nobody measured it.
+    spent_s: float = 0.0
+    #: Whether it is held back: it stays queued (or waiting) and starts nowhere until it is released.
+    held: bool = False
+    #: Internal. Its place among its person's jobs: 0: by its order of arrival; below: moved to the front, the least first.
+    rank: int = 0
+    #: Internal. Whether it goes before everybody's: a command, or what an operator moved to the front of all.
+    ahead: bool = False
 
     @property
     def is_final(self) -> bool:

@@ -4,6 +4,9 @@
     codec         a record <-> the fields of its Redis hash
     index         lists, counts, positions, what is due; reads only
     store         create, get, move, beat; writes
+    estimates     how many GPU-seconds a job will take
+    fair_share    whose turn it is; pure
+    shares        the same asked of Redis: the next job of a queue, peers, jobs whose pause is over
     routing       which queue a job waits in, who may share its GPU batch
     chain_rules   how one step of a chain follows another
     chains        what the end of one step means for the next

@@ -84,10 +84,15 @@ class JobIndex:
         """Jobs waiting in each queue that ever had one."""
         with redis_errors():
             names = sorted(text(name) for name in self.redis.zrange(keys.QUEUES, 0, -1))
+        return dict(zip(names, self.queue_depths_of(names), strict=True))
+
+    def queue_depths_of(self, queues: Sequence[str]) -> list[int]:
+        """Jobs waiting in each of these queues, in order."""
+        with redis_errors():
             pipe = self.redis.pipeline(transaction=False)
-            for name in names:
+            for name in queues:
                 pipe.zcard(keys.queue(name))
-            return dict(zip(names, pipe.execute(), strict=True))
+            return [int(depth) for depth in pipe.execute()]
 
     def oldest_orders(self, queues: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Per queue that has jobs: how many, and the arrival (ms) of the oldest."""
@@ -125,12 +130,6 @@ class JobIndex:
             now_ms = self.now_ms()
             return [text(i) for i in self.redis.zrangebyscore(keys.LEASES, "-inf", now_ms, start=0, num=limit)]
 
-    def due(self, limit: int = 100) -> list[str]:
-        """Ids of queued jobs that had to wait and may start now; each is told once."""
-        with redis_errors():
-            found = self.redis.zrangebyscore(keys.DELAYED, "-inf", self.now_ms(), start=0, num=limit)
-            return [text(job_id) for job_id in found if self.redis.zrem(keys.DELAYED, job_id)]
-
     def past_deadline(self, limit: int = 100) -> list[str]:
         """Ids of live jobs whose own deadline has passed."""
         with redis_errors():
@@ -158,11 +157,6 @@ class JobIndex:
         """Ids of the jobs queued in one queue, oldest first; None: all."""
         with redis_errors():
             return [text(job_id) for job_id in self.redis.zrange(keys.queue(queue), 0, (limit or 0) - 1)]
-
-    def peers(self, batch_key: str, limit: int) -> list[str]:
-        """Ids of queued jobs that may share a GPU batch, oldest first."""
-        with redis_errors():
-            return [text(job_id) for job_id in self.redis.zrange(keys.peers(batch_key), 0, limit - 1)]
 
 
 def _queues_ahead(queue: str) -> list[str]:

@@ -12,8 +12,11 @@ claims; `history` lists those that did not end the job, and only those whose wor
 
 from typing import Any
 
+from shared.contracts.base import Priority
 from shared.contracts.jobs import Attempt, Failure, JobRecord, Progress, Reason, State, Timings
+from shared.contracts.kinds import KIND_RULES
 from shared.errors import Busy, DarkroomError, DeadlineExceeded, Fenced, IllegalMove, WorkerLost
+from shared.jobs.routing import split
 
 
 def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str) -> JobRecord:
@@ -23,7 +26,7 @@ def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str) 
 
     Raises:
         IllegalMove: it has ended, or waits for an earlier step: the message is a duplicate.
-        Busy: another worker holds it, or it must not start yet.
+        Busy: another worker holds it, it is held back, or it must not start yet.
     """
     if record.state == State.RUNNING and record.token == token:
         return record
@@ -31,6 +34,8 @@ def claim(record: JobRecord, now_ms: int, *, worker: str, gpu: str, token: str) 
         raise Busy(f"job {record.id} runs on {record.worker}")
     if record.state != State.QUEUED:
         raise IllegalMove(f"job {record.id} is {record.state.value}, so it cannot be claimed")
+    if record.held:
+        raise Busy(f"job {record.id} is held")
     if now_ms < record.not_before_ms:
         raise Busy(f"job {record.id} must not start for another {record.not_before_ms - now_ms} ms")
     if is_overdue(record, now_ms):
@@ -60,10 +65,14 @@ def end(
     result: dict[str, Any] | None = None,
     error: Failure | None = None,
     degradations: tuple[str, ...] = (),
+    spent_s: float = 0.0,
 ) -> JobRecord:
     """The worker that holds the job ends it.
 
     A cancel that was requested before a success wins over it: the caller was promised that nothing comes.
+
+    Args:
+        spent_s: GPU-seconds it took, of its GPU batch only its part. 0: not known, so its person is charged nothing.
 
     Raises:
         Fenced: somebody else holds the job now, or it has ended; the result must be dropped.
@@ -82,6 +91,7 @@ def end(
             "result": result,
             "error": error,
             "degradations": degradations or record.degradations,
+            "spent_s": spent_s,
         }
     )
 
@@ -186,6 +196,54 @@ def release(record: JobRecord, now_ms: int) -> JobRecord:
     return record.model_copy(update={"state": State.QUEUED, "queued_at_ms": now_ms})
 
 
+def hold(record: JobRecord, now_ms: int) -> JobRecord:
+    """Its owner holds it back: it keeps its place and its deadline, and starts nowhere.
+
+    Raises:
+        IllegalMove: it runs or has ended.
+    """
+    return _in_hand(record, "held", held=True)
+
+
+def unhold(record: JobRecord, now_ms: int) -> JobRecord:
+    """It may start again. Its ticket may be gone by now, so whoever asks for this sends a fresh one.
+
+    Raises:
+        IllegalMove: it has ended.
+    """
+    return record if not (record.held or record.is_final) else _in_hand(record, "released", held=False)
+
+
+def reprioritise(record: JobRecord, now_ms: int, *, priority: Priority) -> JobRecord:
+    """It waits in another queue now, of the same model or worker, and needs a fresh ticket there.
+
+    Raises:
+        IllegalMove: it runs or has ended, or is a command.
+    """
+    if not KIND_RULES[record.kind].is_work:
+        raise IllegalMove(f"job {record.id} is a command, and those have no other priority")
+    queue = f"{split(record.queue)[0]}.{priority.value}"
+    return _in_hand(record, "moved to another priority", priority=priority, queue=queue)
+
+
+def to_front(record: JobRecord, now_ms: int, *, of_all: bool = False) -> JobRecord:
+    """It goes before all other jobs of its person in its queue, also before those that were moved there earlier.
+
+    Args:
+        of_all: before everybody's.
+
+    Raises:
+        IllegalMove: it runs or has ended.
+    """
+    return _in_hand(record, "moved to the front", rank=-now_ms, ahead=of_all or record.ahead)
+
+
+def _in_hand(record: JobRecord, what: str, **changes: Any) -> JobRecord:
+    if record.state not in (State.WAITING, State.QUEUED):
+        raise IllegalMove(f"job {record.id} is {record.state.value}; only waiting and queued jobs can be {what}")
+    return record.model_copy(update=changes)
+
+
 def is_overdue(record: JobRecord, now_ms: int) -> bool:
     """Whether the job's own deadline has passed before it ended."""
     return bool(record.deadline_at_ms) and now_ms >= record.deadline_at_ms and not record.is_final
@@ -201,7 +259,11 @@ def overdue(record: JobRecord, now_ms: int) -> JobRecord:
         raise IllegalMove(f"job {record.id} is not overdue")
     late_ms = now_ms - record.deadline_at_ms
     error = DeadlineExceeded(f"the job's deadline passed {late_ms} ms ago while it was {record.state.value}")
-    return _close(record, now_ms, State.FAILED).model_copy(update={"error": failure_of(error)})
+    closed = _close(record, now_ms, State.FAILED).model_copy(update={"error": failure_of(error)})
+    if record.state != State.RUNNING:
+        return closed
+    # A deadline must not make work free of charge; what it took of a GPU batch nobody can say here.
+    return closed.model_copy(update={"spent_s": min(record.cost_s, (now_ms - record.started_at_ms) / 1000)})
 
 
 def failure_of(error: DarkroomError) -> Failure:

@@ -19,11 +19,15 @@ from shared.contracts.jobs import JobRecord, Progress
 from shared.contracts.kinds import KIND_RULES
 from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, QueueFull, RedisUnavailable, TooManyRequests
 from shared.jobs.codec import decode, encode, text
+from shared.jobs.estimates import Estimates
 from shared.jobs.index import JobIndex
+from shared.models.measurements import Measurements
 from shared.redis import keys
-from shared.redis.client import LUA, redis_errors
+from shared.redis.client import redis_errors, script
 from shared.settings import Settings
 
+#: What a move means for a batch's members, and for the shares of people; put before the scripts that make and move jobs.
+PRELUDES = ("members", "shares")
 #: A move that loses this many races in a row meets a bug, not a rival.
 MAX_RACES = 50
 Rule = Callable[[JobRecord, int], JobRecord]
@@ -55,12 +59,11 @@ class JobStore(JobIndex):
     def __init__(self, client: "redis.Redis", settings: Settings) -> None:
         super().__init__(client)
         self._settings = settings
-        # Scripts cannot call one another, so what two of them do with a batch's members is put before both.
-        members = (LUA / "members.lua").read_text()
-        self._create = client.register_script(members + (LUA / "create.lua").read_text())
-        self._move = client.register_script(members + (LUA / "move.lua").read_text())
-        self._beat = client.register_script((LUA / "beat.lua").read_text())
-        self._renew = client.register_script((LUA / "renew.lua").read_text())
+        self._create = script(client, *PRELUDES, "create")
+        self._move = script(client, *PRELUDES, "move")
+        self._beat = script(client, "beat")
+        self._renew = script(client, "renew")
+        self._estimates = Estimates(Measurements(client))
 
     # -- making ------------------------------------------------------------------------------------------------------
 
@@ -114,7 +117,7 @@ class JobStore(JobIndex):
             return [text(answer[0]) for answer in pipe.execute()]
 
     def _creation(self, record: JobRecord, idempotency: Idempotency | None, deadline_s: float | None) -> dict[str, Any]:
-        settings = self._settings
+        settings, record = self._settings, self._estimates.costed(record)
         key, value = "", ""
         if idempotency is not None:
             key = keys.idempotency(record.caller, idempotency.key)
@@ -194,14 +197,21 @@ class JobStore(JobIndex):
             moved = rule(record, now_ms)
             if moved == record:
                 return record
-            guard = "lease_expired" if only_if_lease_expired else ""
-            with redis_errors():
-                answer = text(self._move(**self._difference(record, moved, guard))[0])
-            if answer == "moved":
-                return moved.model_copy(update={"rev": record.rev + 1, "version": record.version + 1})
-            if answer == "alive":
-                raise IllegalMove(f"job {job_id} is still held by {record.worker}")
+            written = self.write(record, moved, only_if_lease_expired=only_if_lease_expired)
+            if written is not None:
+                return written
         raise RuntimeError(f"job {job_id}: lost {MAX_RACES} races in a row")
+
+    def write(self, record: JobRecord, moved: JobRecord, *, only_if_lease_expired: bool = False) -> JobRecord | None:
+        """Make one move, if the record still is what was read; None where somebody else moved it. Raises like `move`."""
+        guard = "lease_expired" if only_if_lease_expired else ""
+        with redis_errors():
+            answer = text(self._move(**self._difference(record, moved, guard))[0])
+        if answer == "alive":
+            raise IllegalMove(f"job {record.id} is still held by {record.worker}")
+        if answer != "moved":
+            return None
+        return moved.model_copy(update={"rev": record.rev + 1, "version": record.version + 1})
 
     def _difference(self, before: JobRecord, after: JobRecord, guard: str) -> dict[str, Any]:
         old, new = encode(before), encode(after)

@@ -85,9 +85,12 @@ def until_redis_answers(
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
 
-def script(client: "redis.Redis", name: str) -> Any:
-    """One of the scripts in `lua/`, to be called with keys and args; the server gets to know it at the first call."""
-    return client.register_script((LUA / f"{name}.lua").read_text())
+def script(client: "redis.Redis", *names: str) -> Any:
+    """One of the scripts in `lua/`, to be called with keys and args; the server gets to know it at the first call.
+
+    Scripts cannot call one another, so what several of them do stands in files that are named before theirs.
+    """
+    return client.register_script("".join((LUA / f"{name}.lua").read_text() for name in names))
 
 
 def _brief(exc: RedisError) -> str:

@@ -1,5 +1,7 @@
 """Every Redis key of ours: its name, its type, its life, who writes it. The scripts in `lua/` use the same names.
 
+A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one GPU batch.
+
     key                          type    life                  written by
     darkroom:job:{id}            hash    live: LIVE_TTL_S,     create.lua, move.lua, beat.lua, renew.lua
                                          ended: record_ttl_s
@@ -10,7 +12,13 @@
     darkroom:queues              zset    LIVE_TTL_S            queue names by the time one was last used
     darkroom:delayed             zset    LIVE_TTL_S            queued jobs that must not start before a time
     darkroom:deadlines           zset    LIVE_TTL_S            live jobs that have a deadline, by it
-    darkroom:peers:{batch key}   zset    LIVE_TTL_S            queued jobs that may share one GPU batch
+    darkroom:ready:{bucket}|{person} zset LIVE_TTL_S           a person's jobs that may start now; shares.lua
+    darkroom:sharers:{bucket}    zset    LIVE_TTL_S            people who have some, by since when nobody served them
+    darkroom:share:tags          zset    LIVE_TTL_S            the same of all queues, by GPU-seconds had per weight
+    darkroom:share:jobs          hash    LIVE_TTL_S            person → jobs that may start now
+    darkroom:share:idle          hash    LIVE_TTL_S            person without any → GPU-seconds had per weight
+    darkroom:share:clock         string  LIVE_TTL_S            where those who come back from idleness begin
+    darkroom:peers:{batch key}   zset    LIVE_TTL_S            of before there were shares; only emptied now
     darkroom:slot:{worker}       hash    LIVE_TTL_S            job → token: what a worker holds
     darkroom:caller:{caller}     zset    LIVE_TTL_S            live jobs of one caller
     darkroom:batch:{id}:{state}  zset    LIVE_TTL_S            jobs of a batch by state (score: member)
@@ -113,8 +121,8 @@ def queue(name: str) -> str:
     return f"{PREFIX}queue:{name}"
 
 
-def peers(batch_key: str) -> str:
-    return f"{PREFIX}peers:{batch_key}"
+def sharers(queue_name: str) -> str:
+    return f"{PREFIX}sharers:queue:{queue_name}"
 
 
 def slot(worker: str) -> str:

@@ -13,7 +13,10 @@ from tests.faults.chaos_load import Entry
 KOMBUS = ("_kombu.binding", "unacked")
 #: Indexes that only name live jobs, so that they must be empty when all have ended.
 LIVE_INDEXES = (keys.LEASES, keys.DELAYED, keys.DEADLINES, keys.PENDING)
-LIVE_PATTERNS = (keys.queue("*"), keys.peers("*"), keys.slot("*"), keys.caller("*"))
+LIVE_PATTERNS = (
+    *(keys.queue("*"), keys.slot("*"), keys.caller("*")),
+    *(f"{keys.PREFIX}{name}" for name in ("ready:*", "sharers:*", "share:tags", "share:jobs", "peers:*")),
+)
 
 
 def violations(store: JobStore, artifacts: FolderStore, ledger: dict[str, Entry], lost_limit: int) -> list[str]:

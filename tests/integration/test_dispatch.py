@@ -1,5 +1,7 @@
 """Record first, message second, over a real Valkey as store and broker."""
 
+import json
+
 import pytest
 
 from shared.contracts.jobs import State
@@ -11,7 +13,6 @@ from shared.redis.client import connect
 from shared.redis.embedded import free_port
 from shared.settings import Settings
 from tests.integration.jobs import job
-from workers.recovery.requeue import _id_in
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_a_message_carries_the_jobs_id_and_waits_in_the_jobs_queue(store, dispat
 
     (message,) = store.redis.lrange("m.normal", 0, -1)
     assert is_new
-    assert _id_in(message) == record.id
+    assert json.loads(message)["headers"]["id"] == record.id
 
 
 def test_a_repeat_with_the_same_key_sends_nothing(store, dispatcher):

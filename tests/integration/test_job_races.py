@@ -5,6 +5,7 @@ import pytest
 from shared.contracts.jobs import JobRecord, Progress, State
 from shared.errors import Busy, Fenced, IllegalMove
 from shared.jobs import lifecycle
+from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.redis.client import connect
 from shared.settings import Settings
@@ -112,4 +113,4 @@ def test_many_moves_at_once_keep_every_index_in_step(store):
     assert set(store.queued_in(records[0].queue, None)) == {r.id for r in found if r.state == State.QUEUED}
     assert set(store.held_by("w1")) == {r.id for r in found if r.state == State.RUNNING}
     # What lost a worker runs alone: it is nobody's peer.
-    assert store.peers("m:shape", 100) == []
+    assert Shares(store, 30).peers("m:shape", 100) == []

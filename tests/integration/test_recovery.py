@@ -9,6 +9,7 @@ import pytest
 
 from shared.contracts.jobs import State
 from shared.jobs import lifecycle
+from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.pictures.folder_store import FolderStore
 from shared.queue.broker import make_app
@@ -251,16 +252,55 @@ def test_only_one_worker_at_a_time_keeps_house(house):
     assert len(list(house.artifacts.ids())) == 5
 
 
-def test_a_ticket_is_stale_when_its_job_is_taken_or_gone_and_not_while_it_is_queued(house):
-    waiting, taken = made(house.store).id, claim(house.store, made(house.store).id).id
+def test_a_queue_with_enough_tickets_gets_no_more_whichever_jobs_they_name(house):
+    for _ in range(3):
+        house.store.redis.lpush("m.normal", "a ticket of a job that has ended")
+        made(house.store)
+    late = made(house.store)
 
-    assert [stale_by(house.store)(job_id) for job_id in (waiting, taken, "job_unknown")] == [False, True, True]
+    assert house.recovery().requeue_missing() == 1
+    assert house.recovery().requeue_missing() == 0
+    assert late.id in house.store.queued_in("m.normal", None)
+
+
+def test_held_jobs_need_no_tickets(house):
+    held = made(house.store)
+    house.store.move(held.id, lifecycle.hold)
+
+    assert house.recovery().requeue_missing() == 0
+
+
+def test_jobs_that_an_earlier_version_queued_are_put_into_their_shares_and_get_their_tickets(house):
+    old = [made(house.store) for _ in range(1200)]
+    for key in house.store.redis.scan_iter("darkroom:s*"):
+        house.store.redis.delete(key)
+    for key in house.store.redis.scan_iter("darkroom:ready:*"):
+        house.store.redis.delete(key)
+    recovery = house.recovery()
+
+    recovery.sweep()
+    recovery.requeue_missing()
+
+    assert sum(standing.jobs for standing in Shares(house.store, 30).standing("m.normal")) == len(old)
+    assert house.tickets() == len(old)
+
+
+def test_a_ticket_is_stale_when_its_queue_has_no_ready_job_whatever_became_of_its_own(house):
+    shares = Shares(house.store, 30)
+    taken, waiting = claim(house.store, made(house.store).id), made(house.store)
+    is_stale = stale_by(house.store, shares)
+
+    before = [is_stale(taken.id, "m.normal"), is_stale("job_unknown", "m.normal"), is_stale(waiting.id, "m.low")]
+    house.store.move(waiting.id, lifecycle.hold)
+    held = is_stale(taken.id, "m.normal")
+
+    assert (before, held) == ([False, False, True], True)
 
 
 def test_with_redis_away_no_ticket_counts_as_stale(settings):
     away = JobStore(connect("redis://127.0.0.1:1/0", 0.2), settings)
 
-    assert not stale_by(away)("job_any")
+    assert not stale_by(away, Shares(away, 30))("job_any", "m.normal")
 
 
 def test_a_new_batch_rings_the_feeders_bell(services, web):

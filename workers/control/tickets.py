@@ -1,13 +1,14 @@
 """Tickets that stand for no work any more are dropped where they arrive, in the main process.
 
-Each job that was taken into another one's GPU batch leaves its ticket in the queue. Handed to the child, each costs a trip
-there and back (3 ms) while the GPU waits; here it costs one look at one field. Only what is certain is dropped: with
-Redis away, or a record that is queued, the child decides by its claim.
+A ticket is a permit: it says that its queue has a ready job, whichever that is by now. Each job that was taken into another
+one's GPU batch leaves its ticket behind, so that there are more tickets than jobs. Handed to the child, each costs a trip
+there and back (3 ms) while the GPU waits; here it costs one look. Only what is certain is dropped: with Redis away, a
+queue with a ready job, or a ticket whose own record is queued there, the child decides by its claim.
 
 Celery asks for the way from message to pool by a dotted path (`Task.Strategy`), so the look is set once a process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery.worker.strategy import default
@@ -15,33 +16,45 @@ from celery.worker.strategy import default
 from shared.contracts.jobs import State
 from shared.errors import RedisUnavailable
 from shared.jobs.codec import text
+from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.log import logger
 
 #: Dotted path of `strategy`, for Celery.
 STRATEGY = "workers.control.tickets:strategy"
 
-#: Says whether a job's ticket stands for nothing; None: every ticket goes to the child.
-_is_stale: Callable[[str], bool] | None = None
+#: Says of a job's ticket in a queue whether it stands for nothing.
+IsStale = Callable[[str, str], bool]
+#: None: every ticket goes to the child.
+_is_stale: IsStale | None = None
 
 
-def set_stale(is_stale: Callable[[str], bool] | None) -> None:
+def set_stale(is_stale: IsStale | None) -> None:
     """Let this process drop the tickets of which `is_stale` is true."""
     global _is_stale
     _is_stale = is_stale
 
 
-def stale_by(store: JobStore) -> Callable[[str], bool]:
-    """A ticket is stale when its record is not queued: somebody has the job, or it has ended."""
+def stale_by(store: JobStore, shares: Shares) -> IsStale:
+    """A ticket is stale when its queue has no ready job, and its own record does not wait there either (it may have been
+    queued before there were shares)."""
 
-    def is_stale(job_id: str) -> bool:
+    def is_stale(job_id: str, queue: str) -> bool:
         try:
-            state = store.fields_of([job_id], "state")[0][0]
+            if shares.has_ready(queue):
+                return False
+            state, waits_in = store.fields_of([job_id], "state", "queue")[0]
         except RedisUnavailable:
             return False
-        return text(state or b"") != State.QUEUED.value
+        is_queued = text(state or b"") == State.QUEUED.value
+        return not (is_queued and text(waits_in or b"") == queue)
 
     return is_stale
+
+
+def queue_of_ticket(delivery_info: Mapping[str, Any] | None) -> str:
+    """Where a message came from; "" where nobody said."""
+    return str((delivery_info or {}).get("routing_key") or "")
 
 
 def strategy(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..., Any]:
@@ -51,8 +64,9 @@ def strategy(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[...
 
     def handle(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **more: Any) -> Any:
         job_id = str(message.headers.get("id", ""))
-        if _is_stale is not None and _is_stale(job_id):
-            logger().info("message.dropped", job=job_id, reason="it is not queued")
+        queue = queue_of_ticket(message.delivery_info)
+        if _is_stale is not None and _is_stale(job_id, queue):
+            logger().info("message.dropped", job=job_id, reason=f"{queue} has no job that is ready")
             return ack(logger(), errors)
         return hand_on(message, body, ack, reject, callbacks, **more)
 

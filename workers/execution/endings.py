@@ -5,11 +5,12 @@ from an end (an answer to remember, the next step of a chain) follows at once. E
 of the others; what befell all of them is spread over them by `succeed`, `fail` and `lose`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
-from shared.contracts.jobs import JobRecord, Reason, State
+from shared.contracts.jobs import JobRecord, Reason, State, Timings
+from shared.contracts.kinds import KIND_RULES
 from shared.errors import (
     ArtifactStoreDown,
     CancelRequested,
@@ -26,6 +27,7 @@ from shared.errors import (
 )
 from shared.jobs import lifecycle
 from shared.jobs.chains import Chains
+from shared.jobs.fair_share import parts
 from shared.jobs.routing import own_queue_of
 from shared.log import logger
 from shared.rack.worker_registry import WorkerRegistry, WorkerReport
@@ -63,13 +65,14 @@ def next_after(error: DarkroomError, record: JobRecord, in_batch: int) -> Next:
 
 
 class Endings:
-    """Writes the ends of one GPU batch. `first_id` is the job whose message this is."""
+    """Writes the ends of one GPU batch: of `records`, the first of which was claimed first."""
 
-    def __init__(self, runtime: Runtime, chains: Chains, first_id: str, stopwatch: Stopwatch) -> None:
+    def __init__(self, runtime: Runtime, chains: Chains, records: Sequence[JobRecord], stopwatch: Stopwatch) -> None:
         self._runtime = runtime
         self._chains = chains
-        self._first_id = first_id
+        self._first_id = records[0].id
         self._stopwatch = stopwatch
+        self._parts = dict(zip((r.id for r in records), parts([r.cost_s for r in records]), strict=True))
         #: The next step of the first job's chain, once it is queued; its ticket is the caller's to send.
         self.following: JobRecord | None = None
 
@@ -175,14 +178,18 @@ class Endings:
 
     def _end(self, claim: Claim, state: State, **how: Any) -> JobRecord | None:
         timings = self._stopwatch.timings()
-        ended = self._write(
-            claim,
-            lambda job, now_ms: lifecycle.end(job, now_ms, token=claim.token, state=state, timings=timings, **how),
-        )
+        how |= {"token": claim.token, "state": state, "timings": timings, "spent_s": self._spent_s(claim, timings)}
+        ended = self._write(claim, lambda job, now_ms: lifecycle.end(job, now_ms, **how))
         if ended is not None:
             error = ended.error.code if ended.error else None
             logger().info("job.ended", job=ended.id, state=ended.state.value, error=error, **ended.timings.model_dump())
         return ended
+
+    def _spent_s(self, claim: Claim, timings: Timings) -> float:
+        """GPU-seconds of one job. Bringing the model onto the GPU is not its person's: the next one's is there already."""
+        if not KIND_RULES[claim.record.kind].is_work:
+            return 0.0
+        return round(self._parts[claim.record.id] * (timings.running_ms + timings.storing_ms) / 1000, 3)
 
     def _put_back(self, claim: Claim, rule: Callable[[JobRecord, int], JobRecord]) -> JobRecord | None:
         """Queue it again and send its ticket; None where it has ended instead, or was not ours any more."""

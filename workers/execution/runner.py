@@ -1,5 +1,8 @@
 """One job, or one GPU batch, from claim to result.
 
+A message is a permit: it says that its queue has a ready job, and the claim takes the one whose turn it is, which need not
+be the one that the message names. So nobody waits because others sent first (`shared.jobs.fair_share`).
+
 The runner never raises for a failed job: it records the failure, so one bad member does not break its GPU batch, and the
 message is done either way. What it raises is `NotOurs`, for a message that stands for no work.
 
@@ -26,6 +29,8 @@ from shared.errors import (
 )
 from shared.jobs import lifecycle
 from shared.jobs.chains import Chains
+from shared.jobs.shares import Shares
+from shared.jobs.store import Rule
 from shared.log import bound, logger
 from shared.models.measurements import Measurements
 from shared.redis.client import until_redis_answers
@@ -48,12 +53,18 @@ class Runner:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._learned = Measurements(runtime.store.redis)
+        self._shares = Shares(runtime.store, runtime.settings.max_wait_s)
         self._chains = Chains(runtime.store, runtime.settings)
         self._preview_thread = PreviewThread()
         self._has_lost_device = False
 
-    def run(self, job_id: str) -> JobRecord | None:
-        """Claim the job (and peers for its GPU batch), run it, record how it ended.
+    def run(self, job_id: str, queue: str = "") -> JobRecord | None:
+        """Claim the next job of a queue (and peers for its GPU batch), run it, record how it ended.
+
+        Args:
+            job_id: the one that the message names. It is claimed itself where the queue has no ready job and it still waits
+                there: it may have been sent before there were shares.
+            queue: where the message came from; "": where its job waits.
 
         Returns the next step of this job's chain where it is queued now; the caller sends its ticket. Those of the
         peers' chains have been sent.
@@ -61,9 +72,9 @@ class Runner:
         Raises:
             NotOurs: there was nothing to do.
         """
-        first = self._claim(job_id)
+        first = self._claim(job_id, queue)
         claims = [first, *self._claim_peers(first.record)]
-        with bound(job=job_id, model=first.record.model, worker=self._runtime.slot.name):
+        with bound(job=first.record.id, model=first.record.model, worker=self._runtime.slot.name):
             logger().info("job.started", kind=first.record.kind, attempt=first.record.attempt, gpu_batch=len(claims))
             return self._run_batch(claims)
 
@@ -73,23 +84,62 @@ class Runner:
 
     # -- claiming ----------------------------------------------------------------------------------------------------
 
-    def _claim(self, job_id: str) -> Claim:
+    def _claim(self, job_id: str, queue: str) -> Claim:
         try:
-            claim = self._claim_now(job_id)
+            claim = self._claim_next(queue or self._queue_of(job_id)) or self._claim_itself(job_id, queue)
         except (Busy, IllegalMove, NotFound, Gone) as exc:
             raise NotOurs(exc.message) from exc
         if claim.record.state != State.RUNNING:
-            raise NotOurs(f"job {job_id} is {claim.record.state.value}")
+            raise NotOurs(f"job {claim.record.id} is {claim.record.state.value}")
         return claim
+
+    def _claim_next(self, queue: str) -> Claim | None:
+        """The job of a queue whose turn it is; those found overdue end on the way. None: it has none that is ready.
+
+        One token for all tries, and before each further one a look whether the one before was made and only its answer was
+        lost: else that job would be held here and run by nobody.
+        """
+        token, rule = self._pen()
+        tries = 0
+
+        def take() -> JobRecord | None:
+            nonlocal tries
+            tries += 1
+            mine = self._claimed_with(token) if tries > 1 else None
+            return mine or self._shares.claim_next(queue, rule)
+
+        while (record := until_redis_answers(take)) is not None:
+            if record.state == State.RUNNING:
+                return Claim(record, token)
+        return None
+
+    def _claimed_with(self, token: str) -> JobRecord | None:
+        held = self._runtime.store.held_by(self._runtime.slot.name)
+        ours = [job_id for job_id, pen in held.items() if pen == token]
+        return self._runtime.store.get(ours[0]) if ours else None
+
+    def _claim_itself(self, job_id: str, queue: str) -> Claim:
+        record = until_redis_answers(lambda: self._runtime.store.get(job_id))
+        if queue and record.queue != queue:
+            raise IllegalMove(f"job {job_id} waits in {record.queue} by now, and {queue} has no job that is ready")
+        return self._claim_now(job_id)
+
+    def _queue_of(self, job_id: str) -> str:
+        return until_redis_answers(lambda: self._runtime.store.get(job_id)).queue
 
     def _claim_now(self, job_id: str) -> Claim:
         """One token for all tries: a claim whose answer was lost must find itself, not somebody else's."""
+        token, rule = self._pen()
+        return Claim(until_redis_answers(lambda: self._runtime.store.move(job_id, rule)), token)
+
+    def _pen(self) -> tuple[str, Rule]:
+        """A fresh token, and the claim that writes it."""
         token, slot = uuid.uuid4().hex, self._runtime.slot
 
         def rule(job: JobRecord, now_ms: int) -> JobRecord:
             return lifecycle.claim(job, now_ms, worker=slot.name, gpu=slot.gpu, token=token)
 
-        return Claim(until_redis_answers(lambda: self._runtime.store.move(job_id, rule)), token)
+        return token, rule
 
     def _claim_peers(self, first: JobRecord) -> list[Claim]:
         """Queued jobs that may share this one's GPU batch, as many as fit; only where each is on its first attempt."""
@@ -111,7 +161,7 @@ class Runner:
     def _peers_of(self, first: JobRecord, limit: int) -> list[str]:
         """None while Redis is away: the job in hand must not wait for company."""
         try:
-            return self._runtime.store.peers(first.batch_key, limit)
+            return self._shares.peers(first.batch_key, limit)
         except RedisUnavailable:
             return []
 
@@ -124,7 +174,7 @@ class Runner:
 
     def _run_batch(self, claims: list[Claim]) -> JobRecord | None:
         stopwatch = Stopwatch()
-        endings = Endings(self._runtime, self._chains, claims[0].record.id, stopwatch)
+        endings = Endings(self._runtime, self._chains, [claim.record for claim in claims], stopwatch)
         watch = GpuBatchWatch(
             self._runtime.store,
             claims,

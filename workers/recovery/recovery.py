@@ -17,6 +17,7 @@ from collections.abc import Callable
 from shared.contracts.jobs import JobRecord, State
 from shared.errors import Gone, IllegalMove, NotFound
 from shared.jobs import lifecycle
+from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.queue.dispatch import Dispatcher
@@ -42,6 +43,7 @@ class Recovery:
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._shares = Shares(store, settings.max_wait_s)
         self._requeue = Requeue(store, dispatcher, settings, clock)
         self._token = uuid.uuid4().hex
         self._contact: float | None = None
@@ -61,6 +63,7 @@ class Recovery:
             self.take_orphans()
         self.end_overdue()
         self.start_due()
+        self._requeue.heal()
         self._requeue.send_stale()
 
     def _note_contact(self) -> None:
@@ -130,7 +133,7 @@ class Recovery:
 
     def start_due(self) -> int:
         """Send the tickets of jobs whose pause is over."""
-        due = [record for record in self._store.get_many(self._store.due()) if record is not None]
+        due = [record for record in self._store.get_many(self._shares.due()) if record is not None]
         return sum(self._requeue.send(record) for record in due if record.state == State.QUEUED)
 
     def requeue_missing(self) -> int:

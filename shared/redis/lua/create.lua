@@ -2,8 +2,7 @@
 --
 --   darkroom:job:{id}            the record: one hash, strings raw, everything else JSON
 --   darkroom:jobs, :jobs:{state} ids by `order` (milliseconds × 1000 + a tie-breaker: the order of arrival)
---   darkroom:queue:{queue}       ids of queued jobs by `order`
---   darkroom:peers:{batch_key}   ids of queued first-attempt jobs that may share a GPU batch, by `order`
+--   darkroom:queue:{queue}       ids of queued jobs by `order`; those that may be taken now stand in shares.lua's buckets too
 --   darkroom:leases              ids of running jobs by the end of their lease (ms, Redis' clock)
 --   darkroom:delayed             ids of queued jobs by the time before which they must not start
 --   darkroom:deadlines           ids of live jobs with a deadline, by it
@@ -69,7 +68,7 @@ if fields.state == 'queued' then
   index(P .. 'queue:' .. fields.queue, order)
   redis.call('ZADD', P .. 'queues', now, fields.queue)
   redis.call('EXPIRE', P .. 'queues', ttl)
-  if fields.batch_key and fields.batch_key ~= '' then index(P .. 'peers:' .. fields.batch_key, order) end
+  share_follows(id, nil, share_facts(id), now, ttl)
 end
 if fields.deadline_at_ms then index(P .. 'deadlines', string.format('%.0f', fields.deadline_at_ms)) end
 if batch ~= '' then

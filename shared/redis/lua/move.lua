@@ -13,7 +13,8 @@ local id = ARGV[1]
 local now = now_ms()
 
 local NAMES = {'rev', 'state', 'queue', 'batch_key', 'worker', 'lease_until_ms', 'caller', 'batch', 'member', 'order',
-  'attempt', 'not_before_ms', 'token', 'previous_id', 'next_id', 'reused_from'}
+  'attempt', 'not_before_ms', 'token', 'previous_id', 'next_id', 'reused_from',
+  'held', 'rank', 'ahead', 'cost_s', 'weight', 'spent_s'}
 local function facts()
   local values, found = redis.call('HMGET', KEYS[1], unpack(NAMES)), {}
   for i, name in ipairs(NAMES) do found[name] = values[i] or '' end
@@ -47,6 +48,7 @@ local final = is_final(new.state)
 if old.state == 'queued' then
   redis.call('ZREM', P .. 'queue:' .. old.queue, id)
   redis.call('ZREM', P .. 'delayed', id)
+  -- Of before there were shares; nobody adds to it any more.
   if old.batch_key ~= '' then redis.call('ZREM', P .. 'peers:' .. old.batch_key, id) end
 end
 if old.state == 'running' then
@@ -70,9 +72,6 @@ if new.state == 'queued' then
   redis.call('EXPIRE', P .. 'queues', ttl)
   if (tonumber(new.not_before_ms) or 0) > now then
     add(P .. 'delayed', new.not_before_ms)
-  elseif new.batch_key ~= '' and (tonumber(new.attempt) or 0) == 0 then
-    -- Only first attempts: a job that lost its worker runs alone, so a poisonous one takes nobody with it.
-    add(P .. 'peers:' .. new.batch_key, new.order)
   end
 elseif new.state == 'running' then
   local untilMs = string.format('%.0f', now + tonumber(ARGV[6]))
@@ -94,6 +93,9 @@ if final and ARGV[10] == '1' and not is_final(old.state) then
   redis.call('XADD', P .. 'ended', '*', 'id', id)
   redis.call('EXPIRE', P .. 'ended', ttl)
 end
+if old.state == 'queued' and new.state == 'running' then charge(old, now, ttl) end
+if old.state == 'running' and new.state ~= 'running' then settle(new, final, ttl) end
+share_follows(id, old, new, now, ttl)
 redis.call('EXPIRE', KEYS[1], final and ARGV[8] or ARGV[7])
 redis.call('PUBLISH', P .. 'changes', id)
 return {'moved', now}

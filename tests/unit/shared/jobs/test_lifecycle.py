@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, Progress, State, Timings
 from shared.errors import Busy, Fenced, IllegalMove, QueueFull
 from shared.jobs import lifecycle
@@ -175,3 +176,70 @@ def test_every_time_a_job_waits_counts_as_waiting():
     again = claimed(record, now_ms=3_700)
 
     assert again.timings.queued_ms == 1_000 + 700
+
+
+# -- the queue in hand ---------------------------------------------------------------------------------------------------
+
+
+def test_a_held_job_cannot_be_claimed_and_can_once_it_is_released():
+    held = lifecycle.hold(queued(), 2_000)
+
+    with pytest.raises(Busy):
+        claimed(held)
+
+    assert claimed(lifecycle.unhold(held, 3_000)).state == State.RUNNING
+
+
+def test_holding_and_releasing_twice_changes_nothing():
+    held = lifecycle.hold(queued(), 2_000)
+
+    assert lifecycle.hold(held, 3_000) == held
+    assert lifecycle.unhold(queued(), 3_000) == queued()
+    assert lifecycle.unhold(claimed(), 3_000) == claimed()
+
+
+def test_the_front_of_ones_own_share_is_the_last_that_was_moved_there():
+    first = lifecycle.to_front(queued(id="a"), 2_000)
+    second = lifecycle.to_front(queued(id="b"), 3_000)
+
+    assert second.rank < first.rank < 0
+    assert (first.ahead, lifecycle.to_front(first, 4_000, of_all=True).ahead) == (False, True)
+
+
+@pytest.mark.parametrize(("queue", "then"), [("m.normal", "m.high"), ("@w1.low", "@w1.high")])
+def test_another_priority_is_another_queue_of_the_same_model_or_worker(queue, then):
+    moved = lifecycle.reprioritise(queued(queue=queue), 2_000, priority=Priority.HIGH)
+
+    assert (moved.queue, moved.priority) == (then, Priority.HIGH)
+
+
+def test_a_commands_priority_stays():
+    with pytest.raises(IllegalMove):
+        lifecycle.reprioritise(queued(kind="unload", queue="@w1.high"), 2_000, priority=Priority.LOW)
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.SUCCEEDED, State.CANCELLED])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lifecycle.hold,
+        lifecycle.to_front,
+        lambda record, now_ms: lifecycle.reprioritise(record, now_ms, priority=Priority.LOW),
+    ],
+)
+def test_what_runs_or_has_ended_is_out_of_hand(state, rule):
+    with pytest.raises(IllegalMove):
+        rule(queued(state=state, queue="m.normal"), 2_000)
+
+
+def test_an_ended_job_cannot_be_released():
+    with pytest.raises(IllegalMove):
+        lifecycle.unhold(queued(state=State.FAILED), 2_000)
+
+
+def test_work_until_a_deadline_is_charged_but_no_more_than_was_expected():
+    running = claimed(queued(cost_s=1.5, deadline_at_ms=3_000))
+
+    assert lifecycle.overdue(running, 3_000).spent_s == 1.0
+    assert lifecycle.overdue(running, 9_000).spent_s == 1.5
+    assert lifecycle.overdue(queued(cost_s=1.5, deadline_at_ms=3_000), 9_000).spent_s == 0.0

@@ -16,6 +16,7 @@ class Consumer:
 class Message:
     def __init__(self, job_id: str) -> None:
         self.headers = {"id": job_id}
+        self.delivery_info = {"exchange": "", "routing_key": "m.normal"}
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def deliver(job_id: str) -> list[Any]:
 
 
 def test_a_ticket_whose_job_is_taken_is_acknowledged_and_goes_no_further(handed_on):
-    tickets.set_stale(lambda job_id: job_id == "taken")
+    tickets.set_stale(lambda job_id, queue: (job_id, queue) == ("taken", "m.normal"))
 
     acks = deliver("taken")
 
@@ -47,7 +48,7 @@ def test_a_ticket_whose_job_is_taken_is_acknowledged_and_goes_no_further(handed_
 
 
 def test_a_ticket_whose_job_waits_goes_to_the_child_unacknowledged(handed_on):
-    tickets.set_stale(lambda job_id: job_id == "taken")
+    tickets.set_stale(lambda job_id, queue: (job_id, queue) == ("taken", "m.normal"))
 
     assert not deliver("waiting")
     assert handed_on == ["waiting"]

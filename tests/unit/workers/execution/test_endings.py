@@ -37,7 +37,7 @@ class House:
             dispatcher=SimpleNamespace(try_resend=lambda record: self.sent.append(record.id)),
         )
         chains = SimpleNamespace(remember=lambda ended: None, advance=lambda ended: None)
-        self.endings = Endings(runtime, chains, records[0].id, Stopwatch())
+        self.endings = Endings(runtime, chains, records, Stopwatch())
         self.endings._larger_gpu = lambda claim: larger
         self.claims = [Claim(record, "pen") for record in records]
 

@@ -1,0 +1,82 @@
+"""Whose turn it is, asked of Redis: the fairest job of a queue, peers for a GPU batch, jobs whose pause is over.
+
+A ticket is a permit: it says that a queue has a ready job, and the claim takes the one whose turn it is. The policy stands
+in `fair_share`, pure; `lua/shares.lua` does the same where the records are, and moves keep its sets in step. A property
+test holds the two together.
+"""
+
+from shared.contracts.jobs import JobRecord
+from shared.jobs.codec import decode, text
+from shared.jobs.fair_share import PATIENCE, Standing
+from shared.jobs.store import MAX_RACES, PRELUDES, JobStore, Rule
+from shared.redis import keys
+from shared.redis.client import redis_errors, script
+
+#: Jobs looked at in one call of `heal`; 500 take 3 ms.
+HEALED_AT_ONCE = 500
+
+
+class Shares:
+    """The choice between ready jobs. Every method raises `RedisUnavailable` when the server does not take requests."""
+
+    def __init__(self, store: JobStore, max_wait_s: float) -> None:
+        """
+        Args:
+            max_wait_s: how long a job may wait for a worker that prefers another model; how long a person may be passed
+                over follows from it.
+        """
+        self._store = store
+        self._patience_ms = round(PATIENCE * max_wait_s * 1000)
+        self._pick, self._peers, self._due, self._heal, self._sharers = (
+            script(store.redis, *PRELUDES, name) for name in ("pick", "peers", "due", "heal", "sharers")
+        )
+
+    def claim_next(self, queue: str, rule: Rule) -> JobRecord | None:
+        """Move the job of a queue whose turn it is; None where none is ready. Returns the record as it is then.
+
+        Whatever the rule raises comes out, and nothing has changed.
+        """
+        for _ in range(MAX_RACES):
+            with redis_errors():
+                picked = self._pick(args=[queue, self._patience_ms, keys.LIVE_TTL_S])
+            if not picked:
+                return None
+            _, now_ms, flat = picked
+            record = decode(dict(zip(flat[0::2], flat[1::2], strict=True)))
+            written = self._store.write(record, rule(record, int(now_ms)))
+            if written is not None:
+                return written
+        raise RuntimeError(f"queue {queue}: lost {MAX_RACES} races in a row")
+
+    def peers(self, batch_key: str, limit: int) -> list[str]:
+        """Ids of ready jobs that may share a GPU batch, in the order in which they would be taken by themselves."""
+        with redis_errors():
+            return [text(job_id) for job_id in self._peers(args=[batch_key, limit])]
+
+    def due(self, limit: int = 100) -> list[str]:
+        """Ids of queued jobs that had to wait and may start now; each is told once."""
+        with redis_errors():
+            return [text(job_id) for job_id in self._due(args=[limit, keys.LIVE_TTL_S])]
+
+    def has_ready(self, queue: str) -> bool:
+        """Whether any job of a queue could start now."""
+        with redis_errors():
+            return bool(self._store.redis.exists(keys.sharers(queue)))
+
+    def standing(self, queue: str) -> list[Standing]:
+        """Who has ready jobs in a queue. Person "" stands for those that go before everybody's."""
+        with redis_errors():
+            flat = [text(value) for value in self._sharers(args=[queue])]
+        rows = zip(flat[0::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
+        return [Standing(person, float(tag), int(jobs), float(charge)) for person, jobs, tag, charge in rows]
+
+    def heal(self, queue: str, first: int) -> tuple[int, int]:
+        """Make ready what should be, among the queued jobs of a queue from the `first` place on.
+
+        Jobs that were queued before there were shares, and jobs that an API of before an upgrade still makes, are found so.
+
+        Returns how many were looked at, and how many were missing.
+        """
+        with redis_errors():
+            looked, missing = self._heal(args=[queue, first, first + HEALED_AT_ONCE - 1, keys.LIVE_TTL_S])
+        return int(looked), int(missing)
