@@ -9,6 +9,7 @@ from flask_openapi import Info, OpenAPI
 from api import openapi
 from api.blueprints import (
     analyze,
+    audit,
     batch_exports,
     batches,
     chat,
@@ -17,12 +18,15 @@ from api.blueprints import (
     home,
     images,
     jobs,
+    keys,
     models,
+    people,
     status,
     workers,
 )
 from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
+from api.responses import accounts
 from api.responses.models import ModelDetail, ModelList
 from api.services import EXTENSION, Services, build_services, permissions, services
 from api.services.auth import NOBODY
@@ -33,7 +37,21 @@ from shared.contracts.jobs import JobView
 from shared.pictures.pixels import MIB
 from shared.settings import Settings
 
-BLUEPRINTS = (generate, analyze, chat, batches, batch_exports, jobs, images, models, status, workers)
+BLUEPRINTS = (
+    generate,
+    analyze,
+    chat,
+    batches,
+    batch_exports,
+    jobs,
+    images,
+    models,
+    status,
+    workers,
+    people,
+    keys,
+    audit,
+)
 #: Models that answers refer to by name.
 ANSWERED = (
     JobView,
@@ -50,6 +68,13 @@ ANSWERED = (
     workers.WorkerCommand,
     status.SystemStatus,
     status.Health,
+    accounts.PersonView,
+    accounts.PersonList,
+    accounts.KeyView,
+    accounts.NewKey,
+    accounts.KeyList,
+    accounts.Me,
+    accounts.AuditList,
     ErrorBody,
 )
 ABOUT = (

@@ -6,6 +6,7 @@ from flask_openapi import APIBlueprint, Tag
 from api.requests.model_choice import Choice, choose_for_tasks
 from api.requests.parsing import reads_request
 from api.requests.pictures import sent_picture
+from api.requests.scopes import priority_of
 from api.requests.submission import RESPONSES, SubmitHeaders, record_of, submitted
 from api.services import services
 from shared.contracts.vision import AnalysisParams, AnalyzeRequest
@@ -29,7 +30,7 @@ def analyze(body: AnalyzeRequest, header: SubmitHeaders) -> Response:
     image_id = sent_picture(ours, body.image).store(ours)
     params = AnalysisParams(image=image_id, tasks=chosen.tasks).model_dump(mode="json", exclude_none=True)
     key = analysis_batch_key_of(chosen.card.id, chosen.tasks)
-    record = record_of(ours, "analyze", chosen.card, body.priority, params, key)
+    record = record_of(ours, "analyze", chosen.card, priority_of(body), params, key)
     # A batch that asks the same of this picture later takes the answer over.
     record = record.model_copy(update={"asked": asked_hash(body.tasks, chosen.tasks)})
     return submitted(ours, record, body, header, body.deadline_s)

@@ -11,6 +11,7 @@ from api import openapi
 from api.blueprints.jobs import WaitQuery
 from api.requests import batches as batch_acceptance
 from api.requests.parsing import read_json, reads_request
+from api.requests.scopes import within_scopes
 from api.requests.submission import SubmitHeaders
 from api.responses import batches as batch_answers
 from api.responses.waiting import news_since
@@ -179,7 +180,8 @@ def cancel(path: BatchPath) -> Response:
 @reads_request
 def resume(path: BatchPath) -> Response:
     ours = services()
-    ours.batches.get(path.batch_id)
+    batch = ours.batches.get(path.batch_id)
+    within_scopes(batch.steps, batch.priority)
     ours.batches.resume(path.batch_id, refusals(ours.members.refused(path.batch_id)))
     return _answer(ours, path.batch_id, 202, Location=f"/v1/batches/{path.batch_id}")
 

@@ -15,6 +15,7 @@ from api.compat.openai_chat.task import Translated, translate
 from api.requests.model_choice import Choice
 from api.requests.parsing import reads_request
 from api.requests.pictures import addressed_picture
+from api.requests.scopes import priority_of
 from api.requests.submission import record_of
 from api.services import Services, services
 from api.services.departures import departure_of
@@ -77,7 +78,8 @@ def _record_of(
         stream=bool(body.stream),
         user=body.user,
     ).model_dump(mode="json", exclude_none=True)
-    return record_of(ours, "analyze", card, body.priority, params, analysis_batch_key_of(card.id, tasks))
+    priority = priority_of(body, is_named=body.service_tier not in (None, "auto", "default"))
+    return record_of(ours, "analyze", card, priority, params, analysis_batch_key_of(card.id, tasks))
 
 
 def _card_for(ours: Services, wanted: str | None) -> ModelCard:

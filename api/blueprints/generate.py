@@ -6,6 +6,7 @@ from flask_openapi import APIBlueprint, Tag
 from api.requests.model_choice import Choice
 from api.requests.parsing import reads_request
 from api.requests.pictures import sent_picture
+from api.requests.scopes import priority_of
 from api.requests.submission import RESPONSES, SubmitHeaders, record_of, submitted
 from api.services import services
 from shared.contracts.generation import GenerateRequest
@@ -31,6 +32,6 @@ def generate(body: GenerateRequest, header: SubmitHeaders) -> Response:
     )
     if picture is not None:
         picture.store(ours)
-    batch_key = batch_key_of(card.id, params)
-    record = record_of(ours, "generate", card, body.priority, params.model_dump(), batch_key, keep=body.keep)
+    key = batch_key_of(card.id, params)
+    record = record_of(ours, "generate", card, priority_of(body), params.model_dump(), key, keep=body.keep)
     return submitted(ours, record, body, header, body.deadline_s)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi
 from api.requests.parsing import reads_request
+from api.requests.scopes import check_record
 from api.responses import jobs as job_answers
 from api.responses.waiting import news_since
 from api.services import Services, services
@@ -170,6 +171,7 @@ def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
 
     Raises:
         IllegalMove: the old one has not ended, or it succeeded. And whatever `Dispatcher.submit` raises.
+        ScopeExceeded: the caller's key is narrowed to less.
     """
     new_id = "job_" + hashlib.sha256(f"retry of {record.id}".encode()).hexdigest()[:24]
     lifecycle.retried(record, record.ended_at_ms, new_id=new_id)
@@ -190,6 +192,7 @@ def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
         retry_of=record.id,
         keep=record.keep,
     )
+    check_record(again)
     allowed_ms = max(0, record.deadline_at_ms - record.created_at_ms)
     stored, _ = ours.dispatcher.submit(again, deadline_s=allowed_ms / 1000 or None)
     ours.store.move(record.id, lambda job, now_ms: lifecycle.retried(job, now_ms, new_id=new_id))

@@ -16,10 +16,12 @@ from werkzeug.exceptions import MethodNotAllowed
 from api import openapi
 from api.requests.model_choice import Choice, choose_model, served_by
 from api.requests.parsing import reads_request
+from api.requests.scopes import check_record
 from api.responses import jobs as job_answers
 from api.responses.models import ModelDetail, ModelList, ModelView, OpenAIModel, model_view, owner_of
 from api.services import Services, services
 from api.services.auth import current_caller
+from shared.contracts.audit import Deed
 from shared.contracts.base import Priority
 from shared.contracts.commands import SwitchRequest, UnloadRequest
 from shared.contracts.jobs import JobRecord, JobView, State, new_job_id
@@ -121,6 +123,7 @@ def switch(body: SwitchRequest) -> Response:
     if body.worker is not None:
         queue = own_queue_of(_serving(_named(choice.workers, body.worker), card).name)
     stored = _command(ours, "switch", card.id, queue, body.model_dump(exclude_none=True))
+    ours.audit.record(current_caller().as_actor, Deed.MODEL_SWITCHED, card.id, worker=body.worker, job=stored.id)
     return job_answers.answer(ours, job_answers.Wait(stored), 202, Location=f"/v1/jobs/{stored.id}")
 
 
@@ -134,6 +137,7 @@ def unload(body: UnloadRequest) -> Response:
     concerned = [_named(workers, body.worker)] if body.worker is not None else [w for w in workers if _holds(w, model)]
     params: dict[str, object] = {"model_id": model} if model else {}
     sent = [_command(ours, "unload", model or EVERY_MODEL, own_queue_of(worker.name), params) for worker in concerned]
+    ours.audit.record(current_caller().as_actor, Deed.MODEL_UNLOADED, model or EVERY_MODEL, worker=body.worker)
     shown = [job.model_dump(mode="json") for job in job_answers.views(ours, sent)]
     return Response(json.dumps({"jobs": shown}), 202, mimetype="application/json")
 
@@ -187,6 +191,7 @@ def _command(ours: Services, kind: Kind, model: str, queue: str, params: dict[st
         max_attempts=ours.settings.max_attempts,
         queue=queue,
     )
+    check_record(record, has_chosen_priority=False)
     return ours.dispatcher.submit(record)[0]
 
 

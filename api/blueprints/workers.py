@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 from api import openapi
 from api.requests.parsing import reads_request
 from api.services import Services, services
+from api.services.auth import current_caller
+from shared.contracts.audit import Deed
 from shared.errors import NotFound
 
 blueprint = APIBlueprint("workers", __name__, abp_tags=[Tag(name="workers", description="One per GPU")])
@@ -37,6 +39,7 @@ def drain(path: WorkerPath) -> Response:
     ours = services()
     told = _told(ours, path.name, is_paused=True)
     ours.registry.pause(path.name)
+    ours.audit.record(current_caller().as_actor, Deed.WORKER_DRAINED, path.name)
     return Response(told.model_dump_json(), 202, mimetype="application/json")
 
 
@@ -50,6 +53,7 @@ def resume(path: WorkerPath) -> Response:
     ours = services()
     told = _told(ours, path.name, is_paused=False)
     ours.registry.resume(path.name)
+    ours.audit.record(current_caller().as_actor, Deed.WORKER_RESUMED, path.name)
     return Response(told.model_dump_json(), 202, mimetype="application/json")
 
 

@@ -4,8 +4,10 @@ In reading order:
 
 - `parsing`: reads paths, queries, headers and bodies into typed values
 - `validation_errors`: what pydantic found wrong, in our words
+- `scopes`: what the caller's key is narrowed to, held against the jobs it would make
 - `model_choice`: which model answers
 - `pictures`: a picture that comes with a request, checked whole
 - `submission`: what all ways to send a job share, up to the answer 202
+- `accounts`: whose keys a caller may make and change, and what a new one is
 - `batches`: a batch request → members and steps, ready to be stored
 """

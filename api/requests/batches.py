@@ -14,6 +14,7 @@ from werkzeug.datastructures import FileStorage
 
 from api.requests.model_choice import Choice, choose_for_tasks
 from api.requests.parsing import validated_json
+from api.requests.scopes import within_scopes
 from api.requests.submission import body_hash
 from api.services import Services
 from api.services.auth import current_caller
@@ -52,7 +53,7 @@ def from_json(ours: Services, body: BatchRequest) -> Accepted:
     """The batch of a JSON request.
 
     Raises:
-        InvalidRequest, NotFound, ModelMissing, DoesNotFit: see `plan_steps`.
+        InvalidRequest, NotFound, ModelMissing, DoesNotFit: see `plan_steps`. ScopeExceeded: see `within_scopes`.
     """
     check_size(body, ours.settings)
     choice = Choice(ours)
@@ -111,7 +112,7 @@ def _steps(
         chosen = choose_for_tasks(choice, tasks, model)
         return chosen.card, chosen.tasks
 
-    return plan_steps(
+    steps = plan_steps(
         options,
         has_pictures=has_pictures,
         grid_models=grid_models,
@@ -119,6 +120,7 @@ def _steps(
         choose_tasks=choose_tasks,
         settings=ours.settings,
     )
+    return within_scopes(steps, options.priority)
 
 
 def _record(ours: Services, options: BatchOptions, steps: tuple[StepPlan, ...], total: int) -> BatchRecord:

@@ -7,8 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from api.services import Services
+from api.services.auth import current_caller
+from shared.accounts.scope_rules import check_model
 from shared.contracts.vision import AnyTask
-from shared.errors import DoesNotFit, InvalidRequest, ModelMissing, NotFound
+from shared.errors import DoesNotFit, InvalidRequest, ModelMissing, NotFound, ScopeExceeded
 from shared.models.catalogue import ModelCard, missing_message
 from shared.models.effective import effective_task
 from shared.rack.worker_registry import WorkerReport
@@ -55,26 +57,38 @@ def ensure_servable(card: ModelCard, workers: Sequence[WorkerReport], *, is_here
 
 
 class Choice:
-    """Which models can be had at this moment; looks once."""
+    """Which models this request's caller can have at this moment; looks once."""
 
     def __init__(self, ours: Services) -> None:
         self.catalogue = ours.catalogue
         self.workers = ours.registry.living()
+        self._scopes = current_caller().scopes
 
     def named(self, wanted: str) -> ModelCard:
         """The model of this name.
 
         Raises:
             NotFound, DoesNotFit, ModelMissing: there is none, or nobody can ever run it.
+            ScopeExceeded: the caller's key is for other models.
         """
-        return self._servable(self.catalogue.get(wanted))
+        card = self.catalogue.get(wanted)
+        check_model(self._scopes, card.id)
+        return self._servable(card)
 
     def best(self, cards: Sequence[ModelCard], what: str) -> ModelCard:
         """The best of these that can be had.
 
         Raises:
             ModelMissing, DoesNotFit: none can.
+            ScopeExceeded: the caller's key is for none of them.
         """
+        allowed = self._scopes.models
+        if allowed:
+            cards = [card for card in cards if card.id in allowed]
+            if not cards:
+                raise ScopeExceeded(
+                    f"scope models: this key is for {', '.join(allowed)} only; none is a {what}", field="model"
+                )
         chosen = choose_model(cards, served_by(self.workers), [card.id for card in cards if self._is_here(card)])
         if chosen is None:
             raise ModelMissing(f"no {what} is here; see GET /v1/models for the commands that fetch one")

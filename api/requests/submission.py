@@ -13,6 +13,7 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi
+from api.requests.scopes import check_record
 from api.responses import jobs as job_answers
 from api.services import Services
 from api.services.auth import current_caller
@@ -65,8 +66,12 @@ def record_of(
     *,
     keep: bool | None = None,
 ) -> JobRecord:
-    """A new job of this request's caller, in its model's queue."""
-    return JobRecord(
+    """A new job of this request's caller, in its model's queue.
+
+    Raises:
+        ScopeExceeded: the caller's key is narrowed to less.
+    """
+    record = JobRecord(
         id=new_job_id(),
         kind=kind,
         model=card.id,
@@ -80,6 +85,8 @@ def record_of(
         batch_key=batch_key,
         keep=keep,
     )
+    check_record(record)
+    return record
 
 
 def submitted(

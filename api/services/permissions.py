@@ -10,12 +10,8 @@ from typing import Any
 from flask import Request
 
 from api.services.auth import Caller
-from shared.contracts.access import Role
+from shared.contracts.access import Facade, Role
 from shared.errors import RoleNeeded, ScopeExceeded
-
-NATIVE, OPENAI = "native", "openai"
-#: The ways in that a key can be narrowed to.
-FACADES = (NATIVE, OPENAI)
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,7 @@ class Needed:
     #: None: it is public, and asks for no key.
     role: Role | None
     #: The ways in that it belongs to; a key that is narrowed to none of them does not open it. Empty: it is everybody's.
-    facades: tuple[str, ...] = (NATIVE,)
+    facades: tuple[Facade, ...] = (Facade.NATIVE,)
 
 
 PUBLIC = Needed(None)
@@ -44,7 +40,7 @@ ROUTES: dict[str, Needed] = {
     # Jobs
     "POST /v1/generate": USER,
     "POST /v1/analyze": USER,
-    "POST /v1/chat/completions": Needed(Role.USER, (OPENAI,)),
+    "POST /v1/chat/completions": Needed(Role.USER, (Facade.OPENAI,)),
     "GET /v1/jobs": VIEWER,
     "GET /v1/jobs/<job_id>": VIEWER,
     "GET /v1/jobs/<job_id>/preview": VIEWER,
@@ -75,6 +71,18 @@ ROUTES: dict[str, Needed] = {
     "POST /v1/workers/<name>/drain": OPERATOR,
     "POST /v1/workers/<name>/resume": OPERATOR,
     "GET /v1/status": VIEWER,
+    # People and keys
+    "GET /v1/me": ANY_KEY,
+    "GET /v1/keys": VIEWER,
+    "POST /v1/keys": VIEWER,
+    "GET /v1/keys/<key_id>": VIEWER,
+    "DELETE /v1/keys/<key_id>": VIEWER,
+    "POST /v1/keys/<key_id>/rotate": VIEWER,
+    "GET /v1/people": ADMIN,
+    "POST /v1/people": ADMIN,
+    "GET /v1/people/<name>": ADMIN,
+    "PATCH /v1/people/<name>": ADMIN,
+    "GET /v1/audit": ADMIN,
 }
 
 

@@ -13,4 +13,7 @@ In reading order:
 - `jobs`: a job's record, and how callers see it
 - `batches`: what may be asked of a batch
 - `batch_records`: a batch as it is stored, and how callers see it
+- `access`: people, keys, roles, scopes and limits, as they are stored
+- `accounts`: what may be asked of people and keys
+- `audit`: what is told of who did what to whom
 """

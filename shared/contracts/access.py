@@ -16,6 +16,9 @@ from shared.contracts.base import Frozen, Priority
 PERSON_PATTERN = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
 PersonName = Annotated[str, StringConstraints(pattern=PERSON_PATTERN)]
 
+#: Of any limit: beyond, nobody means a number.
+MOST = 10**12
+
 #: Whoever calls from this machine where no keys are set: the one local administrator.
 LOCAL = "local"
 
@@ -34,6 +37,13 @@ class Role(StrEnum):
         return order.index(self) >= order.index(needed)
 
 
+class Facade(StrEnum):
+    """A way in: our own routes, or those that speak another service's language."""
+
+    NATIVE = "native"
+    OPENAI = "openai"
+
+
 class Scopes(Frozen):
     """What one key is narrowed to. Empty and None: everything its person may."""
 
@@ -42,19 +52,19 @@ class Scopes(Frozen):
     max_pixels: int | None = Field(None, ge=1, description="Largest picture asked for, in pixels (width × height)")
     max_n: int | None = Field(None, ge=1, description="Most pictures of one job")
     highest_priority: Priority | None = Field(None, description="Nothing more urgent than this")
-    facades: tuple[str, ...] = Field((), description="Only these ways in: native, openai")
+    facades: tuple[Facade, ...] = Field((), description="Only these ways in: native, openai")
 
 
 class Limits(Frozen):
     """What a person may use. None: no limit."""
 
     requests_per_s: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Requests a second, bursts of ten seconds' worth aside"
+        None, gt=0, le=MOST, allow_inf_nan=False, description="Requests a second, bursts of ten seconds' worth aside"
     )
-    unfinished_jobs: int | None = Field(None, ge=0, description="Jobs waiting, queued and running at once")
-    gpu_s_per_day: float | None = Field(None, ge=0, allow_inf_nan=False, description="GPU-seconds a day (UTC)")
-    stored_mib: int | None = Field(None, ge=0, description="MiB of pictures kept")
-    batch_members: int | None = Field(None, ge=0, description="Members of one batch")
+    unfinished_jobs: int | None = Field(None, ge=0, le=MOST, description="Jobs waiting, queued and running at once")
+    gpu_s_per_day: float | None = Field(None, ge=0, le=MOST, allow_inf_nan=False, description="GPU-seconds a day (UTC)")
+    stored_mib: int | None = Field(None, ge=0, le=MOST, description="MiB of pictures kept")
+    batch_members: int | None = Field(None, ge=0, le=MOST, description="Members of one batch")
 
 
 class Person(Frozen):

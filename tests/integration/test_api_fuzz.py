@@ -16,6 +16,7 @@ from tests import workers_played
 
 #: Per operation, beyond the systematic cases. More: `schemathesis run http://127.0.0.1:2020/openapi.json`.
 EXAMPLES = 3
+KEY = "the-fuzzers-key"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
@@ -29,7 +30,9 @@ class Quiet(WSGIRequestHandler):
 @pytest.fixture
 def address(settings) -> Iterator[str]:
     """The app over the empty server, where a worker serves everything and nobody waits."""
-    services = build_services(settings.model_copy(update={"max_wait_seconds": 0, "chat_deadline_s": 1}))
+    # An administrator of the environment, because the fuzzer makes keys and would shut itself out.
+    ours = {"max_wait_seconds": 0, "chat_deadline_s": 1, "api_keys": (f"root:{KEY}",)}
+    services = build_services(settings.model_copy(update=ours))
     services.registry.report(workers_played.report("gpu0", models=tuple(services.catalogue.cards)))
     services.store.redis.persist(keys.worker("gpu0"))
     server = make_server("127.0.0.1", 0, create_app(services), threaded=True, request_handler=Quiet)
@@ -43,7 +46,7 @@ def address(settings) -> Iterator[str]:
 @pytest.mark.timeout(420)
 def test_a_fuzzer_with_all_checks_finds_every_answer_as_described(address, tmp_path):
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{address}/openapi.json"]
-    options = ["-n", str(EXAMPLES), "--seed", "1", "--no-color"]
+    options = ["-n", str(EXAMPLES), "--seed", "1", "--no-color", "-H", f"Authorization: Bearer {KEY}"]
 
     run = subprocess.run([*command, *options], capture_output=True, text=True, timeout=400, cwd=tmp_path)
 
