@@ -40,7 +40,7 @@ class PeopleQuery(BaseModel):
 def index(query: PeopleQuery) -> Response:
     ours = services()
     found, cursor = ours.people.page(query.limit, query.cursor)
-    return answer(PersonList(people=[person_view(ours, each) for each in found], next_cursor=cursor))
+    return answer(PersonList(people=[person_view(each, ours.role_limits) for each in found], next_cursor=cursor))
 
 
 @blueprint.post(
@@ -57,7 +57,7 @@ def add(body: PersonRequest) -> Response:
     ours = services()
     wanted = Person(**body.model_dump(exclude={"limits"}), limits=Limits(**body.limits.model_dump()))
     person = ours.people.add(wanted, current_caller().as_actor)
-    return answer(person_view(ours, person), 201, Location=f"/v1/people/{person.name}")
+    return answer(person_view(person, ours.role_limits), 201, Location=f"/v1/people/{person.name}")
 
 
 @blueprint.get(
@@ -68,7 +68,7 @@ def add(body: PersonRequest) -> Response:
 @reads_request
 def show(path: PersonPath) -> Response:
     ours = services()
-    return answer(person_view(ours, ours.people.get(path.name)))
+    return answer(person_view(ours.people.get(path.name), ours.role_limits))
 
 
 @blueprint.patch(
@@ -83,6 +83,6 @@ def change(path: PersonPath, body: PersonChange) -> Response:
     check_change(caller, path.name, body)
     values = body.model_dump(mode="json", exclude_none=True, exclude={"limits"})
     limits = body.limits.model_dump(exclude_unset=True) if body.limits is not None else {}
-    if not values and not limits:
-        return answer(person_view(ours, ours.people.get(path.name)))
-    return answer(person_view(ours, ours.people.change(path.name, values, limits, caller.as_actor)))
+    if values or limits:
+        ours.people.change(path.name, values, limits, caller.as_actor)
+    return answer(person_view(ours.people.get(path.name), ours.role_limits))

@@ -4,6 +4,10 @@ In reading order:
 
 - `main`: the commands and their options; those that need torch it hands over to `workers.cli`
 - `stack`: starts, watches and stops everything on one host (`darkroom up`)
+- `people`, `keys`: who there is, and their ways in (`darkroom person`, `darkroom key`)
+- `accounts`: what those two share; they work on Redis itself
+- `account_tables`: how they show it
+- `redis_at_hand`: the Redis of the settings, for a command that needs it for a moment
 - `demo`: everything once, to look at (`darkroom demo`)
 - `contact_sheet`: several pictures on one
 - `batch`: the pictures of a folder (`darkroom batch`)

@@ -3,10 +3,9 @@
 from flask import Response
 from pydantic import BaseModel, Field
 
-from api.services import Services
 from api.services.auth import Caller
 from shared.accounts.key_text import KeyText
-from shared.accounts.roles import effective_limits
+from shared.accounts.roles import Defaults, effective_limits
 from shared.contracts.access import Key, Limits, Person, Role, Scopes
 from shared.contracts.audit import AuditEntry
 from shared.contracts.jobs import iso
@@ -84,11 +83,11 @@ class AuditList(BaseModel):
     next_cursor: str | None = Field(None, description="Ask with this cursor for older ones; null: there are none")
 
 
-def person_view(ours: Services, person: Person) -> PersonView:
+def person_view(person: Person, role_limits: Defaults) -> PersonView:
     """A person as administrators see them."""
     return PersonView(
         **person.model_dump(exclude={"created_at_ms"}),
-        effective_limits=effective_limits(person.limits, person.role, ours.role_limits),
+        effective_limits=effective_limits(person.limits, person.role, role_limits),
         created_at=iso(person.created_at_ms),
     )
 

@@ -24,6 +24,8 @@ from shared.processes import dies_with_parent
 START_LIMIT_S = 60.0
 #: Linux gives outgoing connections local ports from 32,768 on (net.ipv4.ip_local_port_range).
 PORTS = range(20_000, 32_768)
+#: Held while a server runs in the folder; what stands in it is its port.
+LOCK = "lock"
 #: Ports tried before any will do.
 PORT_TRIES = 50
 
@@ -39,7 +41,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self._port}/0"
+        return _url(self._port)
 
     @property
     def pid(self) -> int | None:
@@ -66,6 +68,7 @@ class EmbeddedRedis:
         )
         log.close()
         self._wait_until_it_answers()
+        self._tell_port()
         return self.url
 
     def stop(self) -> None:
@@ -79,6 +82,7 @@ class EmbeddedRedis:
                 self._process.wait()
         self._process = None
         if self._lock is not None:
+            self._lock.truncate(0)
             self._lock.close()
             self._lock = None
 
@@ -101,7 +105,8 @@ class EmbeddedRedis:
         return command
 
     def _take_folder(self) -> None:
-        self._lock = (self._folder / "lock").open("w")
+        # Not "w": that would wipe the port that the one who runs has written.
+        self._lock = (self._folder / LOCK).open("a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
@@ -111,6 +116,13 @@ class EmbeddedRedis:
                 f"another Darkroom already runs in {self._folder.parent}: stop it, or give another folder with --data",
                 field="data_dir",
             ) from exc
+
+    def _tell_port(self) -> None:
+        """For `running_url`: commands of the same host find it by its folder."""
+        if self._lock is not None:
+            self._lock.truncate(0)
+            self._lock.write(f"{self._port}\n")
+            self._lock.flush()
 
     def _wait_until_it_answers(self) -> None:
         client = redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1)
@@ -126,6 +138,31 @@ class EmbeddedRedis:
         tail = (self._folder / "valkey.log").read_text(errors="replace")[-800:]
         self.stop()
         raise RedisUnavailable(f"the private Valkey did not start in {self._folder}; the end of its log:\n{tail}")
+
+
+def running_url(folder: Path) -> str | None:
+    """The address of the server that runs in this folder now; None: none does.
+
+    Raises:
+        RedisUnavailable: it is just starting.
+    """
+    try:
+        lock = (folder / LOCK).open()
+    except FileNotFoundError:
+        return None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            port = lock.read().strip()
+            if not port:
+                raise RedisUnavailable(f"the private Valkey in {folder} is just starting: try again") from None
+            return _url(int(port))
+    return None
+
+
+def _url(port: int) -> str:
+    return f"redis://127.0.0.1:{port}/0"
 
 
 def find_binary() -> str:

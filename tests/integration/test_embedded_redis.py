@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from shared.errors import InvalidRequest
-from shared.redis.embedded import PORTS, EmbeddedRedis, _is_free, free_port
+from shared.redis.embedded import PORTS, EmbeddedRedis, _is_free, free_port, running_url
 from tests.rig import ROOT, wait_for
 
 START_AND_WAIT = """
@@ -67,3 +67,17 @@ def test_a_port_that_is_taken_is_not_given():
         port = taken.getsockname()[1]
 
         assert not _is_free(port)
+
+
+def test_a_running_server_is_found_by_its_folder_and_a_stopped_one_is_not(tmp_path: Path):
+    folder = tmp_path / "valkey"
+    never = running_url(folder)
+    server = EmbeddedRedis(folder)
+    server.start()
+
+    with pytest.raises(InvalidRequest, match="already runs"):
+        EmbeddedRedis(folder).start()  # which must not wipe what tells where the first one is
+    found = running_url(folder)
+    server.stop()
+
+    assert (never, found, running_url(folder)) == (None, server.url, None)
