@@ -32,6 +32,11 @@ REQUESTS = {
     "models": ("GET", "/v1/models"),
     "status": ("GET", "/v1/status"),
     "readyz": ("GET", "/readyz"),
+    "me": ("GET", "/v1/me"),
+    "people": ("GET", "/v1/people"),
+    "keys": ("GET", "/v1/keys"),
+    "audit": ("GET", "/v1/audit"),
+    "a picture": ("GET", "/v1/images/img_" + "0" * 32),
 }
 
 
