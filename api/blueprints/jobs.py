@@ -139,7 +139,7 @@ def cancel(path: JobPath) -> Response:
     "twice gives the same new job: should that one fail too, retry that one.",
     responses={
         "202": openapi.body("JobView", "The new job", Location=openapi.LOCATION, ETag=openapi.ETAG),
-        **openapi.failures(404, 409, 410, 429),
+        **openapi.failures(404, 409, 410, 429, 507),
     },
 )
 @reads_request

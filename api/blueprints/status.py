@@ -13,6 +13,7 @@ from api.services import Services, services
 from shared.contracts.jobs import JobRecord, Phase, Progress, State, iso
 from shared.errors import NotReady
 from shared.jobs.stillness import Stillness, explain
+from shared.pictures.room import RoomReport, read_report
 from shared.rack.worker_registry import CANNOT_WORK, WorkerReport
 from shared.redis.client import redis_errors
 
@@ -54,6 +55,17 @@ class WorkerStatus(WorkerReport):
     running: tuple[RunningJob, ...] = Field((), description="Those of its jobs that run now")
 
 
+class LibraryStatus(BaseModel):
+    """The library."""
+
+    is_available: bool = Field(description="Whether its database answers; jobs go on while it does not")
+    waiting: int = Field(description="Ended jobs that it has not taken in yet")
+    room: RoomReport | None = Field(
+        description="Room for pictures; null: no API process looks after the library now, or Redis holds the pictures "
+        "and has no limit"
+    )
+
+
 class Health(BaseModel):
     """An answer to a probe."""
 
@@ -68,6 +80,7 @@ class SystemStatus(BaseModel):
     workers: list[WorkerStatus]
     queues: dict[str, int] = Field(description="Jobs waiting, by queue")
     jobs: dict[str, int] = Field(description="Jobs, by state")
+    library: LibraryStatus
 
 
 @blueprint.get(
@@ -86,6 +99,7 @@ def status() -> Response:
         workers=_workers(ours),
         queues=ours.store.queue_depths(),
         jobs=ours.store.counts(),
+        library=_library(ours),
     )
     return Response(now.model_dump_json(), mimetype="application/json")
 
@@ -144,6 +158,11 @@ def _running(record: JobRecord, told: Stillness) -> RunningJob:
     return RunningJob(
         id=record.id, phase=phase, silent_s=told.silent_s or 0.0, limit_s=told.limit_s or 0.0, why=told.why
     )
+
+
+def _library(ours: Services) -> LibraryStatus:
+    waiting = ours.library.ingest.waiting()
+    return LibraryStatus(is_available=waiting is not None, waiting=waiting or 0, room=read_report(ours.store.redis))
 
 
 def _redis(ours: Services) -> RedisStatus:

@@ -11,18 +11,20 @@ a broken statement stays what it is, for that is a bug.
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pg8000
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from shared.errors import InvalidRequest, LibraryUnavailable
 from shared.settings import Settings
 
+T = TypeVar("T")
 #: SQLite's file in the data folder.
 FILE_NAME = "library.sqlite"
 #: Connections kept open, and how many more may be for a while.
@@ -218,3 +220,14 @@ def _set_up_postgresql(wait_s: float) -> Callable[[Any, object], None]:
             with_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     return set_up
+
+
+def upsert(session: Session, table: type[Any]) -> Any:
+    """An INSERT with `on_conflict_…`, which each database spells as its own construct."""
+    made = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return made(table)
+
+
+def in_chunks(values: Sequence[T], size: int = 5000) -> Iterator[Sequence[T]]:
+    """Lists that both databases take as the values of one statement (SQLite: 32,766)."""
+    return (values[start : start + size] for start in range(0, len(values), size))

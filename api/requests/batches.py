@@ -22,6 +22,7 @@ from shared.batches.plan import check_size, effective_grid, members_of, plan_ste
 from shared.contracts.batch_records import BatchRecord, Member, StepPlan, new_batch_id
 from shared.contracts.batches import MAX_NAME_CHARS, BatchOptions, BatchRequest
 from shared.contracts.jobs import Failure
+from shared.contracts.kinds import KIND_RULES
 from shared.contracts.sizes import Size
 from shared.contracts.vision import AnyTask
 from shared.errors import BadPicture, CallersError, DarkroomError, Gone, InvalidRequest, NotFound
@@ -125,6 +126,8 @@ def _steps(
 
 def _record(ours: Services, options: BatchOptions, steps: tuple[StepPlan, ...], total: int) -> BatchRecord:
     _check_webhook(ours, options.webhook)
+    if any(KIND_RULES[step.kind].makes_pictures for step in steps):
+        ours.door.check()
     return BatchRecord(
         id=new_batch_id(),
         name=options.name,

@@ -17,6 +17,7 @@ from typing import cast
 
 from flask import current_app
 
+from api.library.library import Library, open_library
 from api.services.auth import Access, environment_keys
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
@@ -34,6 +35,7 @@ from shared.models.catalogue import Catalogue, load_catalogue
 from shared.models.measurements import Measurements
 from shared.pictures.artifact_store import ArtifactStore
 from shared.pictures.pixels import MIB, PictureLimits
+from shared.pictures.room import Door
 from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
@@ -67,6 +69,9 @@ class Services:
     audit: Audit
     #: What people may use, by role.
     role_limits: Defaults
+    library: Library
+    #: Whether there is room for what is asked.
+    door: Door
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -79,13 +84,14 @@ def build_services(settings: Settings) -> Services:
     client = connect(settings.required_redis_url(), settings.redis_timeout_s)
     store, registry = JobStore(client, settings), WorkerRegistry(client)
     keys, role_limits = Keys(client), default_limits(settings)
+    artifacts, door = open_store(settings, client), Door(settings, client)
     return Services(
         settings=settings,
         store=store,
-        artifacts=open_store(settings, client),
+        artifacts=artifacts,
         registry=registry,
         catalogue=load_catalogue(settings),
-        dispatcher=Dispatcher(store, make_app(settings, for_worker=False)),
+        dispatcher=Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check),
         batches=BatchStore(client, settings),
         members=BatchMembers(store),
         job_events=JobEvents(client, max_waiters=settings.api_threads * 3 // 4),
@@ -97,6 +103,8 @@ def build_services(settings: Settings) -> Services:
         keys=keys,
         audit=Audit(client),
         role_limits=role_limits,
+        library=open_library(settings, store, artifacts),
+        door=door,
     )
 
 

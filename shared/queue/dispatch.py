@@ -5,13 +5,14 @@ written, the record stays queued without a message, and recovery sends one: the 
 was told to try again, which an Idempotency-Key makes harmless.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.kinds import KIND_RULES
 from shared.errors import BrokerUnavailable, IllegalMove, RedisUnavailable
 from shared.jobs import lifecycle
 from shared.jobs.store import Idempotency, JobStore
@@ -25,9 +26,11 @@ _BROKER_ERRORS = (OperationalError, RedisError, OSError)
 class Dispatcher:
     """Makes jobs and sends their tickets."""
 
-    def __init__(self, store: JobStore, app: Celery) -> None:
+    def __init__(self, store: JobStore, app: Celery, check_room: Callable[[], None] = lambda: None) -> None:
+        """`check_room` is asked before a job that makes pictures is stored, and raises where there is none for them."""
         self._store = store
         self._app = app
+        self._check_room = check_room
 
     def submit(
         self, record: JobRecord, *, idempotency: Idempotency | None = None, deadline_s: float | None = None
@@ -36,8 +39,11 @@ class Dispatcher:
 
         Raises:
             BrokerUnavailable: stored, but not sent; the record has failed.
+            ArtifactStoreFull: there is too little room for its pictures; nothing was stored.
             and whatever `JobStore.create` raises: nothing was stored.
         """
+        if KIND_RULES[record.kind].makes_pictures:
+            self._check_room()
         stored, is_new = self._store.create(record, idempotency=idempotency, deadline_s=deadline_s)
         if is_new and stored.state == State.QUEUED:
             self._send_new(stored, idempotency)

@@ -45,6 +45,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:pending             hash    LIVE_TTL_S            artifact → job, between storing and ending
     darkroom:artifact:{id}       string  artifact_ttl_s, or    picture bytes, where artifacts live in Redis
                                          none while kept
+    darkroom:room                string  an hour               the library: room for pictures, and when it is used up (JSON)
     darkroom:store               string  STORE_TTL_S           identity of the artifact folder
     darkroom:worker:{name}       string  3 × its report's pace what a worker last said of itself; silence is death
     darkroom:workers             zset    LIVE_TTL_S            worker names by last report
@@ -93,6 +94,7 @@ QUEUES = PREFIX + "queues"
 DELAYED = PREFIX + "delayed"
 DEADLINES = PREFIX + "deadlines"
 PENDING = PREFIX + "pending"
+ROOM = PREFIX + "room"
 STORE = PREFIX + "store"
 WORKERS = PREFIX + "workers"
 DONE = PREFIX + "done"

@@ -29,12 +29,12 @@ class Undo(Table):
 
 
 class LoosePicture(Table):
-    """A picture that lost its last asset here; its bytes are freed if it is still nobody's then."""
+    """A picture that lost its last asset here, or never had one; its bytes are freed if it is nobody's when it is due."""
 
     __tablename__ = "loose_pictures"
 
     picture: Mapped[PublicId] = mapped_column(primary_key=True)
-    since_ms: Mapped[Ms]
+    due_ms: Mapped[Ms]
 
 
 class Purged(Table):

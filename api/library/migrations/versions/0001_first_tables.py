@@ -68,7 +68,7 @@ def upgrade() -> None:
     op.create_table(
         "loose_pictures",
         sa.Column("picture", sa.String(length=40), nullable=False),
-        sa.Column("since_ms", sa.BigInteger(), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("picture", name="pk_loose_pictures"),
     )
     op.create_table(

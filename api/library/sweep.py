@@ -1,0 +1,127 @@
+"""What becomes of pictures and assets by and by: the trash empties itself, bytes that are nobody's are freed, marks are mended.
+
+Bytes are freed in a transaction of their own, alone with everybody who adds assets: only there is it certain that no asset
+names them, and none will before they are gone. Everything may be done twice without harm.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from api.library import analyses, newcomers, stacks
+from api.library.database import Database, in_chunks, upsert
+from api.library.job_assets import left_by
+from api.library.tables import Asset, AssetText, LoosePicture, Purged, Undo
+from shared.jobs.store import JobStore
+from shared.log import logger
+from shared.pictures.artifact_store import ArtifactStore
+from shared.settings import Settings
+
+DAY_MS = 86_400_000
+#: A kept picture that no asset names is freed after so long; who is about to name it has it by then.
+STRAY_MS = DAY_MS
+#: Assets, and pictures, of one transaction.
+AT_ONCE = 500
+#: How long the id of an asset that was deleted for good is remembered: longer than any record of its job may live.
+REMEMBERED_MS = 400 * DAY_MS
+
+
+class Sweep:
+    """Every method raises `LibraryUnavailable`, `RedisUnavailable` and what the artifact store raises."""
+
+    def __init__(self, database: Database, store: JobStore, artifacts: ArtifactStore, settings: Settings) -> None:
+        self._database = database
+        self._store = store
+        self._artifacts = artifacts
+        self._settings = settings
+
+    def empty_trash(self) -> int:
+        """Delete for good what has been in the trash for `trash_days`; returns how many."""
+        limit_ms = self._store.now_ms() - self._settings.trash_days * DAY_MS
+        with self._database.writing() as session:
+            old = list(session.scalars(select(Asset.no).where(Asset.trashed_ms < limit_ms).limit(AT_ONCE)))
+            purge(session, old, self._store.now_ms())
+        return len(old)
+
+    def free_loose(self) -> int:
+        """Free the bytes that lost their last asset; returns how many pictures."""
+        with self._database.reading() as session:
+            loose = list(session.scalars(select(LoosePicture.picture).limit(AT_ONCE)))
+        return self._free(loose)
+
+    def look_for_strays(self) -> tuple[int, int]:
+        """Compare all marks with all assets: pictures that are kept and nobody's are noted, and freed after a day; those
+        that are somebody's and not marked (a folder that was put back from a copy) are marked. How many of each."""
+        now_ms = self._store.now_ms()
+        with self._database.reading() as session:
+            named = set(session.scalars(select(Asset.picture).distinct()))
+        kept = set(self._artifacts.kept_ids())
+        self._artifacts.keep(sorted(named - kept))
+        strays = sorted(kept - named)
+        with self._database.writing() as session:
+            if strays:
+                statement = upsert(session, LoosePicture).on_conflict_do_nothing()
+                session.execute(statement, [{"picture": each, "due_ms": now_ms + STRAY_MS} for each in strays])
+        return len(strays), len(named - kept)
+
+    def settle_analyses(self) -> int:
+        """Look at the jobs that assets wait for: should the end of one have been missed, it is written now."""
+        with self._database.reading() as session:
+            waiting = session.execute(
+                select(Asset.no, AssetText.analysis_job)
+                .join(AssetText, AssetText.asset_no == Asset.no)
+                .where(Asset.analysis == "waiting")
+                .limit(AT_ONCE)
+            ).all()
+        records = self._store.get_many([row.analysis_job for row in waiting])
+        settled = 0
+        with self._database.writing() as session:
+            for row, record in zip(waiting, records, strict=True):
+                if record is None:
+                    analyses.fail(session, row.no, "the record of its job is gone", self._store.now_ms())
+                    settled += 1
+                elif record.is_final:
+                    left = left_by(record, keeps_by_default=self._settings.keep)
+                    settled += analyses.take_in(session, left, self._store.now_ms())
+        return settled
+
+    def forget(self) -> None:
+        """Drop what is remembered for a while only: undo tokens, ids of what was deleted for good."""
+        now_ms = self._store.now_ms()
+        with self._database.writing() as session:
+            session.execute(delete(Undo).where(Undo.expires_ms < now_ms))
+            session.execute(delete(Purged).where(Purged.purged_ms < now_ms - REMEMBERED_MS))
+
+    def _free(self, pictures: Sequence[str]) -> int:
+        now_ms = self._store.now_ms()
+        with self._database.writing() as session:
+            newcomers.alone_with_pictures(session)
+            due = select(LoosePicture.picture).where(LoosePicture.picture.in_(pictures), LoosePicture.due_ms <= now_ms)
+            named = set(session.scalars(select(Asset.picture).where(Asset.picture.in_(pictures)).distinct()))
+            free = [each for each in session.scalars(due) if each not in named]
+            self._artifacts.let_go(free)
+            for picture in free:
+                self._artifacts.delete(picture)
+            session.execute(delete(LoosePicture).where(LoosePicture.picture.in_([*free, *named])))
+        if free:
+            logger().info("library.freed", pictures=len(free))
+        return len(free)
+
+
+def purge(session: Session, asset_nos: Sequence[int], now_ms: int) -> int:
+    """Delete assets for good; pictures that lose their last one are noted, and freed soon. Returns how many."""
+    for some in in_chunks(asset_nos):
+        rows = session.execute(
+            select(Asset.id, Asset.owner, Asset.picture, Asset.stack).where(Asset.no.in_(some))
+        ).all()
+        session.execute(delete(Asset).where(Asset.no.in_(some)).execution_options(synchronize_session=False))
+        gone = [{"id": row.id, "owner": row.owner, "purged_ms": now_ms} for row in rows]
+        loose = [{"picture": picture, "due_ms": now_ms} for picture in {row.picture for row in rows}]
+        if gone:
+            session.execute(upsert(session, Purged).on_conflict_do_nothing(), gone)
+            statement = upsert(session, LoosePicture)
+            statement = statement.on_conflict_do_update(index_elements=["picture"], set_={"due_ms": now_ms})
+            session.execute(statement, loose)
+        stacks.choose_tops(session, {row.stack for row in rows})
+    return len(asset_nos)
