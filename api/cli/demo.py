@@ -82,6 +82,8 @@ def _settings(data: Path) -> Settings:
             "models_dir": given.models_path,
             "artifacts_dir": None,
             "host": "127.0.0.1",
+            # It lives for a minute, on loopback: whoever has keys of their own need not show one here.
+            "api_keys": (),
             "port": free_port(),
             "drain_s": 2.0,
         }
