@@ -170,6 +170,10 @@ class Darkroom:
         """All models the server knows."""
         return list(self._ask("GET", "/v1/models")["models"])
 
+    def me(self) -> dict[str, Any]:
+        """Who the key makes one here, and what one may do."""
+        return dict(self._ask("GET", "/v1/me"))
+
     def status(self) -> dict[str, Any]:
         """API, Redis, workers, queues."""
         return dict(self._ask("GET", "/v1/status"))

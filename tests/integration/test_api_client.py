@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from api.client import Darkroom
+from shared.accounts.audit import COMMAND_LINE
+from shared.contracts.access import Key, Person
 from shared.contracts.jobs import State, new_job_id
-from shared.errors import BadPicture, CallersError, InvalidRequest, ModelMissing, NotFound
+from shared.errors import BadPicture, CallersError, InvalidRequest, ModelMissing, NotFound, RoleNeeded
 from tests import workers_played
 from tests.pictures import png
 
@@ -103,6 +105,17 @@ def test_models_and_status_are_told(darkroom):
     assert "sdxl-toy" in {model["id"] for model in darkroom.models()}
     assert darkroom.status()["jobs"]["queued"] == 0
     assert not darkroom.is_ready()
+
+
+def test_a_client_learns_who_it_is_and_what_its_role_lacks(web, services):
+    services.people.add(Person(name="ann"), COMMAND_LINE)
+    key = str(services.keys.add(Key(id="", person="ann", digest=""), COMMAND_LINE)[1])
+    transport = httpx.WSGITransport(app=web.application)
+
+    with Darkroom("http://darkroom", key=key, transport=transport) as ann:
+        assert (ann.me()["person"], ann.me()["role"]) == ("ann", "user")
+        with pytest.raises(RoleNeeded, match="operator"):
+            ann.drain("gpu0")
 
 
 def play_one_job(services) -> None:
