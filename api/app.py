@@ -143,13 +143,14 @@ def create_app(what: Services | Settings) -> Api:
 
 
 def _admit() -> None:
-    """Who calls, and whether they may; what is public asks nobody."""
+    """Who calls, whether they may, and whether not too often; what is public asks nobody."""
     needed = permissions.needed_by(request)
     if needed.role is None:
         g.caller = NOBODY
         return
     g.caller = services().access.caller_of(shown_key(request.headers))
     permissions.check(g.caller, needed)
+    services().quotas.admit(g.caller.person, g.caller.limits)
 
 
 def _security(ours: Services) -> dict[str, Any]:

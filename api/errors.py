@@ -38,6 +38,9 @@ class ErrorDetail(BaseModel):
     )
     retryable: bool = Field(description="Whether asking again, unchanged, may help")
     field: str | None = Field(None, description="The field to blame, where there is one")
+    limit: float | None = Field(None, description="Of a person's own limits: how much one may use, in its unit")
+    used: float | None = Field(None, description="How much of that is used")
+    resets_at: str | None = Field(None, description="When there is room again; null: nobody can say")
 
 
 class ErrorBody(BaseModel):

@@ -16,7 +16,7 @@ REASONS = {
     413: "More bytes or pixels than allowed",
     415: "A content type or picture format that is not read here",
     422: "A field is unknown, missing, out of range or contradicts another",
-    429: "This caller has too many jobs waiting",
+    429: "A limit of this caller is reached: `code`, `limit`, `used` and `resets_at` say which",
     500: "The job failed; its record has the story",
     503: "Redis or the broker does not answer, or everybody together has too many jobs or pictures waiting",
     504: "The job did not end in time",
@@ -25,7 +25,7 @@ REASONS = {
 #: Statuses that tell when to ask again.
 WITH_RETRY_AFTER = (429, 503)
 #: What any request to a protected path may meet.
-EVERYWHERE = (401, 403, 422, 503)
+EVERYWHERE = (401, 403, 422, 429, 503)
 
 
 def header(description: str, schema: dict[str, Any] | None = None, *, required: bool = False) -> dict[str, Any]:

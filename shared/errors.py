@@ -20,6 +20,12 @@
     │   └── DoesNotFit          422  no worker's budget can ever hold this job
     ├── OurError                may be repeated
     │   ├── TooManyRequests     429  this caller has too many jobs waiting
+    │   │   └── LimitReached    429  one of the person's own limits: how much, of how much, until when
+    │   │       ├── RateLimited      requests a second
+    │   │       ├── TooManyOpen      unfinished jobs
+    │   │       ├── QuotaExhausted   GPU-seconds a day
+    │   │       ├── StorageFull      MiB of pictures kept
+    │   │       └── BatchTooLarge    members of one batch, steps of its chain
     │   ├── QueueFull           503  everybody together has too many jobs waiting
     │   ├── RedisUnavailable    503  the store does not answer
     │   ├── BrokerUnavailable   503  the record was made, its message could not be sent
@@ -144,6 +150,49 @@ class OurError(DarkroomError):
 
 class TooManyRequests(OurError):
     code, status = "too_many_requests", 429
+
+
+class LimitReached(TooManyRequests):
+    """One of the person's own limits; only its subclasses are raised."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after_s: int | None = None,
+        limit: float | None = None,
+        used: float | None = None,
+        resets_at: str | None = None,
+    ) -> None:
+        """`limit` and `used` in the limit's own unit; `resets_at` in ISO 8601, None: nobody can say."""
+        super().__init__(message, field=field, retry_after_s=retry_after_s)
+        self.limit = limit
+        self.used = used
+        self.resets_at = resets_at
+
+    def as_dict(self) -> dict[str, object]:
+        return super().as_dict() | {"limit": self.limit, "used": self.used, "resets_at": self.resets_at}
+
+
+class RateLimited(LimitReached):
+    code = "rate_limited"
+
+
+class TooManyOpen(LimitReached):
+    code = "too_many_open"
+
+
+class QuotaExhausted(LimitReached):
+    code = "quota_exhausted"
+
+
+class StorageFull(LimitReached):
+    code = "storage_full"
+
+
+class BatchTooLarge(LimitReached):
+    code, retryable = "batch_too_large", False
 
 
 class QueueFull(OurError):

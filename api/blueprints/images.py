@@ -5,6 +5,7 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi
+from api.requests.kept_pictures import keep
 from api.requests.parsing import read_body, reads_request
 from api.services import Services, services
 from shared.contracts.vision import DECODER_VERSION
@@ -66,7 +67,7 @@ class StoredImage(BaseModel):
     },
     responses={
         "201": openapi.body("StoredImage", "Stored", Location=openapi.LOCATION),
-        **openapi.failures(400, 413, 415, 507),
+        **openapi.failures(400, 413, 415, 429, 507),
     },
 )
 @reads_request
@@ -75,7 +76,7 @@ def upload() -> Response:
     ours.door.check()
     data, claimed = _sent_picture()
     facts = ours.decoding.check(data, ours.picture_limits, claimed)
-    stored = _described(ours.artifacts.put(data), facts, len(data))
+    stored = _described(keep(ours, data), facts, len(data))
     response = Response(stored.model_dump_json(), 201, mimetype="application/json")
     response.headers["Location"] = stored.url
     return response

@@ -194,7 +194,7 @@ def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
     )
     check_record(again)
     allowed_ms = max(0, record.deadline_at_ms - record.created_at_ms)
-    stored, _ = ours.dispatcher.submit(again, deadline_s=allowed_ms / 1000 or None)
+    stored, _ = ours.dispatcher.submit(again, deadline_s=allowed_ms / 1000 or None, limits=current_caller().limits)
     ours.store.move(record.id, lambda job, now_ms: lifecycle.retried(job, now_ms, new_id=new_id))
     return stored
 

@@ -112,8 +112,9 @@ def rotate(path: KeyPath) -> Response:
 
 
 @blueprint.get(
-    "/v1/me", summary="Who one is, and may do what", responses={"200": openapi.body("Me", "You"), **openapi.failures()}
+    "/v1/me", summary="Who one is, may do what, and has left", responses={"200": openapi.body("Me", "You"), **openapi.failures()}
 )
 @reads_request
 def me() -> Response:
-    return answer(accounts.me(current_caller()))
+    caller = current_caller()
+    return answer(accounts.me(caller, services().quotas.what_is_left(caller.person, caller.limits)))

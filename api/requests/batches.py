@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from flask import request
 from werkzeug.datastructures import FileStorage
 
+from api.requests.kept_pictures import keep
 from api.requests.model_choice import Choice, choose_for_tasks
 from api.requests.parsing import validated_json
 from api.requests.scopes import within_scopes
 from api.requests.submission import body_hash
 from api.services import Services
 from api.services.auth import current_caller
+from shared.accounts.limits import check_batch
 from shared.batches.plan import check_size, effective_grid, members_of, plan_steps
 from shared.contracts.batch_records import BatchRecord, Member, StepPlan, new_batch_id
 from shared.contracts.batches import MAX_NAME_CHARS, BatchOptions, BatchRequest
@@ -55,8 +57,10 @@ def from_json(ours: Services, body: BatchRequest) -> Accepted:
 
     Raises:
         InvalidRequest, NotFound, ModelMissing, DoesNotFit: see `plan_steps`. ScopeExceeded: see `within_scopes`.
+        BatchTooLarge: see `check_batch`.
     """
     check_size(body, ours.settings)
+    check_batch(body.size, max(1, len(body.steps or ())), current_caller().limits)
     choice = Choice(ours)
     models = {name: choice.named(name).id for name in (body.grid.models if body.grid else ())}
     steps = _steps(ours, choice, body, has_pictures=body.images is not None, grid_models=list(models.values()))
@@ -87,6 +91,7 @@ def from_form(ours: Services) -> Accepted:
         raise InvalidRequest(
             f"a batch may have {ours.settings.max_batch_members:,} members here, this form has {len(files):,} files"
         )
+    check_batch(len(files), max(1, len(options.steps or ())), current_caller().limits)
     steps = _steps(ours, Choice(ours), options, has_pictures=True, grid_models=())
     with ours.decoding.form():
         members = [_member_of(ours, file) for file in files]
@@ -199,7 +204,7 @@ def _member_of(ours: Services, file: FileStorage) -> Member:
     except Exception as exc:  # a bug of ours, but of this file's alone
         logger().error("member.not_read", exc_info=exc)
         return Member(name=name, error=failure_of(BadPicture("the picture could not be read", field="image")))
-    return Member(name=name, image=ours.artifacts.put(data), size=facts.size)
+    return Member(name=name, image=keep(ours, data), size=facts.size)
 
 
 def _form_hash(options: BatchOptions, members: Sequence[Member]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from api.requests.kept_pictures import keep
 from api.services import Services
 from shared.contracts.sizes import Size
 from shared.errors import BadPicture, DarkroomError, InvalidRequest, TooLarge
@@ -39,7 +40,7 @@ class SentPicture:
     def store(self, ours: Services) -> str:
         """Keep it for the worker; returns its id."""
         if self.unstored:
-            ours.artifacts.put(self.unstored)
+            keep(ours, self.unstored)
         return self.id
 
 

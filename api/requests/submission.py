@@ -94,8 +94,9 @@ def submitted(
 ) -> Response:
     """Send the job, wait for it as long as the caller prefers, and show it."""
     key = header.idempotency_key
+    idempotency = Idempotency(key, body_hash(body)) if key else None
     stored, _ = ours.dispatcher.submit(
-        record, idempotency=Idempotency(key, body_hash(body)) if key else None, deadline_s=deadline_s
+        record, idempotency=idempotency, deadline_s=deadline_s, limits=current_caller().limits
     )
     wait_s = min(preferred_wait_s(header.prefer), ours.settings.max_wait_seconds)
     waited = job_answers.wait_until(ours, stored, job_answers.has_ended, wait_s)

@@ -9,6 +9,7 @@ from shared.accounts.roles import Defaults, effective_limits
 from shared.contracts.access import Key, Limits, Person, Role, Scopes
 from shared.contracts.audit import AuditEntry
 from shared.contracts.jobs import iso
+from shared.contracts.usage import Usage
 
 
 class PersonView(BaseModel):
@@ -68,6 +69,7 @@ class Me(BaseModel):
     limits: Limits = Field(description="What one may use; null: no limit")
     key_id: str | None = Field(description="Of the key that was shown; null: none was, or one of the environment")
     key_expires_at: str | None = Field(description="Null: never")
+    usage: Usage = Field(description="What one has used of each limit, and what is left")
 
 
 class AuditRow(AuditEntry):
@@ -102,7 +104,7 @@ def new_key(key: Key, text: KeyText) -> NewKey:
     return NewKey(**_shown(key), key=str(text))
 
 
-def me(caller: Caller) -> Me:
+def me(caller: Caller, usage: Usage) -> Me:
     """Who asks."""
     return Me(
         person=caller.person,
@@ -112,6 +114,7 @@ def me(caller: Caller) -> Me:
         limits=caller.limits,
         key_id=caller.key_id or None,
         key_expires_at=iso(caller.expires_at_ms),
+        usage=usage,
     )
 
 

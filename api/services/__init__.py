@@ -26,6 +26,7 @@ from api.services.queue_forecast import QueueForecast
 from shared.accounts.audit import Audit
 from shared.accounts.keys import Keys
 from shared.accounts.people import People
+from shared.accounts.quotas import Quotas
 from shared.accounts.roles import Defaults, default_limits
 from shared.accounts.standing import Standings
 from shared.batches.members import BatchMembers
@@ -72,6 +73,7 @@ class Services:
     library: Library
     #: Whether there is room for what is asked.
     door: Door
+    quotas: Quotas
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -105,6 +107,7 @@ def build_services(settings: Settings) -> Services:
         role_limits=role_limits,
         library=open_library(settings, store, artifacts),
         door=door,
+        quotas=Quotas(client),
     )
 
 

@@ -9,5 +9,8 @@ In reading order:
 - `people`: who there is
 - `keys`: their ways in
 - `standing`: a key and its person in one look, for the door
+- `limits`: what is held against a person's limits, and what is said when one is reached
+- `quotas`: what people use: requests a second, pictures stored, and how much of everything is left
+- `present_limits`: what people may use now, for jobs that are made of a batch later
 - `scope_rules`: what a narrowed key may ask for
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.accounts.limits import waits_for
 from shared.batches.members import MemberRow
 from shared.contracts.batch_records import (
     ENDED_MEMBERS,
@@ -37,6 +38,7 @@ def batch_view(record: BatchRecord, numbers: Numbers) -> BatchView:
         reused=numbers.reused,
         members_per_second=pace,
         eta_s=round(left / pace, 1) if pace and not record.is_over else None,
+        waits=waits_for(record.waits) if record.waits and numbers.members[MemberState.WAITING] else None,
         failures=_failures(numbers),
         steps=planned_steps(record),
         round=record.round,

@@ -11,6 +11,8 @@ In reading order:
 - `commands`: what may be asked of the rack itself: load a model, unload it
 - `kinds`: what follows from a job's kind, a row a kind
 - `jobs`: a job's record, and how callers see it
+- `waits`: why a queued job does not run yet
+- `usage`: what a person has used of each limit, and what is left
 - `batches`: what may be asked of a batch
 - `batch_records`: a batch as it is stored, and how callers see it
 - `access`: people, keys, roles, scopes and limits, as they are stored

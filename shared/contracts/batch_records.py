@@ -14,6 +14,7 @@ from shared.contracts.base import Frozen, Priority
 from shared.contracts.jobs import Failure
 from shared.contracts.kinds import Kind
 from shared.contracts.sizes import Size, SizeRule
+from shared.contracts.waits import Waits
 
 
 class BatchState(StrEnum):
@@ -107,6 +108,8 @@ class BatchRecord(Frozen):
     webhook_state: str = ""
     webhook_attempts: int = 0
     webhook_error: str = ""
+    #: The code of its person's limit for which its members wait; "": for none.
+    waits: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -164,6 +167,7 @@ class BatchView(BaseModel):
     reused: int = Field(description="Jobs answered with what was done before")
     members_per_second: float | None = Field(description="Over the last members that ended; null: fewer than two have")
     eta_s: float | None = Field(description="Null: nothing honest can be said")
+    waits: Waits | None = Field(description="Why its members wait, where a limit of its owner holds them up")
     failures: list[FailureCount] = Field(description="Most frequent first")
     steps: list[PlannedStep]
     round: int = Field(description="How often it was resumed")

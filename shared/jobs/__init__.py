@@ -12,6 +12,7 @@
     chains        what the end of one step means for the next
     eta           when a queued job will be done
     stillness     why a job is not moving
+    turns         what a job that waits its turn is told
     token_stream  the words of an answer while they come
 
 What follows from a job's kind stands in `contracts.kinds`, what a record is in `contracts.jobs`.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.contracts.jobs import INNOCENT, JobRecord, Progress, Reason, State
+from shared.contracts.waits import WaitCode, Waits
 from shared.jobs.routing import split
 from shared.rack.worker_registry import TAKES_JOBS, WorkerReport, WorkerState
 from shared.settings import Settings
@@ -39,7 +40,7 @@ def explain(record: JobRecord, workers: Sequence[WorkerReport], now_ms: int, set
         case State.RUNNING:
             return _running(record, workers, now_ms, settings)
         case State.QUEUED:
-            return Stillness(_queued(record, workers, now_ms, settings))
+            return Stillness(waits(record, workers, now_ms, settings).message)
         case State.WAITING:
             return Stillness(f"it waits for the step before it, job {record.previous_id}")
     why = f": {record.error.code}, {record.error.message}" if record.error else ""
@@ -81,23 +82,30 @@ def _doing(progress: Progress) -> str:
     return f"it is {progress.phase}"
 
 
-def _queued(record: JobRecord, workers: Sequence[WorkerReport], now_ms: int, settings: Settings) -> str:
+def waits(record: JobRecord, workers: Sequence[WorkerReport], now_ms: int, settings: Settings) -> Waits:
+    """Why a queued job does not run, as far as its record and the workers' words tell.
+
+    Args: as for `explain`.
+    """
+    if record.held:
+        return Waits(code=WaitCode.HELD, message="held: it starts when it is released")
     if now_ms < record.not_before_ms:
         pause_s = (record.not_before_ms - now_ms) / 1000
-        return f"it is tried again in {pause_s:.1f} s: {_last_reason(record)}"
+        return Waits(code=WaitCode.RETRY, message=f"it is tried again in {pause_s:.1f} s: {_last_reason(record)}")
     name, _ = split(record.queue)
     able = [worker for worker in workers if name in (f"@{worker.name}", *worker.models)]
     taking = [worker for worker in able if worker.state in TAKES_JOBS]
     if not able:
-        return _unserved(record, name, workers)
+        return Waits(code=WaitCode.NO_WORKER, message=_unserved(record, name, workers))
     if not taking:
         states = ", ".join(f"{worker.name} is {worker.state}{_noted(worker)}" for worker in able)
-        return f"no worker that could run it takes jobs now: {states}"
+        message = f"no worker that could run it takes jobs now: {states}"
+        return Waits(code=WaitCode.NOT_TAKING, message=message)
     if any(worker.state == WorkerState.READY and not worker.jobs for worker in taking):
-        return (
-            f"a worker is free for it; should its message be lost, it is sent again after {settings.stale_queued_s:g} s"
-        )
-    return f"it waits its turn: {', '.join(worker.name for worker in taking)} run other jobs"
+        resent = f"should its message be lost, it is sent again after {settings.stale_queued_s:g} s"
+        return Waits(code=WaitCode.STARTING, message=f"a worker is free for it; {resent}")
+    busy = ", ".join(worker.name for worker in taking)
+    return Waits(code=WaitCode.TURN, message=f"it waits its turn: {busy} run other jobs")
 
 
 def _unserved(record: JobRecord, name: str, workers: Sequence[WorkerReport]) -> str:

@@ -8,13 +8,15 @@ The limit we know of: scripts build key names from a record's fields, so this ne
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import redis
 
+from shared.accounts.limits import NO_LIMITS, Demand, in_lua, refusal
+from shared.contracts.access import Limits
 from shared.contracts.jobs import JobRecord, Progress
 from shared.contracts.kinds import KIND_RULES
 from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, QueueFull, RedisUnavailable, TooManyRequests
@@ -59,8 +61,8 @@ class JobStore(JobIndex):
     def __init__(self, client: "redis.Redis", settings: Settings) -> None:
         super().__init__(client)
         self._settings = settings
-        self._create = script(client, *PRELUDES, "create")
-        self._move = script(client, *PRELUDES, "move")
+        self._create = script(client, *PRELUDES, "quotas", "create")
+        self._move = script(client, *PRELUDES, "quotas", "move")
         self._beat = script(client, "beat")
         self._renew = script(client, "renew")
         self._estimates = Estimates(Measurements(client))
@@ -68,18 +70,27 @@ class JobStore(JobIndex):
     # -- making ------------------------------------------------------------------------------------------------------
 
     def create(
-        self, record: JobRecord, *, idempotency: Idempotency | None = None, deadline_s: float | None = None
+        self,
+        record: JobRecord,
+        *,
+        idempotency: Idempotency | None = None,
+        deadline_s: float | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> tuple[JobRecord, bool]:
         """Store a new record; returns it as stored, and whether it is new.
 
         With an idempotency key that is known, the job made then comes back and nothing is stored.
 
+        Args:
+            limits: of the person whose job it is; a command to a worker is held against none.
+
         Raises:
             QueueFull, TooManyRequests: a limit of the settings is reached.
+            LimitReached: one of the person's own.
             IdempotencyMismatch: the key came with another body before.
         """
         with redis_errors():
-            answer = self._create(**self._creation(record, idempotency, deadline_s))
+            answer = self._create(**self._creation(record, idempotency, deadline_s, Demand(limits, [record])))
         match text(answer[0]):
             case "created":
                 return self.get(record.id), True
@@ -98,6 +109,9 @@ class JobStore(JobIndex):
                     f"{answer[1]} jobs wait already, the limit is {self._settings.max_queued_jobs}",
                     retry_after_s=self.room_after_s(),
                 )
+            case "too_many_open" | "quota_exhausted" | "storage_full" as which:
+                room_after_s = self.room_after_s(of_caller=int(answer[1])) if which == "too_many_open" else 0
+                raise refusal([text(each) for each in answer], room_after_s)
         raise TooManyRequests(
             f"you have {answer[1]} jobs in the queue, the limit is {self._settings.max_queued_jobs_per_caller}",
             retry_after_s=self.room_after_s(of_caller=int(answer[1])),
@@ -108,15 +122,21 @@ class JobStore(JobIndex):
         with suppress(RedisUnavailable), redis_errors():
             self.redis.delete(keys.idempotency(caller, idempotency.key))
 
-    def create_many(self, records: Sequence[JobRecord], deadline_s: float | None = None) -> list[str]:
-        """Store many new records in one round trip; per record "created", or which limit it met."""
+    def create_many(self, records: Sequence[JobRecord], demands: Mapping[str, Demand] | None = None) -> list[str]:
+        """Store many new records in one round trip; per record "created", or the code of what it met.
+
+        Args:
+            demands: a record's id → what to hold against its person's limits; who is not in it meets none of them.
+        """
         with redis_errors():
             pipe = self.redis.pipeline(transaction=False)
             for record in records:
-                self._create(**self._creation(record, None, deadline_s), client=pipe)
+                self._create(**self._creation(record, None, None, (demands or {}).get(record.id)), client=pipe)
             return [text(answer[0]) for answer in pipe.execute()]
 
-    def _creation(self, record: JobRecord, idempotency: Idempotency | None, deadline_s: float | None) -> dict[str, Any]:
+    def _creation(
+        self, record: JobRecord, idempotency: Idempotency | None, deadline_s: float | None, demand: Demand | None
+    ) -> dict[str, Any]:
         settings, record = self._settings, self._estimates.costed(record)
         key, value = "", ""
         if idempotency is not None:
@@ -134,6 +154,7 @@ class JobStore(JobIndex):
                 settings.idempotency_ttl_s,
                 keys.LIVE_TTL_S + settings.record_ttl_s + keys.GONE_TTL_S,
                 round((deadline_s or 0) * 1000),
+                "" if demand is None else in_lua(demand.limits, [self._estimates.costed(job) for job in demand.jobs]),
             ],
         }
 

@@ -68,6 +68,10 @@ class ArtifactStore(Protocol):
         """Start the time of these afresh; returns those that are not here."""
         ...
 
+    def absent(self, artifact_ids: Sequence[str]) -> set[str]:
+        """Those that are not here. Asking is no use of the others: their time goes on."""
+        ...
+
     def delete(self, artifact_id: str) -> None:
         """Forget the bytes, if they are there and nobody keeps them."""
         ...

@@ -23,6 +23,8 @@ from shared.pictures.artifact_store import ID, absence_of, checked_id, id_of
 from shared.redis import keys
 from shared.redis.client import redis_errors
 
+#: The file that says which store this is.
+MARK = "store-id"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _KEPT = ".kept"
 #: How often, and how long apart, a picture is looked for that somebody may just be moving back.
@@ -77,6 +79,16 @@ class FolderStore:
             except OSError as exc:
                 if exc.errno != errno.EROFS:  # a read-only mount still serves
                     raise ArtifactStoreDown(f"{self.folder} cannot be reached: {exc.strerror}") from exc
+        return missing
+
+    def absent(self, artifact_ids: Sequence[str]) -> set[str]:
+        try:
+            missing = {artifact_id for artifact_id in artifact_ids if not self._path(artifact_id).exists()}
+            is_away = bool(missing) and not (self.folder / MARK).exists()
+        except OSError as exc:
+            raise ArtifactStoreDown(f"{self.folder} cannot be reached: {exc.strerror}") from exc
+        if is_away:  # a mount point without its mount looks like a store in which everything is gone
+            raise ArtifactStoreDown(f"{self.folder} has no {MARK}: it is not the store, or not mounted")
         return missing
 
     def delete(self, artifact_id: str) -> None:
@@ -137,7 +149,7 @@ class FolderStore:
     def check_identity(self) -> None:
         """See `ArtifactStore.check_identity`: the first folder on a Redis leaves its mark there."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        mark = self.folder / "store-id"
+        mark = self.folder / MARK
         if not mark.exists():
             _write_whole(mark, uuid.uuid4().hex.encode())
         mine = mark.read_text()

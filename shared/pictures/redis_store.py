@@ -56,6 +56,13 @@ class RedisStore:
                 pipe.exists(keys.artifact(artifact_id))
             return {each for each, is_here in zip(artifact_ids, pipe.execute()[1::2], strict=True) if not is_here}
 
+    def absent(self, artifact_ids: Sequence[str]) -> set[str]:
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for artifact_id in artifact_ids:
+                pipe.exists(keys.artifact(artifact_id))
+            return {each for each, is_here in zip(artifact_ids, pipe.execute(), strict=True) if not is_here}
+
     def delete(self, artifact_id: str) -> None:
         with redis_errors():
             self._delete(keys=[keys.artifact(artifact_id), keys.gone(artifact_id)])

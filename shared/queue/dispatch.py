@@ -11,6 +11,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from shared.accounts.limits import NO_LIMITS
+from shared.contracts.access import Limits
 from shared.contracts.jobs import JobRecord, State
 from shared.contracts.kinds import KIND_RULES
 from shared.errors import BrokerUnavailable, IllegalMove, RedisUnavailable
@@ -33,9 +35,14 @@ class Dispatcher:
         self._check_room = check_room
 
     def submit(
-        self, record: JobRecord, *, idempotency: Idempotency | None = None, deadline_s: float | None = None
+        self,
+        record: JobRecord,
+        *,
+        idempotency: Idempotency | None = None,
+        deadline_s: float | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> tuple[JobRecord, bool]:
-        """Store a job and send its ticket; returns the record and whether it is new.
+        """Store a job and send its ticket; returns the record and whether it is new. `limits`: of its person.
 
         Raises:
             BrokerUnavailable: stored, but not sent; the record has failed.
@@ -44,7 +51,7 @@ class Dispatcher:
         """
         if KIND_RULES[record.kind].makes_pictures:
             self._check_room()
-        stored, is_new = self._store.create(record, idempotency=idempotency, deadline_s=deadline_s)
+        stored, is_new = self._store.create(record, idempotency=idempotency, deadline_s=deadline_s, limits=limits)
         if is_new and stored.state == State.QUEUED:
             self._send_new(stored, idempotency)
             logger().info("job.queued", job=stored.id, kind=stored.kind, model=stored.model, queue=stored.queue)

@@ -59,6 +59,10 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:taken               hash    LIVE_TTL_S            queue → "ms worker": who last took a job from it
     darkroom:done                zset    DONE_TTL_S            ends of jobs, for the drain rate
     darkroom:sequence            string  LIVE_TTL_S            tie-breaker of the order of arrival
+    darkroom:rate:{person}:{class} string until it is used up  when a person's requests so far are paid for (µs); rate.lua
+    darkroom:used:{person}:{yyyymmdd} hash 35 days             reserved_ms, settled_ms of GPU time; quotas.lua
+    darkroom:pictures:{person}   hash    LIVE_TTL_S            picture → bytes that count for a person; quotas.lua
+    darkroom:stored              hash    LIVE_TTL_S            person → their sum
     darkroom:changes             channel —                     ids of jobs that moved
     darkroom:feed                channel —                     ids of batches with members to feed
     darkroom:person:{name}       hash    for ever              somebody who owns things; person_add.lua,
@@ -109,6 +113,7 @@ PEOPLE = PREFIX + "people"
 KEYS = PREFIX + "keys"
 CLOSED = PREFIX + "closed"
 AUDIT = PREFIX + "audit"
+STORED = PREFIX + "stored"
 
 
 def job(job_id: str) -> str:
@@ -218,3 +223,16 @@ def key(key_id: str) -> str:
 
 def keys_of(person_name: str) -> str:
     return f"{PREFIX}keys:of:{person_name}"
+
+
+def rate(person_name: str, what: str) -> str:
+    return f"{PREFIX}rate:{person_name}:{what}"
+
+
+def used(person_name: str, day: str) -> str:
+    """`day`: yyyymmdd, UTC."""
+    return f"{PREFIX}used:{person_name}:{day}"
+
+
+def pictures(person_name: str) -> str:
+    return f"{PREFIX}pictures:{person_name}"

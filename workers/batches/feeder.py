@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from shared.accounts.limits import MET_BY_JOBS, Demand
+from shared.accounts.present_limits import PresentLimits
 from shared.batches.members import BatchMembers
 from shared.batches.plan import chain_of
 from shared.batches.store import BatchStore
@@ -68,6 +70,9 @@ class Feeder:
         self._token = uuid.uuid4().hex
         self._window = settings.batch_window
         self._count_after = float("-inf")
+        self._limits = PresentLimits(store.redis, settings)
+        #: Batch → what its record said at the last look.
+        self._waits: dict[str, str] = {}
 
     def feed(self) -> None:
         """One look at all batches, if nobody else is looking. Raises `RedisUnavailable`; the next look tries again."""
@@ -82,6 +87,7 @@ class Feeder:
     def feed_once(self) -> int:
         """Make the jobs whose turn it is; returns how many members got theirs."""
         wanted = turns(self._loads(), self._current_window())
+        self._waits = {}
         chains = interleaved([self._next_chains(batch_id, min(n, SLICE)) for batch_id, n in wanted.items()])
         made = self._store_chains(chains)
         if made:
@@ -127,6 +133,7 @@ class Feeder:
             batch = self._batches.get(batch_id)
         except (NotFound, Gone):
             return []
+        self._waits[batch_id] = batch.waits
         rows, _ = self._members.page(batch_id, MemberState.WAITING, count)
         done = self._members.done(batch, rows)
         chains = []
@@ -141,13 +148,24 @@ class Feeder:
 
         A chain that meets a limit, or whose batch is over, is left: its member still waits, or was cancelled.
         """
-        answers = iter(self._store.create_many([job for chain in chains for job in reversed(chain)]))
-        made = []
+        limits = self._limits.of({chain[0].caller for chain in chains})
+        demands = {chain[-1].id: Demand(limits[chain[0].caller], chain) for chain in chains}
+        answers = iter(self._store.create_many([job for chain in chains for job in reversed(chain)], demands))
+        made, met = [], dict.fromkeys((chain[0].batch for chain in chains), "")
         for chain in chains:
             stored = [next(answers) for _ in chain]
             if stored[-1] == "created":
                 made.append(chain)
+            elif stored[0] in MET_BY_JOBS:
+                met[chain[0].batch] = stored[0]
+        self._tell_waits(met)
         return made
+
+    def _tell_waits(self, met: dict[str, str]) -> None:
+        """Batch → the limit for which its members wait; only what is news is written."""
+        for batch_id, code in met.items():
+            if self._waits.get(batch_id, "") != code:
+                self._batches.note(batch_id, waits=code)
 
     def _still_to_do(self, chains: Sequence[Chain]) -> list[Chain]:
         """Answers first steps from earlier work where it can, and sees to what follows them; returns the other chains."""

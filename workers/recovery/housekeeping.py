@@ -1,4 +1,5 @@
-"""Things past their time: pictures, artifacts of jobs that ended otherwise, ids whose records have expired.
+"""Things past their time: pictures, what they count for people, artifacts of jobs that ended otherwise, ids whose records have
+expired.
 
 A thread of every worker's main process, and only of whichever holds the lock: a folder of a million pictures, or one on a
 network share, takes as long as it takes, and no lease waits for it. Pictures are looked at a part of the folder at a
@@ -12,13 +13,15 @@ import time
 import uuid
 from collections.abc import Callable
 
+from shared.accounts.quotas import Quotas
 from shared.contracts.jobs import JobRecord
-from shared.errors import RedisUnavailable
+from shared.errors import ArtifactStoreDown, RedisUnavailable
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.pictures.artifact_store import ArtifactStore
 from shared.redis import keys
 from shared.redis.client import redis_errors
+from workers.recovery.picture_counts import PictureCounts
 
 EVERY_S = 60.0
 #: Pause between two looks at what is due.
@@ -46,6 +49,7 @@ class Housekeeping(threading.Thread):
         super().__init__(name="housekeeping", daemon=True)
         self._store = store
         self._artifacts = artifacts
+        self._counts = PictureCounts(Quotas(store.redis), artifacts)
         self._part_every_s = min(LONGEST_ROUND_S, max(ROUND_S, artifact_ttl_s / 100)) / max(1, artifacts.parts)
         self._clock = clock
         self._token = uuid.uuid4().hex
@@ -60,7 +64,7 @@ class Housekeeping(threading.Thread):
         while not self._is_over.wait(LOOK_EVERY_S):
             try:
                 self.look()
-            except (RedisUnavailable, OSError) as exc:
+            except (RedisUnavailable, ArtifactStoreDown, OSError) as exc:
                 logger().warning("storage.not_cleaned", reason=str(exc))
             except Exception as exc:  # one odd file must not leave a full disk behind
                 logger().error("storage.cleaning_failed", exc_info=exc)
@@ -85,6 +89,7 @@ class Housekeeping(threading.Thread):
             self._next = self._clock() + EVERY_S
             dropped = self.drop_pending()
             forgotten = self.forget_expired()
+            self._counts.look()
         if expired or dropped or forgotten:
             logger().info("storage.cleaned", expired=expired, orphans=dropped, forgotten=forgotten)
 

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from api.responses import jobs as job_answers
 from api.services import Services
+from api.services.auth import current_caller
 from shared.contracts.jobs import JobRecord, State
 from shared.errors import (
     DarkroomError,
@@ -60,7 +61,9 @@ class ChatJob:
             raise NotReady("too many requests wait for their answers; ask again soon", retry_after_s=1)
         self._ends_at_s = time.monotonic() + limit_s + GRACE_S
         try:
-            self.record, _ = self.ours.dispatcher.submit(self.record, deadline_s=limit_s)
+            self.record, _ = self.ours.dispatcher.submit(
+                self.record, deadline_s=limit_s, limits=current_caller().limits
+            )
         except BaseException:
             self._seat.close()
             raise

@@ -17,8 +17,11 @@
 -- KEYS: 1 job · 2 idempotency key (or '')
 -- ARGV: 1 id · 2 fields (JSON object of strings) · 3 live TTL s · 4 limit of all queued · 5 limit of the caller's live
 --       6 idempotency value · 7 its TTL s · 8 tombstone TTL s · 9 deadline in ms from now (0: none)
+--       10 the person's limits and what to hold against them (JSON, see quotas.lua; '': nothing is limited)
 -- Returns {'created', now ms} · {'exists', stored idempotency value} · {'queue_full', n} · {'caller_full', n}
+--         {'too_many_open' | 'quota_exhausted' | 'storage_full', used, limit, asked, now ms}: see quotas.lua
 --         {'batch_over'}: its batch takes no more jobs, or its member is under way already
+--         {'chain_cut'}: the step of its batch that follows it was not stored
 local P = 'darkroom:'
 local id, ttl = ARGV[1], tonumber(ARGV[3])
 local now = now_ms()
@@ -35,11 +38,21 @@ if batch ~= '' then
   if redis.call('HGET', BATCH .. batch, 'state') ~= 'running' then return {'batch_over'} end
   local is_waiting = redis.call('ZSCORE', BATCH .. batch .. ':member:waiting', fields.member)
   if fields.state == 'queued' and not is_waiting then return {'batch_over'} end
+  -- A chain is stored from its end: where a step met a limit, none before it is made.
+  local next_id = fields.next_id or ''
+  if next_id ~= '' and redis.call('EXISTS', P .. 'job:' .. next_id) == 0 then return {'chain_cut'} end
 end
 local queued = redis.call('ZCARD', P .. 'jobs:queued') + redis.call('ZCARD', P .. 'jobs:waiting')
 if queued >= tonumber(ARGV[4]) then return {'queue_full', queued} end
 local mine = redis.call('ZCARD', P .. 'caller:' .. fields.caller)
 if mine >= tonumber(ARGV[5]) then return {'caller_full', mine} end
+if ARGV[10] ~= '' then
+  local beyond = beyond_limits(fields.caller, cjson.decode(ARGV[10]), now)
+  if beyond then
+    beyond[#beyond + 1] = now
+    return beyond
+  end
+end
 
 local tie = redis.call('INCR', P .. 'sequence') % 1000
 redis.call('EXPIRE', P .. 'sequence', ttl)
@@ -48,6 +61,7 @@ fields.created_at_ms, fields.order = now, order
 if fields.state == 'queued' then fields.queued_at_ms = now end
 fields.deadline_at_ms = nil
 if tonumber(ARGV[9]) > 0 then fields.deadline_at_ms = now + tonumber(ARGV[9]) end
+reserve_quota(fields, now)
 
 local flat = {}
 for name, value in pairs(fields) do

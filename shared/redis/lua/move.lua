@@ -87,6 +87,8 @@ if final and old.state ~= new.state then
   redis.call('EXPIRE', P .. 'done', ARGV[9])
   redis.call('DEL', P .. 'preview:' .. id)
   redis.call('ZREM', P .. 'deadlines', id)
+  settle_quota(KEYS[1], new.caller)
+  if new.state == 'succeeded' then count_pictures_of(KEYS[1], new.caller, ttl) end
 end
 -- The library reads this stream and trims what it has taken in; a change of an ended record is none.
 if final and ARGV[10] == '1' and not is_final(old.state) then

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.contracts.jobs import Attempt, Failure, JobRecord, Phase, Progress, State
-from shared.jobs.stillness import explain, silence_limit_s
+from shared.jobs.stillness import explain, silence_limit_s, waits
 from shared.rack.worker_registry import GpuFacts, WorkerReport
 from shared.settings import Settings
 
@@ -111,6 +111,25 @@ def test_a_job_that_pauses_before_its_next_try_tells_when_and_why():
     assert "2.5 s: a failure that may pass by itself" in why(
         job(State.QUEUED, not_before_ms=NOW_MS + 2_500, history=(past,)), worker()
     )
+
+
+def test_a_held_job_says_so_whatever_else_is_true_of_it():
+    assert why(job(State.QUEUED, held=True)) == "held: it starts when it is released"
+
+
+@pytest.mark.parametrize(
+    ("record", "workers", "code"),
+    [
+        ({"held": True}, (), "held"),
+        ({"not_before_ms": NOW_MS + 1}, (worker(),), "retry"),
+        ({}, (), "no_worker"),
+        ({}, (worker(state="draining"),), "not_taking"),
+        ({}, (worker(),), "starting"),
+        ({}, (worker(state="busy", jobs=("job_2",)),), "turn"),
+    ],
+)
+def test_programs_are_told_a_word_for_each(record, workers, code):
+    assert waits(job(State.QUEUED, **record), workers, NOW_MS, SETTINGS).code == code
 
 
 def test_a_waiting_step_names_the_step_before_it():

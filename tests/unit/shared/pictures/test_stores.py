@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from fakeredis import FakeRedis
 
-from shared.errors import ArtifactStoreFull, Gone, InvalidRequest, NotFound
+from shared.errors import ArtifactStoreDown, ArtifactStoreFull, Gone, InvalidRequest, NotFound
 from shared.pictures import folder_store
 from shared.pictures.artifact_store import ID, id_of
 from shared.pictures.folder_store import FolderStore
@@ -55,6 +55,31 @@ def test_renewing_names_what_is_not_here(store):
 
     assert store.renew([here, away]) == {away}
     assert store.renew([]) == set()
+
+
+def test_asking_what_is_absent_names_it_and_is_no_use_of_the_rest(store):
+    store.check_identity()
+    here, away = store.put(DATA), id_of(b"another")
+
+    assert store.absent([here, away]) == {away}
+    assert store.absent([]) == set()
+
+
+def test_asking_what_is_absent_does_not_keep_a_picture_alive(tmp_path):
+    store = FolderStore(tmp_path, FakeRedis(), TTL_S)
+    store.check_identity()
+    artifact_id = store.put(DATA)
+    path = tmp_path / artifact_id[4:6] / artifact_id
+    os.utime(path, (1, 1))
+
+    store.absent([artifact_id])
+
+    assert path.stat().st_mtime == 1
+
+
+def test_a_folder_that_is_not_mounted_is_away_and_not_empty(tmp_path):
+    with pytest.raises(ArtifactStoreDown, match="not mounted"):
+        FolderStore(tmp_path, FakeRedis(), TTL_S).absent([id_of(DATA)])
 
 
 def test_what_is_deleted_is_not_there_any_more_and_may_be_deleted_twice(store):
