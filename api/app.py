@@ -17,6 +17,7 @@ from api.blueprints import (
     generate,
     home,
     images,
+    in_hand,
     jobs,
     keys,
     models,
@@ -33,6 +34,7 @@ from api.services.auth import NOBODY
 from api.services.credentials import shown_key
 from shared.contracts.batch_records import BatchCheck, BatchList, BatchView, MemberList
 from shared.contracts.batches import BatchRequest
+from shared.contracts.in_hand import JobOutcomes
 from shared.contracts.jobs import JobView
 from shared.pictures.pixels import MIB
 from shared.settings import Settings
@@ -44,6 +46,7 @@ BLUEPRINTS = (
     batches,
     batch_exports,
     jobs,
+    in_hand,
     images,
     models,
     status,
@@ -56,6 +59,7 @@ BLUEPRINTS = (
 ANSWERED = (
     JobView,
     jobs.JobList,
+    JobOutcomes,
     images.StoredImage,
     BatchCheck,
     BatchView,

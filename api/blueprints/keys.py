@@ -14,6 +14,7 @@ from api.services.auth import current_caller
 from shared.accounts.key_text import KEY_ID_PATTERN
 from shared.contracts.access import Role
 from shared.contracts.accounts import KeyRequest
+from shared.contracts.in_hand import MyChange
 from shared.errors import RoleNeeded
 
 blueprint = APIBlueprint("keys", __name__, abp_tags=[Tag(name="keys", description="Ways in")])
@@ -112,9 +113,33 @@ def rotate(path: KeyPath) -> Response:
 
 
 @blueprint.get(
-    "/v1/me", summary="Who one is, may do what, and has left", responses={"200": openapi.body("Me", "You"), **openapi.failures()}
+    "/v1/me",
+    summary="Who one is, may do what, and has left",
+    responses={"200": openapi.body("Me", "You"), **openapi.failures()},
 )
 @reads_request
 def me() -> Response:
-    caller = current_caller()
-    return answer(accounts.me(caller, services().quotas.what_is_left(caller.person, caller.limits)))
+    return _me()
+
+
+@blueprint.patch(
+    "/v1/me",
+    summary="Pause everything of one's own, or let it go on",
+    description="While it is paused, no job of one's own starts, nor any that is sent meanwhile; what runs, runs on. "
+    "Deadlines go on. What is held by itself stays held.",
+    responses={"200": openapi.body("Me", "You"), **openapi.failures(400, 413, 415)},
+)
+@reads_request
+def change_me(body: MyChange) -> Response:
+    ours, person = services(), current_caller().person
+    if body.paused:
+        ours.pauses.pause(person)
+    else:
+        ours.dispatcher.try_resend_many(ours.pauses.go_on(person))
+    return _me()
+
+
+def _me() -> Response:
+    ours, caller = services(), current_caller()
+    usage = ours.quotas.what_is_left(caller.person, caller.limits)
+    return answer(accounts.me(caller, usage, is_paused=ours.pauses.is_paused(caller.person)))

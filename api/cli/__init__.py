@@ -11,6 +11,7 @@ In reading order:
 - `demo`: everything once, to look at (`darkroom demo`)
 - `contact_sheet`: several pictures on one
 - `batch`: the pictures of a folder (`darkroom batch`)
+- `jobs`: jobs that were sent, in hand (`darkroom jobs`)
 - `folder_pictures`: which files of a folder are pictures, by what name
 - `display`: jobs, progress and the status as a terminal shows them
 """

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from api.cli import batch as batch_command
+from api.cli import jobs as jobs_command
 from api.cli import keys, people
 from api.cli.demo import run_demo
 from api.cli.display import status_tables
@@ -95,7 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_stack_commands(commands)
     people.add_to(commands)
     keys.add_to(commands)
-    for command in (_generate_command(commands), batch_command.add_to(commands), *_asking_commands(commands)):
+    for command in (
+        _generate_command(commands),
+        batch_command.add_to(commands),
+        *jobs_command.add_to(commands),
+        *_asking_commands(commands),
+    ):
         command.add_argument("--url", default=os.environ.get("DARKROOM_URL", DEFAULT_URL), help="the stack's address")
     for name, module in WORKER_COMMANDS.items():
         commands.add_parser(name, help=f"python -m workers.{module} …", add_help=False)

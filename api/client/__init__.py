@@ -5,7 +5,7 @@
         darkroom.save(job, Path("out"))
 
 Errors come back as the classes of `shared.errors`, with the code the server sent. What can be done with batches is beside
-this, in `batches`.
+this, in `batches`; with jobs that have not started, in `in_hand`.
 """
 
 import time
@@ -18,6 +18,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from api.client.batches import Batches
+from api.client.in_hand import InHand
 from shared import errors
 from shared.contracts.jobs import FINAL_STATES, Failure, Progress, QueuePlace, State, Timings
 
@@ -65,6 +66,7 @@ class Darkroom:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
         self.batches = Batches(self._send, self._watch)
+        self.in_hand = InHand(self._send)
 
     def __enter__(self) -> "Darkroom":
         return self

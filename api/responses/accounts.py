@@ -69,6 +69,7 @@ class Me(BaseModel):
     limits: Limits = Field(description="What one may use; null: no limit")
     key_id: str | None = Field(description="Of the key that was shown; null: none was, or one of the environment")
     key_expires_at: str | None = Field(description="Null: never")
+    paused: bool = Field(description="Whether no job of one's own starts until that is ended")
     usage: Usage = Field(description="What one has used of each limit, and what is left")
 
 
@@ -104,7 +105,7 @@ def new_key(key: Key, text: KeyText) -> NewKey:
     return NewKey(**_shown(key), key=str(text))
 
 
-def me(caller: Caller, usage: Usage) -> Me:
+def me(caller: Caller, usage: Usage, *, is_paused: bool) -> Me:
     """Who asks."""
     return Me(
         person=caller.person,
@@ -114,6 +115,7 @@ def me(caller: Caller, usage: Usage) -> Me:
         limits=caller.limits,
         key_id=caller.key_id or None,
         key_expires_at=iso(caller.expires_at_ms),
+        paused=is_paused,
         usage=usage,
     )
 

@@ -76,13 +76,16 @@ def views(ours: Services, records: Iterable[JobRecord]) -> list[JobView]:
     """How records look to callers."""
     found = list(records)
     where = ours.forecast.places(found)
-    return [view(record, where.get(record.id)) for record in found]
+    why = ours.reasons.of(found, where)
+    told = {job_id: place.model_copy(update={"waits": why.get(job_id)}) for job_id, place in where.items()}
+    return [view(record, told.get(record.id)) for record in found]
 
 
 def etag_of(shown: JobView, record: JobRecord) -> str:
-    """Changes with the record, and with a queued job's place."""
+    """Changes with the record, and with a queued job's place and what it waits for."""
     place = shown.queue or QueuePlace()
-    return f"{record.version}-{record.state.value}-{'' if place.position is None else place.position}"
+    waits = place.waits.code.value if place.waits else ""
+    return f"{record.version}-{record.state.value}-{'' if place.position is None else place.position}-{waits}"
 
 
 def answer(ours: Services, waited: Wait, status: int = 200, **headers: str) -> Response:

@@ -10,6 +10,7 @@ In reading order, after this file's `Services`:
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
 - `queue_forecast`: a queued job's place, and when it will probably be done
+- `wait_reasons`: why queued jobs wait, for answers
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
 from api.services.job_events import JobEvents
 from api.services.queue_forecast import QueueForecast
+from api.services.wait_reasons import WaitReasons
 from shared.accounts.audit import Audit
 from shared.accounts.keys import Keys
 from shared.accounts.people import People
@@ -31,6 +33,7 @@ from shared.accounts.roles import Defaults, default_limits
 from shared.accounts.standing import Standings
 from shared.batches.members import BatchMembers
 from shared.batches.store import BatchStore
+from shared.jobs.pauses import Pauses
 from shared.jobs.store import JobStore
 from shared.models.catalogue import Catalogue, load_catalogue
 from shared.models.measurements import Measurements
@@ -74,6 +77,8 @@ class Services:
     #: Whether there is room for what is asked.
     door: Door
     quotas: Quotas
+    pauses: Pauses
+    reasons: WaitReasons
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -108,6 +113,8 @@ def build_services(settings: Settings) -> Services:
         library=open_library(settings, store, artifacts),
         door=door,
         quotas=Quotas(client),
+        pauses=Pauses(store),
+        reasons=WaitReasons(store, registry, Measurements(client), settings),
     )
 
 

@@ -46,6 +46,9 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/jobs/<job_id>/preview": VIEWER,
     "DELETE /v1/jobs/<job_id>": USER,
     "POST /v1/jobs/<job_id>/retry": USER,
+    "PATCH /v1/jobs/<job_id>": USER,
+    "PATCH /v1/jobs": USER,
+    "POST /v1/jobs/cancel": USER,
     # Batches
     "POST /v1/batches": USER,
     "GET /v1/batches": VIEWER,
@@ -73,6 +76,7 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/status": VIEWER,
     # People and keys
     "GET /v1/me": ANY_KEY,
+    "PATCH /v1/me": USER,
     "GET /v1/keys": VIEWER,
     "POST /v1/keys": VIEWER,
     "GET /v1/keys/<key_id>": VIEWER,

@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 from shared.batches.codec import ANSWERS, PARTS, ask_numbers, decode_batch, encode_batch, numbers_in
+from shared.contracts.base import Priority
 from shared.contracts.batch_records import BatchRecord, BatchState, Member, Numbers
 from shared.contracts.jobs import State
 from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, TooManyRequests
@@ -163,11 +164,24 @@ class BatchStore:
             self._cancel(keys=[keys.batch(batch_id)], args=[batch_id, keys.LIVE_TTL_S, self._settings.record_ttl_s])
         return self.get(batch_id)
 
+    def follow(self, batch_id: str, *, priority: Priority | None, held: bool | None) -> None:
+        """Members that become jobs from now on have this priority; a held batch makes none. None: as it was."""
+        wanted = {"priority": priority and priority.value, "held": None if held is None else json.dumps(held)}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if given:
+            self.note(batch_id, **given)
+            with redis_errors():
+                self.redis.publish(keys.FEED, batch_id)
+
     def live_jobs(self, batch_id: str) -> list[str]:
         """Ids of its jobs that have not ended."""
+        return self.jobs_in(batch_id, (State.WAITING, State.QUEUED, State.RUNNING))
+
+    def jobs_in(self, batch_id: str, states: Sequence[State]) -> list[str]:
+        """Ids of its jobs in these states."""
         with redis_errors():
             pipe = self.redis.pipeline(transaction=False)
-            for state in (State.WAITING, State.QUEUED, State.RUNNING):
+            for state in states:
                 pipe.zrange(keys.batch_jobs(batch_id, state.value), 0, -1)
             return [text(job_id) for ids in pipe.execute() for job_id in ids]
 
@@ -212,7 +226,7 @@ class BatchStore:
         return len(expired)
 
     def note(self, batch_id: str, **fields: Any) -> None:
-        """Write facts about its webhook."""
+        """Write facts that no script counts: about its webhook, what its members wait for."""
         with redis_errors():
             if self.redis.exists(keys.batch(batch_id)):
                 self.redis.hset(keys.batch(batch_id), mapping=fields)

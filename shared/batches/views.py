@@ -17,6 +17,7 @@ from shared.contracts.batch_records import (
     WebhookView,
 )
 from shared.contracts.jobs import JobRecord, State, iso
+from shared.contracts.waits import WaitCode, Waits
 
 
 def batch_view(record: BatchRecord, numbers: Numbers) -> BatchView:
@@ -38,13 +39,19 @@ def batch_view(record: BatchRecord, numbers: Numbers) -> BatchView:
         reused=numbers.reused,
         members_per_second=pace,
         eta_s=round(left / pace, 1) if pace and not record.is_over else None,
-        waits=waits_for(record.waits) if record.waits and numbers.members[MemberState.WAITING] else None,
+        waits=_waits(record) if numbers.members[MemberState.WAITING] else None,
         failures=_failures(numbers),
         steps=planned_steps(record),
         round=record.round,
         webhook=_webhook(record),
         links=_links(record.id),
     )
+
+
+def _waits(record: BatchRecord) -> Waits | None:
+    if record.held:
+        return Waits(code=WaitCode.HELD, message="held: no more jobs are made of it until it is released")
+    return waits_for(record.waits) if record.waits else None
 
 
 def planned_steps(record: BatchRecord) -> list[PlannedStep]:

@@ -13,6 +13,7 @@ In reading order:
 - `jobs`: a job's record, and how callers see it
 - `waits`: why a queued job does not run yet
 - `usage`: what a person has used of each limit, and what is left
+- `in_hand`: what may be done to jobs that have not started, one or many
 - `batches`: what may be asked of a batch
 - `batch_records`: a batch as it is stored, and how callers see it
 - `access`: people, keys, roles, scopes and limits, as they are stored

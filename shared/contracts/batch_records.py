@@ -110,6 +110,8 @@ class BatchRecord(Frozen):
     webhook_error: str = ""
     #: The code of its person's limit for which its members wait; "": for none.
     waits: str = ""
+    #: Whether its owner holds it: no more jobs are made of it until it is released.
+    held: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -167,7 +169,9 @@ class BatchView(BaseModel):
     reused: int = Field(description="Jobs answered with what was done before")
     members_per_second: float | None = Field(description="Over the last members that ended; null: fewer than two have")
     eta_s: float | None = Field(description="Null: nothing honest can be said")
-    waits: Waits | None = Field(description="Why its members wait, where a limit of its owner holds them up")
+    waits: Waits | None = Field(
+        description="Why its members wait, where its owner holds them, or a limit of its owner does"
+    )
     failures: list[FailureCount] = Field(description="Most frequent first")
     steps: list[PlannedStep]
     round: int = Field(description="How often it was resumed")

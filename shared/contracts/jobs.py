@@ -15,6 +15,7 @@ from pydantic import Field
 from shared.contracts.base import Frozen, Priority
 from shared.contracts.kinds import Kind
 from shared.contracts.sizes import SizeRule
+from shared.contracts.waits import Waits
 
 #: What every job's id looks like; anything else is unknown without asking Redis.
 JOB_ID_PATTERN = "^job_[0-9a-f]{24}$"
@@ -175,6 +176,8 @@ class JobRecord(Frozen):
     spent_s: float = 0.0
     #: Whether it is held back: it stays queued (or waiting) and starts nowhere until it is released.
     held: bool = False
+    #: Internal. Whether it is held only because its owner paused everything.
+    paused: bool = False
     #: Internal. Its place among its person's jobs: 0: by its order of arrival; below: moved to the front, the least first.
     rank: int = 0
     #: Internal. Whether it goes before everybody's: a command, or what an operator moved to the front of all.
@@ -191,12 +194,13 @@ def iso(ms: int) -> str | None:
 
 
 class QueuePlace(Frozen):
-    """Where a queued job stands; None where nothing honest can be said."""
+    """Where a queued job stands, and why it waits; None where nothing honest can be said."""
 
     position: int | None = Field(None, description="Jobs of its model that will be taken before it")
     eta_s: float | None = Field(
         None, description="Seconds until its result, from measured times; null while any of them was never measured"
     )
+    waits: Waits | None = Field(None, description="Why it does not run yet")
 
 
 class JobView(Frozen):
@@ -232,6 +236,7 @@ class JobView(Frozen):
     )
     error: Failure | None
     cancel_requested: bool
+    held: bool = Field(description="Whether it starts nowhere until it is released")
     retry_of: str | None
     retried_as: str | None
     batch: str | None
@@ -281,5 +286,6 @@ _SHARED_FIELDS = (
     "result",
     "error",
     "cancel_requested",
+    "held",
     "keep",
 )

@@ -11,6 +11,8 @@
     chain_rules   how one step of a chain follows another
     chains        what the end of one step means for the next
     eta           when a queued job will be done
+    in_hand       what its owner may change about a job that has not started
+    pauses        a person pauses everything of theirs
     stillness     why a job is not moving
     turns         what a job that waits its turn is told
     token_stream  the words of an answer while they come

@@ -4,6 +4,7 @@ An index may name a job whose record has expired; readers skip it, `forget` drop
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -13,7 +14,17 @@ from shared.jobs.codec import decode, text
 from shared.jobs.eta import room_after_s
 from shared.jobs.routing import PRIORITIES, split
 from shared.redis import keys
-from shared.redis.client import redis_errors
+from shared.redis.client import redis_errors, script
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many jobs are before a queued one. None: it is not there."""
+
+    #: In the order of arrival: those of its model, the more urgent ones included.
+    by_arrival: int | None
+    #: Of its owner's that may start now, in its queue.
+    own: int | None
 
 
 class JobIndex:
@@ -21,6 +32,7 @@ class JobIndex:
 
     def __init__(self, client: "redis.Redis") -> None:
         self.redis: Any = client
+        self._places = script(client, "places")
 
     def now_ms(self) -> int:
         """Redis' clock, the only one that counts."""
@@ -49,6 +61,23 @@ class JobIndex:
         """Ids of jobs in a state from the `first` to the `last` place (−1: to the end), oldest first."""
         with redis_errors():
             return [text(i) for i in self.redis.zrange(keys.jobs_in(state.value), first, last)]
+
+    def live_ids(
+        self, states: Sequence[State], owner: str | None, after: int, limit: int
+    ) -> tuple[list[str], int | None]:
+        """Ids of jobs in these states (of one person), oldest first, from those that came after `after`; and where to go on,
+        or None. A part may have fewer than `limit`, or none, although there are more."""
+        indexes = [keys.caller(owner)] if owner is not None else [keys.jobs_in(state.value) for state in states]
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for index in indexes:
+                pipe.zrangebyscore(index, f"({after}", "+inf", start=0, num=limit, withscores=True)
+            rows = sorted((int(order), text(i)) for found in pipe.execute() for i, order in found)[:limit]
+        ids = [job_id for _, job_id in rows]
+        wanted = {state.value for state in states}
+        told = zip(ids, self.fields_of(ids, "state"), strict=True)
+        found = [job_id for job_id, (state,) in told if state is not None and text(state) in wanted]
+        return found, rows[-1][0] if len(rows) == limit else None
 
     def fields_of(self, job_ids: Sequence[str], *names: str) -> list[list[bytes | None]]:
         """A few fields of each record as they are stored, in one round trip; None for what is not there."""
@@ -118,6 +147,25 @@ class JobIndex:
         depth = dict(zip(queues, answers, strict=False))
         ranks = zip(records, answers[len(queues) :], strict=True)
         return [None if k is None else k + sum(depth[q] for q in _queues_ahead(r.queue)) for r, k in ranks]
+
+    def standings(self, records: Sequence[JobRecord]) -> tuple[int, dict[str, Standing]]:
+        """Redis' clock (ms), and by id where each queued job stands. Two round trips, however many there are."""
+        groups: dict[tuple[str, str], list[str]] = {}
+        for record in records:
+            groups.setdefault((record.queue, record.caller), []).append(record.id)
+        flat = [part for (queue, person), ids in groups.items() for part in (queue, person, len(ids), *ids)]
+        urgent = sorted({ahead for queue, _ in groups for ahead in _queues_ahead(queue)})
+        depth = dict(zip(urgent, self.queue_depths_of(urgent), strict=True))
+        with redis_errors():
+            now_ms, *ranks = self._places(args=flat)
+        rows = iter(zip(ranks[0::2], ranks[1::2], strict=True))
+        found = {}
+        for (queue, _), ids in groups.items():
+            before = sum(depth[name] for name in _queues_ahead(queue))
+            for job_id in ids:
+                arrival, own = next(rows)
+                found[job_id] = Standing(None if arrival < 0 else before + arrival, None if own < 0 else own)
+        return int(now_ms), found
 
     def held_by(self, worker: str) -> dict[str, str]:
         """The jobs in a worker's slot: id → token of the claim."""

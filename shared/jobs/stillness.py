@@ -88,7 +88,8 @@ def waits(record: JobRecord, workers: Sequence[WorkerReport], now_ms: int, setti
     Args: as for `explain`.
     """
     if record.held:
-        return Waits(code=WaitCode.HELD, message="held: it starts when it is released")
+        message = "held: everything of its owner is paused" if record.paused else "held: it starts when it is released"
+        return Waits(code=WaitCode.HELD, message=message)
     if now_ms < record.not_before_ms:
         pause_s = (record.not_before_ms - now_ms) / 1000
         return Waits(code=WaitCode.RETRY, message=f"it is tried again in {pause_s:.1f} s: {_last_reason(record)}")

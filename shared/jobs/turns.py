@@ -11,6 +11,8 @@ from shared.contracts.waits import WaitCode, Waits
 
 #: Of a load that takes longer than it ever took.
 MOST_PERCENT = 99
+#: What is no more than other jobs that go first, if there are any.
+OTHERS_FIRST = (WaitCode.TURN, WaitCode.STARTING)
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ def told(known: Waits, turn: Turn, loading: Iterable[Loading]) -> Waits:
     Args:
         loading: of this job's own model.
     """
-    if known.code != WaitCode.TURN:
+    if known.code not in OTHERS_FIRST:
         return known
     coming = next(iter(sorted(loading, key=lambda one: -(one.percent or 0))), None)
-    if coming is not None and not turn.ahead:
+    if coming is not None and not turn.ahead and known.code == WaitCode.TURN:
         return Waits(code=WaitCode.LOADING, message=_loading(coming))
     if turn.is_passed_by:
         return Waits(code=WaitCode.YOUR_SHARE, message=f"your share: others who had less go first{_soon(turn)}")

@@ -52,7 +52,7 @@ class Dispatcher:
         if KIND_RULES[record.kind].makes_pictures:
             self._check_room()
         stored, is_new = self._store.create(record, idempotency=idempotency, deadline_s=deadline_s, limits=limits)
-        if is_new and stored.state == State.QUEUED:
+        if is_new and stored.state == State.QUEUED and not stored.held:
             self._send_new(stored, idempotency)
             logger().info("job.queued", job=stored.id, kind=stored.kind, model=stored.model, queue=stored.queue)
         return stored, is_new
@@ -88,6 +88,16 @@ class Dispatcher:
             publish_chains(self._app, [(chain[0].batch, [(job.id, job.queue) for job in chain]) for chain in chains])
         except _BROKER_ERRORS as exc:
             logger().warning("chains.left_to_recovery", chains=len(chains), reason=type(exc).__name__)
+            return False
+        return True
+
+    def try_resend_many(self, jobs: Sequence[tuple[str, str]]) -> bool:
+        """Send fresh tickets of jobs (id, queue) in few round trips; False where the broker did not take them all: recovery
+        sends the rest."""
+        try:
+            publish_chains(self._app, [(job_id, [(job_id, queue)]) for job_id, queue in jobs])
+        except _BROKER_ERRORS as exc:
+            logger().warning("jobs.left_to_recovery", jobs=len(jobs), reason=type(exc).__name__)
             return False
         return True
 

@@ -63,6 +63,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:used:{person}:{yyyymmdd} hash 35 days             reserved_ms, settled_ms of GPU time; quotas.lua
     darkroom:pictures:{person}   hash    LIVE_TTL_S            picture → bytes that count for a person; quotas.lua
     darkroom:stored              hash    LIVE_TTL_S            person → their sum
+    darkroom:people:paused       set     for ever              persons of whom nothing starts now; `Pauses`
     darkroom:changes             channel —                     ids of jobs that moved
     darkroom:feed                channel —                     ids of batches with members to feed
     darkroom:person:{name}       hash    for ever              somebody who owns things; person_add.lua,
@@ -114,6 +115,7 @@ KEYS = PREFIX + "keys"
 CLOSED = PREFIX + "closed"
 AUDIT = PREFIX + "audit"
 STORED = PREFIX + "stored"
+PAUSED_PEOPLE = PREFIX + "people:paused"
 
 
 def job(job_id: str) -> str:

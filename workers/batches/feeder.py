@@ -111,12 +111,16 @@ class Feeder:
             ids = [text(batch_id) for batch_id in self._redis.zrange(keys.LIVE_BATCHES, 0, -1)]
             pipe = self._redis.pipeline(transaction=False)
             for batch_id in ids:
-                pipe.hget(keys.batch(batch_id), "caller")
+                pipe.hmget(keys.batch(batch_id), "caller", "held")
                 pipe.zcard(keys.batch_members_in(batch_id, MemberState.WAITING.value))
                 pipe.zcard(keys.batch_members_in(batch_id, MemberState.ACTIVE.value))
             answers = pipe.execute()
         rows = zip(ids, answers[0::3], answers[1::3], answers[2::3], strict=True)
-        return [Load(i, text(caller), waiting, active) for i, caller, waiting, active in rows if caller is not None]
+        return [
+            Load(i, text(caller), 0 if held == b"true" else waiting, active)
+            for i, (caller, held), waiting, active in rows
+            if caller is not None
+        ]
 
     def _current_window(self) -> int:
         if self._clock() >= self._count_after:

@@ -62,6 +62,10 @@ if fields.state == 'queued' then fields.queued_at_ms = now end
 fields.deadline_at_ms = nil
 if tonumber(ARGV[9]) > 0 then fields.deadline_at_ms = now + tonumber(ARGV[9]) end
 reserve_quota(fields, now)
+-- What a person sends who paused everything waits with the rest; commands go before everybody's and are nobody's own.
+if fields.ahead ~= 'true' and redis.call('SISMEMBER', P .. 'people:paused', fields.caller) == 1 then
+  fields.held, fields.paused = 'true', 'true'
+end
 
 local flat = {}
 for name, value in pairs(fields) do

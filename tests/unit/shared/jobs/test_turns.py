@@ -64,3 +64,10 @@ def test_jobs_ahead_matter_more_than_what_is_loaded():
 
 def test_a_job_that_is_next_waits_for_a_worker():
     assert told(TURN, Turn(ahead=0), []) is TURN
+
+
+def test_a_free_worker_is_for_whoever_is_first():
+    starting = Waits(code=WaitCode.STARTING, message="a worker is free for it")
+
+    assert told(starting, Turn(ahead=0), [Loading("sdxl", 1, 10)]) is starting
+    assert told(starting, Turn(ahead=1), []).message == "behind 1 job"
