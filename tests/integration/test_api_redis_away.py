@@ -28,6 +28,11 @@ REQUESTS = {
     "many jobs": ("GET", f"/v1/jobs?ids={new_job_id()},{new_job_id()}"),
     "list": ("GET", "/v1/jobs"),
     "cancel": ("DELETE", f"/v1/jobs/{new_job_id()}"),
+    "change": ("PATCH", f"/v1/jobs/{new_job_id()}"),
+    "change many": ("PATCH", "/v1/jobs"),
+    "cancel many": ("POST", "/v1/jobs/cancel"),
+    "me": ("GET", "/v1/me"),
+    "pause": ("PATCH", "/v1/me"),
     "preview": ("GET", f"/v1/jobs/{new_job_id()}/preview"),
     "models": ("GET", "/v1/models"),
     "status": ("GET", "/v1/status"),
@@ -37,7 +42,14 @@ REQUESTS = {
     "audit": ("GET", "/v1/audit"),
 }
 #: What asks Redis for nothing but who calls, and that is remembered for less than a second.
-CALLERS_ONLY = {"me": ("GET", "/v1/me"), "picture": ("GET", "/v1/images/img_" + "0" * 32)}
+CALLERS_ONLY = {"picture": ("GET", "/v1/images/img_" + "0" * 32)}
+#: What those send that are no generation.
+BODIES = {
+    "change": {"held": True},
+    "change many": {"ids": [new_job_id()], "held": True},
+    "cancel many": {"ids": [new_job_id()]},
+    "pause": {"paused": True},
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +98,8 @@ def held(away: EmbeddedRedis, api: httpx.Client) -> Iterator[None]:
 
 def ask(api: httpx.Client, name: str) -> httpx.Response:
     method, path = (REQUESTS | CALLERS_ONLY)[name]
-    return api.request(method, path, json={"prompt": "x", "model": "sdxl-toy"} if method == "POST" else None)
+    body = BODIES.get(name, {"prompt": "x", "model": "sdxl-toy"})
+    return api.request(method, path, json=None if method in ("GET", "DELETE") else body)
 
 
 @pytest.mark.parametrize("name", REQUESTS)

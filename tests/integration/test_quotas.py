@@ -9,7 +9,7 @@ from shared.accounts.limits import NO_LIMITS, day_of
 from shared.accounts.quotas import Quotas
 from shared.contracts.access import Limits
 from shared.contracts.jobs import JobRecord, State
-from shared.errors import DarkroomError, QuotaExhausted, RateLimited, StorageFull, TooManyOpen
+from shared.errors import DarkroomError, QuotaExhausted, RateLimited, RedisUnavailable, StorageFull, TooManyOpen
 from shared.jobs import lifecycle
 from shared.jobs.estimates import Estimates
 from shared.jobs.store import Idempotency, JobStore
@@ -230,6 +230,18 @@ def test_a_clock_that_went_back_locks_nobody_out(store, quotas):
         quotas.admit("anna", Limits(requests_per_s=5))
 
     assert refused.value.retry_after_s == 1
+
+
+def test_while_redis_is_away_nobody_is_let_in_unseen():
+    away = Quotas(connect("redis://127.0.0.1:1/0", 0.2))
+
+    for ask in (
+        lambda: away.admit("anna", Limits(requests_per_s=1)),
+        lambda: away.take_in("anna", NO_LIMITS, "img_a", 1),
+        lambda: away.what_is_left("anna", NO_LIMITS),
+    ):
+        with pytest.raises(RedisUnavailable):
+            ask()
 
 
 def test_who_has_no_limit_costs_no_round_trip(store, quotas):
