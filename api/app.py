@@ -45,8 +45,7 @@ BLUEPRINTS = (
     chat,
     batches,
     batch_exports,
-    jobs,
-    in_hand,
+    in_hand,  # and with it `jobs`: they share one
     images,
     models,
     status,

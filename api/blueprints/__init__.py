@@ -4,6 +4,7 @@ In reading order:
 
 - `generate`, `analyze`: send a job
 - `jobs`: what became of it; cancel it, run it again
+- `in_hand`: jobs changed before they start, or cancelled by the thousand
 - `images`: pictures in and out
 - `batches`: many pictures, one request
 - `batch_exports`: what a batch found out, as files

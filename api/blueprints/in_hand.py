@@ -1,9 +1,9 @@
 """`PATCH /v1/jobs…`, `POST /v1/jobs/cancel`: jobs made more or less urgent, held, first, or given up by the thousand."""
 
 from flask import Response
-from flask_openapi import APIBlueprint, Tag
 
 from api import openapi
+from api.blueprints import jobs
 from api.blueprints.jobs import JobPath
 from api.requests import in_hand
 from api.requests.parsing import reads_request
@@ -12,7 +12,8 @@ from api.services import services
 from api.services.auth import current_caller
 from shared.contracts.in_hand import JobChange, JobOutcomes, JobsCancel, JobsChange
 
-blueprint = APIBlueprint("in_hand", __name__, abp_tags=[Tag(name="jobs", description="What became of what you sent")])
+#: The library describes each address by one blueprint, so these routes are added to that of `jobs`.
+blueprint = jobs.blueprint
 
 
 @blueprint.patch(

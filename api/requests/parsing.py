@@ -11,8 +11,9 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, TypeVar, get_type_hints
 
-from flask import Response, request
+from flask import Response, current_app, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import MethodNotAllowed
 
 from api.requests.validation_errors import explained, printable
 from shared.errors import InvalidRequest, MalformedRequest, NotFound, TooLarge, UnsupportedMedia
@@ -61,10 +62,12 @@ def read_path(model: type[M], values: dict[str, str]) -> M:
 
     Raises:
         NotFound: one does not have the form of its ids.
+        MethodNotAllowed: it is no id because it is an address of its own (`/v1/jobs/cancel`), which takes other methods.
     """
     try:
         return model.model_validate(values)
     except ValidationError as exc:
+        _refuse_other_methods()
         error = exc.errors()[0]
         raise NotFound(f"there is no {str(error['loc'][0]).replace('_id', '')} {str(error['input'])[:100]!r}") from exc
 
@@ -152,6 +155,13 @@ def parse_json(text: str, wholes: list[str] | None = None) -> Any:
         raise MalformedRequest("the body is nested too deeply") from exc
     except ValueError as exc:  # JSONDecodeError is one; so is an integer of more than 4,300 digits
         raise MalformedRequest(f"the body is not JSON: {exc}") from exc
+
+
+def _refuse_other_methods() -> None:
+    rules = current_app.url_map.iter_rules()
+    own = {method for rule in rules if rule.rule == request.path for method in rule.methods or ()}
+    if own and request.method not in own:
+        raise MethodNotAllowed(sorted(own))
 
 
 def _validated(model: type[M], validate: Callable[[], M]) -> M:

@@ -325,6 +325,21 @@ def test_giving_up_a_batchs_jobs_by_filter_gives_up_the_batch(services, anna):
     assert batches_played.look(anna, batch)["state"] == "cancelled"
 
 
+@pytest.mark.parametrize("method", ["get", "patch", "delete"])
+def test_the_address_of_bulk_cancels_is_no_jobs_id(anna, method):
+    answer = getattr(anna, method)("/v1/jobs/cancel", json=None if method != "patch" else {"held": True})
+
+    refused(answer, 405, "method_not_allowed")
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
+def test_every_method_of_a_job_is_described(anna):
+    paths = anna.get("/openapi.json").json["paths"]
+
+    assert {*paths["/v1/jobs"]} == {"get", "patch"}
+    assert {*paths["/v1/jobs/{job_id}"]} == {"get", "patch", "delete"}
+
+
 # -- pausing everything --------------------------------------------------------------------------------------------------
 
 
