@@ -16,6 +16,7 @@ from shared.contracts.access import Role
 from shared.contracts.accounts import KeyRequest
 from shared.contracts.in_hand import MyChange
 from shared.errors import RoleNeeded
+from shared.log import logger
 
 blueprint = APIBlueprint("keys", __name__, abp_tags=[Tag(name="keys", description="Ways in")])
 
@@ -136,6 +137,7 @@ def change_me(body: MyChange) -> Response:
         ours.pauses.pause(person)
     else:
         ours.dispatcher.try_resend_many(ours.pauses.go_on(person))
+    logger().info("person.paused" if body.paused else "person.went_on", person=person)
     return _me()
 
 

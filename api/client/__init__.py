@@ -46,6 +46,7 @@ class Job(BaseModel):
     progress: Progress | None = None
     timings: Timings = Timings()
     queue: QueuePlace | None = None
+    held: bool = False
     degradations: tuple[str, ...] = ()
     result: dict[str, Any] | None = None
     error: Failure | None = None

@@ -29,6 +29,7 @@ from shared.jobs import lifecycle
 from shared.jobs.in_hand import changed, needs_ticket
 from shared.jobs.lifecycle import failure_of
 from shared.jobs.store import Rule
+from shared.log import logger
 
 NOT_STARTED = (State.WAITING, State.QUEUED)
 LIVE = (*NOT_STARTED, State.RUNNING)
@@ -54,7 +55,10 @@ def change_one(ours: Services, caller: Caller, job_id: str, change: JobChange) -
         ScopeExceeded, RoleNeeded: the key, or the role, may not ask for that.
     """
     _check(caller, change)
-    return _change(ours, caller, job_id, change, 0).after
+    made = _change(ours, caller, job_id, change, 0)
+    if made.is_change:
+        logger().info("job.changed", job=job_id, **change.model_dump(mode="json", exclude_unset=True))
+    return made.after
 
 
 def change_many(ours: Services, caller: Caller, asked: JobsChange) -> JobOutcomes:
@@ -69,7 +73,10 @@ def change_many(ours: Services, caller: Caller, asked: JobsChange) -> JobOutcome
         job_id: _outcome(ours, caller, job_id, partial(_change, ours, caller, job_id, asked, place))
         for place, job_id in enumerate(ordered)
     }
-    return _told([found[job_id] for job_id in ids], cursor)
+    outcomes = _told([found[job_id] for job_id in ids], cursor)
+    what = asked.model_dump(mode="json", include=set(JobChange.model_fields) & asked.model_fields_set)
+    logger().info("jobs.changed", changed=outcomes.changed, refused=outcomes.refused, **what)
+    return outcomes
 
 
 def cancel_one(ours: Services, caller: Caller, job_id: str) -> JobRecord:
@@ -83,7 +90,9 @@ def cancel_many(ours: Services, caller: Caller, asked: JobsCancel) -> JobOutcome
     if asked.filter is not None and asked.filter.batch and not asked.filter.state:
         ours.batches.stop(asked.filter.batch)
     outcomes = [_outcome(ours, caller, job_id, partial(_cancel, ours, caller, job_id)) for job_id in ids]
-    return _told(outcomes, cursor)
+    told = _told(outcomes, cursor)
+    logger().info("jobs.cancelled", changed=told.changed, refused=told.refused)
+    return told
 
 
 # -- one job ---------------------------------------------------------------------------------------------------------
