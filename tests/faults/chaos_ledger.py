@@ -27,7 +27,8 @@ def violations(store: JobStore, artifacts: FolderStore, ledger: dict[str, Entry]
     """
     records = dict(zip(ledger, store.get_many(list(ledger)), strict=True))
     found = [line for job_id, record in records.items() for line in _of_job(ledger[job_id], record, lost_limit)]
-    return [*found, *_of_strangers(store, ledger), *_of_artifacts(store, artifacts), *_of_keys(store)]
+    rest = (_of_strangers(store, ledger), _of_artifacts(store, artifacts), _of_keys(store), _of_quotas(store))
+    return [*found, *(line for lines in rest for line in lines)]
 
 
 def fates(store: JobStore, ledger: dict[str, Entry]) -> Counter[str]:
@@ -100,3 +101,16 @@ def _of_keys(store: JobStore) -> Iterator[str]:
     for name in live:
         if client.exists(name):
             yield f"{name}: names jobs that have ended"
+
+
+def _of_quotas(store: JobStore) -> Iterator[str]:
+    """Nothing lives any more, so nothing is reserved; and what counts for people is what they made, once each."""
+    client = store.redis
+    for key in client.scan_iter(keys.used("*", "*"), count=1000):
+        day = {name.decode(): int(value) for name, value in client.hgetall(key).items()}
+        if day.get("reserved_ms", 0) or day.get("settled_ms", 0) < 0:
+            yield f"{key.decode()}: {day} after all jobs have ended"
+    for person, stored in client.hgetall(keys.STORED).items():
+        counted = sum(int(size) for size in client.hvals(keys.pictures(person.decode())))
+        if counted != int(stored):
+            yield f"{person.decode()}: pictures of {counted} bytes count, their sum says {int(stored)}"
