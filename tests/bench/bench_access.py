@@ -1,5 +1,5 @@
-"""What the door costs a request: milliseconds of a key that was just shown, of one that must be looked up, and of a wrong one,
-with ten keys and with ten thousand.
+"""What the door costs a request: milliseconds of a key that was just shown, of one that must be looked up, of a wrong one, and
+of counting a request of somebody who may send so many a second; with ten keys and with ten thousand.
 
 Run: `python -m tests.bench.bench_access OUT.json`. A private Valkey and the door as the API has it, in one process; the last
 rows ask an empty view through the whole app, with and without a key. The promise is 0.3 ms at the median, whatever the
@@ -22,7 +22,7 @@ from api.services.auth import Access
 from shared.accounts.audit import COMMAND_LINE
 from shared.accounts.key_text import KeyText, new_key_text
 from shared.accounts.standing import Standings
-from shared.contracts.access import Key, Person
+from shared.contracts.access import Key, Limits, Person
 from shared.errors import Unauthorized
 from shared.redis import keys as names
 from shared.redis.embedded import EmbeddedRedis
@@ -32,6 +32,8 @@ FEW, MANY = 10, 10_000
 #: Questions of each sort.
 ASKED = 3_000
 PEOPLE = 500
+#: Counted like any other limit, and never reached here.
+SO_MANY = Limits(requests_per_s=1e6)
 
 
 def with_keys(ours: Services, count: int) -> list[KeyText]:
@@ -83,6 +85,7 @@ def door(ours: Services, texts: list[KeyText]) -> dict[str, float]:
         "shown_just_now_ms": median_ms(ours.access.caller_of, [shown[0]] * ASKED),
         "looked_up_ms": median_ms(look_up, different),
         "wrong_ms": median_ms(refused, (str(new_key_text()) for _ in range(ASKED))),
+        "counted_ms": median_ms(lambda person: ours.quotas.admit(person, SO_MANY), ["person-0"] * ASKED),
     }
 
 
@@ -91,10 +94,14 @@ def app_costs(ours: Services, key: KeyText) -> dict[str, float]:
     app = create_app(ours)
     app.add_url_rule("/v1/empty", view_func=lambda: "")
     web, shown = app.test_client(), {"Authorization": f"Bearer {key}"}
+
+    def ask(_: int) -> None:
+        assert web.get("/v1/empty", headers=shown).status_code == 200
+
     with patch.dict(permissions.ROUTES, {"GET /v1/empty": permissions.PUBLIC}):
-        public = median_ms(lambda _: web.get("/v1/empty", headers=shown), range(ASKED // 3))
+        public = median_ms(ask, range(ASKED // 3))
     with patch.dict(permissions.ROUTES, {"GET /v1/empty": permissions.VIEWER}):
-        keyed = median_ms(lambda _: web.get("/v1/empty", headers=shown), range(ASKED // 3))
+        keyed = median_ms(ask, range(ASKED // 3))
     return {
         "empty_public_view_ms": public,
         "empty_view_with_key_ms": keyed,
@@ -108,7 +115,8 @@ def measure() -> dict[str, Any]:
     for count in (FEW, MANY):
         with tempfile.TemporaryDirectory() as folder:
             server = EmbeddedRedis(Path(folder) / "redis")
-            ours = build_services(Settings(redis_url=server.start(), data_dir=Path(folder)))
+            limits = (f"requests_per_s={SO_MANY.requests_per_s:.0f}",)
+            ours = build_services(Settings(redis_url=server.start(), data_dir=Path(folder), user_limits=limits))
             texts = with_keys(ours, count)
             report[f"with_{count}_keys"] = door(ours, texts) | app_costs(ours, texts[0])
             server.stop()
