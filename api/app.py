@@ -21,6 +21,9 @@ from api.blueprints import (
     keys,
     models,
     people,
+    queue,
+    shared_links,
+    shares,
     status,
     workers,
 )
@@ -34,6 +37,7 @@ from api.services.credentials import shown_key
 from shared.contracts.batch_records import BatchCheck, BatchList, BatchView, MemberList
 from shared.contracts.batches import BatchRequest
 from shared.contracts.jobs import JobView
+from shared.contracts.share_links import SharedBatch, ShareList, ShareView
 from shared.pictures.pixels import MIB
 from shared.settings import Settings
 
@@ -46,6 +50,9 @@ BLUEPRINTS = (
     jobs,
     images,
     models,
+    queue,
+    shares,
+    shared_links,
     status,
     workers,
     people,
@@ -56,6 +63,10 @@ BLUEPRINTS = (
 ANSWERED = (
     JobView,
     jobs.JobList,
+    queue.QueueView,
+    ShareView,
+    ShareList,
+    SharedBatch,
     images.StoredImage,
     BatchCheck,
     BatchView,

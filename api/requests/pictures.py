@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import httpx
 
 from api.services import Services
+from api.services.auth import current_caller
 from shared.contracts.sizes import Size
 from shared.errors import BadPicture, DarkroomError, InvalidRequest, TooLarge
 from shared.net.addresses import Pinned, Resolve, pin
@@ -39,7 +40,7 @@ class SentPicture:
     def store(self, ours: Services) -> str:
         """Keep it for the worker; returns its id."""
         if self.unstored:
-            ours.artifacts.put(self.unstored)
+            ours.ownership.store_picture(current_caller(), self.unstored)
         return self.id
 
 
@@ -47,12 +48,12 @@ def sent_picture(ours: Services, image: str, *, field: str = "image") -> SentPic
     """The picture that a field names or holds, checked whole.
 
     Raises:
-        NotFound, Gone: no such stored picture. NotReady: see `Decoding`.
+        NotFound, Gone: no such stored picture that the caller may open. NotReady: see `Decoding`.
         BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
     """
     with _blaming(field):
         if ID.match(image.strip()):
-            stored = ours.artifacts.get(image.strip())
+            stored = ours.ownership.picture(current_caller(), image.strip())
             return SentPicture(image.strip(), inspect(stored, NO_LIMITS).size)
         data, claimed = from_text(image)
         return fresh_picture(ours, data, claimed, field=field)
