@@ -10,6 +10,7 @@ from math import inf
 
 from flask import Response
 
+from api.responses.ratings import rated_count, with_ratings
 from api.responses.waiting import Waited, answer_of, hold, is_known
 from api.services import Services
 from api.services.auth import current_caller
@@ -86,13 +87,16 @@ def views(ours: Services, records: Iterable[JobRecord]) -> list[JobView]:
     """How records look to callers."""
     found = list(records)
     where = ours.forecast.places(found)
-    return [view(record, where.get(record.id)) for record in found]
+    return with_ratings(ours, [view(record, where.get(record.id)) for record in found])
 
 
 def etag_of(shown: JobView, record: JobRecord) -> str:
-    """Changes with the record, and with a queued job's place."""
+    """Changes with the record, with a queued job's place, and with ratings of its pictures."""
     place = shown.queue or QueuePlace()
-    return f"{record.version}-{record.state.value}-{'' if place.position is None else place.position}"
+    rated = rated_count(shown)
+    return f"{record.version}-{record.state.value}-{'' if place.position is None else place.position}" + (
+        f"-{rated}" if rated else ""
+    )
 
 
 def answer(ours: Services, waited: Wait, status: int = 200, **headers: str) -> Response:

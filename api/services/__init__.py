@@ -45,6 +45,7 @@ from shared.pictures.room import Door
 from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
+from shared.queue.rating_jobs import RatingJobs
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis.client import connect
 from shared.settings import Settings
@@ -80,6 +81,7 @@ class Services:
     door: Door
     ownership: Ownership
     shares: ShareLinks
+    ratings: RatingJobs
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -95,13 +97,18 @@ def build_services(settings: Settings) -> Services:
     artifacts, door = open_store(settings, client), Door(settings, client)
     batches = BatchStore(client, settings)
     references = PictureReferences(client, settings)
+    catalogue, dispatcher = (
+        load_catalogue(settings),
+        Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check),
+    )
+    ratings = RatingJobs(store, dispatcher, catalogue, settings)
     return Services(
         settings=settings,
         store=store,
         artifacts=artifacts,
         registry=registry,
-        catalogue=load_catalogue(settings),
-        dispatcher=Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check),
+        catalogue=catalogue,
+        dispatcher=dispatcher,
         batches=batches,
         members=BatchMembers(store),
         job_events=JobEvents(client, max_waiters=settings.api_threads * 3 // 4),
@@ -115,8 +122,9 @@ def build_services(settings: Settings) -> Services:
         role_limits=role_limits,
         library=open_library(settings, store, artifacts),
         door=door,
-        ownership=Ownership(store, batches, artifacts, references, FormerJobs(store, settings), audit),
+        ownership=Ownership(store, batches, artifacts, references, FormerJobs(store, settings), audit, ratings),
         shares=ShareLinks(client),
+        ratings=ratings,
     )
 
 
