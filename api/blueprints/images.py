@@ -2,23 +2,29 @@
 
 from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api import openapi
-from api.requests.kept_pictures import keep
 from api.requests.parsing import read_body, reads_request
-from api.services import Services, services
-from shared.contracts.vision import DECODER_VERSION
-from shared.errors import InvalidRequest, UnsupportedMedia
+from api.responses import pictures
+from api.responses.pictures import Caching, SizeQuery
+from api.responses.ratings import rating_views
+from api.services import services
+from api.services.auth import current_caller
+from shared.contracts.ratings import RatingView
+from shared.errors import InvalidRequest, UnsupportedMedia, Withheld
 from shared.pictures.formats import MEDIA_TYPES, READ_HERE
-from shared.pictures.pixels import NO_LIMITS, PictureFacts, inspect
+from shared.pictures.pixels import PictureFacts
 
 blueprint = APIBlueprint("images", __name__, abp_tags=[Tag(name="images", description="Pictures in and out")])
 
-#: An id names its bytes for ever, so an answer never goes stale.
-FOR_EVER = "public, max-age=31536000, immutable"
-#: A smaller one is made by our decoder, which may be mended.
-FOR_A_DAY = "public, max-age=86400"
+#: An id names its bytes for ever, so an answer never goes stale; a smaller one is made by our decoder, which may be mended.
+#: Private: no cache on the way may keep it for others, and a browser that several use must not show one the other's.
+OWN = Caching(
+    stored="private, max-age=31536000, immutable",
+    smaller="private, max-age=86400",
+    vary="Authorization, Cookie, X-Api-Key",
+)
 BINARY = {"type": "string", "format": "binary"}
 
 
@@ -28,17 +34,10 @@ class ImagePath(BaseModel):
     image_id: str = Field(pattern="^img_[0-9a-f]{32}$")
 
 
-class SizeQuery(BaseModel):
-    """How large to answer it."""
+class PictureQuery(SizeQuery):
+    """How large to answer it, and whether its owner lifts a blur."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    width: int = Field(
-        0,
-        ge=0,
-        le=4096,
-        description="At most this wide (and 16,383 high), as WebP, never enlarged; 0: the stored bytes as they are",
-    )
+    reveal: bool = Field(False, description="Where this server blurs pictures: unblurred, for their owner only")
 
 
 class StoredImage(BaseModel):
@@ -50,6 +49,7 @@ class StoredImage(BaseModel):
     width: int
     height: int
     size_bytes: int
+    rating: RatingView | None = Field(None, description="Where this server rates pictures: what it says of this one")
 
 
 @blueprint.post(
@@ -76,7 +76,9 @@ def upload() -> Response:
     ours.door.check()
     data, claimed = _sent_picture()
     facts = ours.decoding.check(data, ours.picture_limits, claimed)
-    stored = _described(keep(ours, data), facts, len(data))
+    stored = _described(ours.ownership.store_picture(current_caller(), data), facts, len(data))
+    rating = rating_views(ours, [stored.id]).get(stored.id)
+    stored = stored.model_copy(update={"rating": rating})
     response = Response(stored.model_dump_json(), 201, mimetype="application/json")
     response.headers["Location"] = stored.url
     return response
@@ -94,24 +96,13 @@ def upload() -> Response:
     },
 )
 @reads_request
-def download(path: ImagePath, query: SizeQuery) -> Response:
-    etag = f"{path.image_id}-{query.width}-{DECODER_VERSION}" if query.width else path.image_id
-    is_known = request.if_none_match.contains(etag)  # then nobody needs to make it
-    data, media_type = _bytes_of(services(), path.image_id, 0 if is_known else query.width)
-    response = Response(data, mimetype=media_type)
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = FOR_A_DAY if query.width else FOR_EVER
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.make_conditional(request)
-    return response
-
-
-def _bytes_of(ours: Services, image_id: str, width_px: int) -> tuple[bytes, str]:
-    data = ours.artifacts.get(image_id)
-    facts = inspect(data, NO_LIMITS)
-    if not width_px:
-        return data, facts.media_type
-    return ours.decoding.thumbnail(data, facts, width_px), "image/webp"
+def download(path: ImagePath, query: PictureQuery) -> Response:
+    ours = services()
+    caller = current_caller()
+    data = ours.ownership.picture(caller, path.image_id)
+    if query.reveal and not ours.ownership.owns_picture(caller, path.image_id):
+        raise Withheld(f"picture {path.image_id} is not yours to reveal", field="reveal")
+    return pictures.answer(ours, path.image_id, data, query.width, OWN, person=caller.person, is_revealed=query.reveal)
 
 
 def _sent_picture() -> tuple[bytes, str | None]:

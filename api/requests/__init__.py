@@ -7,8 +7,8 @@ In reading order:
 - `scopes`: what the caller's key is narrowed to, held against the jobs it would make
 - `model_choice`: which model answers
 - `pictures`: a picture that comes with a request, checked whole
-- `kept_pictures`: pictures are kept, and count for whoever brought them
 - `submission`: what all ways to send a job share, up to the answer 202
 - `accounts`: whose keys a caller may make and change, and what a new one is
+- `in_hand`: jobs changed or cancelled after they were sent, one or many
 - `batches`: a batch request → members and steps, ready to be stored
 """

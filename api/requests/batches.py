@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from flask import request
 from werkzeug.datastructures import FileStorage
 
-from api.requests.kept_pictures import keep
 from api.requests.model_choice import Choice, choose_for_tasks
 from api.requests.parsing import validated_json
 from api.requests.scopes import within_scopes
 from api.requests.submission import body_hash
+from api.responses.pictures import withheld
 from api.services import Services
 from api.services.auth import current_caller
 from shared.accounts.limits import check_batch
@@ -32,6 +32,7 @@ from shared.jobs.lifecycle import failure_of
 from shared.log import logger
 from shared.models.catalogue import ModelCard
 from shared.net.addresses import check_url
+from shared.pictures.artifact_store import id_of
 from shared.pictures.pixels import MIB, NO_LIMITS, inspect
 
 #: The form field that holds everything but the files, as JSON.
@@ -166,10 +167,15 @@ def _with_pictures(ours: Services, members: list[Member], *, needs_size: bool) -
         needs_size: the first step's size follows the picture's.
     """
     wanted = list(dict.fromkeys(member.image for member in members if member.image))
-    missing = ours.artifacts.renew(wanted) if wanted else set()
+    closed = ours.ownership.closed(current_caller(), wanted) if wanted else set()
+    missing = ours.artifacts.renew([image_id for image_id in wanted if image_id not in closed])
+    # Of a picture that is not theirs nobody learns that it existed.
     expired = ours.store.which_existed(sorted(missing)) if missing else set()
+    missing |= closed
     known = {image_id: _size_or_error(ours, image_id) for image_id in wanted if needs_size and image_id not in missing}
     known |= {image_id: _absence(image_id, expired) for image_id in missing}
+    refused = ours.ratings.refused([image_id for image_id in wanted if image_id not in missing])
+    known |= {image_id: failure_of(withheld(ours, image_id, rating)) for image_id, rating in refused.items()}
     return [_informed(member, known.get(member.image)) for member in members]
 
 
@@ -197,6 +203,8 @@ def _member_of(ours: Services, file: FileStorage) -> Member:
     try:
         data = file.read()
         facts = ours.decoding.check(data, ours.picture_limits, file.mimetype or None, is_patient=True)
+        for image_id, rating in ours.ratings.refused([id_of(data)]).items():
+            raise withheld(ours, image_id, rating)
     except CallersError as error:
         return Member(name=name, error=failure_of(error))
     except DarkroomError:
@@ -204,7 +212,7 @@ def _member_of(ours: Services, file: FileStorage) -> Member:
     except Exception as exc:  # a bug of ours, but of this file's alone
         logger().error("member.not_read", exc_info=exc)
         return Member(name=name, error=failure_of(BadPicture("the picture could not be read", field="image")))
-    return Member(name=name, image=keep(ours, data), size=facts.size)
+    return Member(name=name, image=ours.ownership.store_picture(current_caller(), data), size=facts.size)
 
 
 def _form_hash(options: BatchOptions, members: Sequence[Member]) -> str:

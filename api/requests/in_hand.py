@@ -10,6 +10,7 @@ from functools import partial
 
 from api.services import Services
 from api.services.auth import Caller
+from api.services.ownership import unknown
 from shared.accounts.scope_rules import check_priority
 from shared.contracts.access import Role
 from shared.contracts.audit import Deed
@@ -24,7 +25,7 @@ from shared.contracts.in_hand import (
     QueuedFilter,
 )
 from shared.contracts.jobs import JOB_ID, JobRecord, State
-from shared.errors import CallersError, NotFound, RoleNeeded
+from shared.errors import CallersError, RoleNeeded
 from shared.jobs import lifecycle
 from shared.jobs.in_hand import changed, needs_ticket
 from shared.jobs.lifecycle import failure_of
@@ -123,14 +124,14 @@ def _moved(ours: Services, caller: Caller, job_id: str, rule: Rule) -> Made:
         seen.append(record)
         return rule(record, now_ms)
 
-    after = ours.store.move(job_id, remembering)
+    after = ours.ownership.move(caller, job_id, remembering)
     return Made(seen[-1], after)
 
 
 def _tell(ours: Services, caller: Caller, made: Made, deed: Deed) -> None:
     """What is done to others' jobs stands in the audit."""
-    if made.is_change and made.after.caller != caller.person:
-        ours.audit.record(caller.as_actor, deed, made.after.id, person=made.after.caller)
+    if made.is_change:
+        ours.ownership.tell(caller, made.after.caller, deed, made.after.id)
 
 
 def _check(caller: Caller, change: JobChange) -> None:
@@ -164,14 +165,14 @@ def _chosen(
     if fits.batch is None:
         found, last = ours.store.live_ids(wanted, owner, int(cursor or 0), MOST_JOBS)
         return found, None if last is None else str(last)
-    batch = ours.batches.get(fits.batch)
+    batch = ours.ownership.batch(caller, fits.batch)
     return ours.batches.jobs_in(batch.id, wanted) if owner in (None, batch.caller) else [], None
 
 
 def _outcome(ours: Services, caller: Caller, job_id: str, act: Callable[[], Made]) -> JobOutcome:
     try:
         if not JOB_ID.match(job_id):
-            raise NotFound(f"there is no job {job_id}")
+            raise unknown("job", job_id)
         made = act()
     except CallersError as error:
         return JobOutcome(id=job_id, outcome="refused", state=_state_of(ours, caller, job_id), error=failure_of(error))
@@ -179,8 +180,8 @@ def _outcome(ours: Services, caller: Caller, job_id: str, act: Callable[[], Made
 
 
 def _state_of(ours: Services, caller: Caller, job_id: str) -> State | None:
-    found = ours.store.get_many([job_id])[0] if JOB_ID.match(job_id) else None
-    return found.state if found else None
+    found = ours.ownership.jobs(caller, [job_id]) if JOB_ID.match(job_id) else []
+    return found[0].state if found else None
 
 
 def _told(outcomes: Iterable[JobOutcome], cursor: str | None) -> JobOutcomes:

@@ -165,6 +165,8 @@ class JobRecord(Frozen):
     reused_from: str = ""
     #: Internal. Hash of what an analysis was asked, seeds that were drawn aside; "": nothing done before counts.
     asked: str = ""
+    #: Internal. The picture that it rates for the house (`shared.queue.rating_jobs`): such a job stands in no list.
+    rates: str = ""
     #: Internal. How width and height follow from the current picture, while that is not known yet.
     sizing: SizeRule | None = None
     #: Whether its pictures stay in the library until they are deleted. None: as the rack's setting says.
@@ -207,6 +209,7 @@ class JobView(Frozen):
     """A job as callers see it."""
 
     id: str = Field(description="Also the id in logs and queues")
+    owner: str = Field(description="The person it belongs to")
     kind: Kind
     model: str
     state: State
@@ -252,6 +255,7 @@ def view(record: JobRecord, place: QueuePlace | None = None) -> JobView:
     has_preview = record.state == State.RUNNING and record.progress is not None and record.progress.has_preview
     return JobView(
         **{name: getattr(record, name) for name in _SHARED_FIELDS},
+        owner=record.caller,
         created_at=iso(record.created_at_ms) or "",
         queued_at=iso(record.queued_at_ms),
         started_at=iso(record.started_at_ms),

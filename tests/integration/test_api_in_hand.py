@@ -236,6 +236,32 @@ def test_a_filter_reaches_ones_own_jobs_only(services, web_of, anna):
     assert not services.store.get(theirs).held
 
 
+def test_anothers_jobs_answer_in_bulk_exactly_like_what_never_was(services, web_of, anna):
+    theirs, never = send(web_of("bert")), new_job_id()
+
+    for rows in (
+        anna.patch("/v1/jobs", json={"ids": [theirs, never], "held": True}).json["jobs"],
+        anna.post("/v1/jobs/cancel", json={"ids": [theirs, never]}).json["jobs"],
+    ):
+        told = [str(row).replace(theirs, "ID").replace(never, "ID") for row in rows]
+        assert told[0] == told[1]
+        assert rows[0]["error"]["code"] == "not_found"
+    assert services.store.get(theirs).rev == 0
+    assert change(anna, theirs, held=True).status_code == 404
+
+
+def test_anothers_batch_is_not_reached_by_a_filter(services, web_of, anna):
+    batch = batches_played.start(web_of("bert"), prompts=["a"])["id"]
+
+    for answer in (
+        anna.patch("/v1/jobs", json={"filter": {"batch": batch}, "held": True}),
+        anna.post("/v1/jobs/cancel", json={"filter": {"batch": batch}}),
+    ):
+        refused(answer, 404, "not_found")
+    assert not services.batches.get(batch).held
+    assert services.batches.get(batch).state.value == "running"
+
+
 def test_only_an_operators_filter_reaches_everybodys(services, web_of, anna):
     olga = web_of("olga", Role.OPERATOR)
     jobs = {send(anna), send(web_of("bert"))}
