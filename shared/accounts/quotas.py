@@ -15,11 +15,13 @@ import redis
 
 from shared.accounts.limits import MIB, burst_s, day_of, midnight_after_ms, rate_limited, storage_full
 from shared.contracts.access import Limits
-from shared.contracts.jobs import iso
+from shared.contracts.jobs import State, iso
 from shared.contracts.usage import Allowance, Usage
 from shared.redis import keys
 from shared.redis.client import LUA, redis_errors, script
 
+#: States of a job that has not ended.
+UNFINISHED = (State.WAITING, State.QUEUED, State.RUNNING)
 #: Pictures looked at in one call.
 AT_ONCE = 500
 
@@ -100,13 +102,14 @@ class Quotas:
         with redis_errors():
             pipe = self._redis.pipeline(transaction=False)
             pipe.get(keys.rate(person, "requests"))
-            pipe.zcard(keys.caller(person))
+            for state in UNFINISHED:
+                pipe.zcard(keys.owned_jobs(person, state.value))
             pipe.hmget(keys.used(person, day_of(now_ms)), "reserved_ms", "settled_ms")
             pipe.hget(keys.STORED, person)
-            tat_us, unfinished, gpu_ms, stored = pipe.execute()
+            tat_us, *unfinished, gpu_ms, stored = pipe.execute()
         return Usage(
             requests_per_s=_rate_used(limits.requests_per_s, int(tat_us or 0) / 1e6 - now_ms / 1000),
-            unfinished_jobs=_allowance(limits.unfinished_jobs, unfinished),
+            unfinished_jobs=_allowance(limits.unfinished_jobs, sum(unfinished)),
             gpu_s_per_day=_allowance(
                 limits.gpu_s_per_day, sum(int(ms or 0) for ms in gpu_ms) / 1000, iso(midnight_after_ms(now_ms))
             ),

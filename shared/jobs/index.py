@@ -99,8 +99,8 @@ class JobIndex:
     def live_ids(
         self, states: Sequence[State], owner: str | None, after: int, limit: int
     ) -> tuple[list[str], int | None]:
-        """Ids of jobs in these states (of one person), oldest first, from those that came after `after`; and where to go on,
-        or None. A part may have fewer than `limit`, or none, although there are more."""
+        """Ids of jobs in these states (of one person) but the house's own, oldest first, from those that came after `after`; and
+        where to go on, or None. A part may have fewer than `limit`, or none, although there are more."""
         indexes = [keys.caller(owner)] if owner is not None else [keys.jobs_in(state.value) for state in states]
         with redis_errors():
             pipe = self.redis.pipeline(transaction=False)
@@ -109,8 +109,8 @@ class JobIndex:
             rows = sorted((int(order), text(i)) for found in pipe.execute() for i, order in found)[:limit]
         ids = [job_id for _, job_id in rows]
         wanted = {state.value for state in states}
-        told = zip(ids, self.fields_of(ids, "state"), strict=True)
-        found = [job_id for job_id, (state,) in told if state is not None and text(state) in wanted]
+        told = zip(ids, self.fields_of(ids, "state", "rates"), strict=True)
+        found = [job_id for job_id, (state, rates) in told if state is not None and text(state) in wanted and not rates]
         return found, rows[-1][0] if len(rows) == limit else None
 
     def fields_of(self, job_ids: Sequence[str], *names: str) -> list[list[bytes | None]]:

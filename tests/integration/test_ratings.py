@@ -394,3 +394,30 @@ def test_no_log_line_has_anything_of_a_picture_or_a_prompt(house, capsys):
 
     assert "rating.not_asked" in said.out + said.err
     assert "nobody knows of" not in said.out + said.err
+
+
+# -- beside limits, pauses and bulk requests -----------------------------------------------------------------------------
+
+
+def test_a_rating_uses_none_of_its_persons_limits_and_waits_for_none_of_their_pauses(house):
+    services = house("label")
+    web = web_of(services, ANNA)
+    web.patch("/v1/me", json={"paused": True})
+
+    uploaded(web)
+
+    (rating,) = waiting_ratings(services)
+    usage = web.get("/v1/me").json["usage"]
+    assert not rating.held
+    assert (usage["unfinished_jobs"]["used"], usage["gpu_s_per_day"]["used"]) == (0, 0)
+
+
+def test_no_bulk_request_reaches_a_rating(house):
+    services = house("label")
+    uploaded(web_of(services, ANNA))
+
+    own = web_of(services, ANNA).post("/v1/jobs/cancel", json={"filter": {}})
+    everybodys = web_of(services, OLGA).post("/v1/jobs/cancel", json={"filter": {"mine": False}})
+
+    assert own.json["jobs"] == everybodys.json["jobs"] == []
+    assert len(waiting_ratings(services)) == 1

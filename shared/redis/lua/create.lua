@@ -61,9 +61,11 @@ fields.created_at_ms, fields.order = now, order
 if fields.state == 'queued' then fields.queued_at_ms = now end
 fields.deadline_at_ms = nil
 if tonumber(ARGV[9]) > 0 then fields.deadline_at_ms = now + tonumber(ARGV[9]) end
-reserve_quota(fields, now)
+-- A rating is the house's wish: it uses none of its person's limits, waits for none of their pauses, stands in no list.
+local is_own = (fields.rates or '') == ''
+if is_own then reserve_quota(fields, now) end
 -- What a person sends who paused everything waits with the rest; commands go before everybody's and are nobody's own.
-if fields.ahead ~= 'true' and redis.call('SISMEMBER', P .. 'people:paused', fields.caller) == 1 then
+if is_own and fields.ahead ~= 'true' and redis.call('SISMEMBER', P .. 'people:paused', fields.caller) == 1 then
   fields.held, fields.paused = 'true', 'true'
 end
 
@@ -82,7 +84,7 @@ end
 index(P .. 'jobs', order)
 index(P .. 'jobs:' .. fields.state, order)
 index(P .. 'caller:' .. fields.caller, order)
-if (fields.rates or '') == '' then own_job(id, {caller = fields.caller, state = fields.state, order = order}, ttl) end
+if is_own then own_job(id, {caller = fields.caller, state = fields.state, order = order}, ttl) end
 open_pictures(fields.caller, 3)
 if fields.state == 'queued' then
   index(P .. 'queue:' .. fields.queue, order)

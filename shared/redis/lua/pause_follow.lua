@@ -9,10 +9,11 @@ local free = {}
 for i = 3, #ARGV do
   local id = ARGV[i]
   local key = 'darkroom:job:' .. id
-  local old, was_paused = share_facts(id), redis.call('HGET', key, 'paused') == 'true'
+  local old, kept = share_facts(id), redis.call('HMGET', key, 'paused', 'rates')
+  local was_paused, is_own = kept[1] == 'true', (kept[2] or '') == ''
   local follows = is_paused and old.held ~= 'true' or not is_paused and was_paused
-  -- What goes before everybody's is not the person's own: a command, or what an operator moved there.
-  if follows and old.state ~= '' and not is_final(old.state) and not (is_paused and old.ahead == 'true') then
+  -- Not the person's own are what goes before everybody's (a command, or what an operator moved there), and ratings.
+  if follows and is_own and old.state ~= '' and not is_final(old.state) and not (is_paused and old.ahead == 'true') then
     redis.call('HSET', key, 'held', tostring(is_paused), 'paused', tostring(is_paused))
     redis.call('HINCRBY', key, 'rev', 1)
     redis.call('HINCRBY', key, 'version', 1)

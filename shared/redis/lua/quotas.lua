@@ -32,7 +32,10 @@ local function used_key(person, day) return 'darkroom:used:' .. person .. ':' ..
 -- limits: what is not limited is not in it. jobs, cost_ms: of the whole chain of which this is the first that is stored.
 local function beyond_limits(person, limits, now)
   if limits.unfinished_jobs then
-    local open = redis.call('ZCARD', 'darkroom:caller:' .. person)
+    local open = 0
+    for _, state in ipairs({'waiting', 'queued', 'running'}) do
+      open = open + redis.call('ZCARD', 'darkroom:owned:jobs:' .. state .. ':' .. person)
+    end
     if open + limits.jobs > limits.unfinished_jobs then
       return {'too_many_open', open, string.format('%.0f', limits.unfinished_jobs), limits.jobs}
     end
