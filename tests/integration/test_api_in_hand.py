@@ -447,6 +447,24 @@ def test_a_job_behind_others_is_told_how_many_and_nothing_else_of_them(services,
     assert not any(word in message for word in ("secret", "bert", *ahead, running))
 
 
+def test_a_job_that_others_pass_by_because_its_owner_had_more_waits_for_its_share(services, web_of, anna):
+    bert = web_of("bert")
+    costly, mine = send(anna), send(anna)
+    take(services)
+    services.store.move(
+        costly, lambda job, now: lifecycle.end(job, now, token="pen", state=State.SUCCEEDED, spent_s=100.0)
+    )
+    later = [send(bert) for _ in range(2)]
+    busy(services, "job_" + "0" * 24)
+
+    code, message = waits(anna, mine)
+
+    assert code == "your_share"
+    assert message.startswith("your share: others who had less go first")
+    assert waits(bert, later[0])[0] != "your_share"
+    assert take(services, "next") == later[0]
+
+
 def test_a_thousand_jobs_are_told_in_few_round_trips(services, anna):
     ids = [send(anna) for _ in range(30)]
     busy(services, "job_" + "0" * 24)
