@@ -34,6 +34,7 @@ from shared.accounts.standing import Standings
 from shared.batches.members import BatchMembers
 from shared.batches.store import BatchStore
 from shared.jobs.pauses import Pauses
+from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.models.catalogue import Catalogue, load_catalogue
 from shared.models.measurements import Measurements
@@ -104,7 +105,7 @@ def build_services(settings: Settings) -> Services:
         job_events=JobEvents(client, max_waiters=settings.api_threads * 3 // 4),
         departures=Departures(),
         decoding=_decoding(settings),
-        forecast=QueueForecast(store, registry, Measurements(client)),
+        forecast=QueueForecast(store, Shares(store, settings.max_wait_s), registry, Measurements(client)),
         access=Access(Standings(client), keys, environment_keys(settings), role_limits),
         people=People(client),
         keys=keys,

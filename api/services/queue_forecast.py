@@ -13,6 +13,7 @@ from shared.contracts.jobs import JobRecord, QueuePlace, State
 from shared.contracts.kinds import KIND_RULES
 from shared.jobs.eta import Pace, eta_s
 from shared.jobs.routing import split
+from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.models.measurements import JOB, LOAD, Measured, Measurements
 from shared.rack.worker_registry import TAKES_JOBS, WorkerRegistry, WorkerReport
@@ -28,7 +29,7 @@ class Facts:
     """What was true at one moment."""
 
     workers: tuple[WorkerReport, ...] = ()
-    #: Model → jobs queued, all priorities.
+    #: Model → jobs that could start now, all priorities.
     queued: Mapping[str, int] = field(default_factory=dict)
     #: Model → what was measured of it.
     times: Mapping[str, Times] = field(default_factory=dict)
@@ -40,11 +41,13 @@ class QueueForecast:
     def __init__(
         self,
         store: JobStore,
+        shares: Shares,
         registry: WorkerRegistry,
         learned: Measurements,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self._shares = shares
         self._registry = registry
         self._learned = learned
         self._clock = clock
@@ -61,7 +64,7 @@ class QueueForecast:
         paces = {queue: pace_of(queue, facts) for queue in {record.queue for record in queued}}
         return {
             record.id: QueuePlace(position=position, eta_s=_eta(record, position, paces[record.queue], facts))
-            for record, position in zip(queued, self._store.positions(queued), strict=True)
+            for record, position in zip(queued, self._shares.positions(queued), strict=True)
         }
 
     def _now(self) -> Facts:
@@ -74,7 +77,8 @@ class QueueForecast:
     def _gather(self) -> Facts:
         workers = tuple(worker for worker in self._registry.living() if worker.state in TAKES_JOBS)
         queued: dict[str, int] = {}
-        for queue, depth in self._store.queue_depths().items():
+        waiting = [queue for queue, depth in self._store.queue_depths().items() if depth]
+        for queue, depth in zip(waiting, self._shares.ready_in(waiting), strict=True):
             queued[split(queue)[0]] = queued.get(split(queue)[0], 0) + depth
         wanted = {model for model, depth in queued.items() if depth and not model.startswith("@")}
         return Facts(workers, queued, {model: self._learned.times(model) for model in wanted})

@@ -12,7 +12,7 @@ import redis
 from shared.contracts.jobs import JobRecord, State
 from shared.jobs.codec import decode, text
 from shared.jobs.eta import room_after_s
-from shared.jobs.routing import PRIORITIES, split
+from shared.jobs.routing import queues_ahead
 from shared.redis import keys
 from shared.redis.client import redis_errors, script
 
@@ -134,34 +134,20 @@ class JobIndex:
         pairs = zip(queues, answers[0::2], answers[1::2], strict=True)
         return {name: (depth, int(oldest[0][1]) // 1000) for name, depth, oldest in pairs if oldest}
 
-    def positions(self, records: Sequence[JobRecord]) -> list[int | None]:
-        """How many jobs of its model will be taken before each; None where it is not queued. One round trip."""
-        queues = sorted({ahead for record in records for ahead in _queues_ahead(record.queue)})
-        with redis_errors():
-            pipe = self.redis.pipeline(transaction=False)
-            for name in queues:
-                pipe.zcard(keys.queue(name))
-            for record in records:
-                pipe.zrank(keys.queue(record.queue), record.id)
-            answers = pipe.execute()
-        depth = dict(zip(queues, answers, strict=False))
-        ranks = zip(records, answers[len(queues) :], strict=True)
-        return [None if k is None else k + sum(depth[q] for q in _queues_ahead(r.queue)) for r, k in ranks]
-
     def standings(self, records: Sequence[JobRecord]) -> tuple[int, dict[str, Standing]]:
         """Redis' clock (ms), and by id where each queued job stands. Two round trips, however many there are."""
         groups: dict[tuple[str, str], list[str]] = {}
         for record in records:
             groups.setdefault((record.queue, record.caller), []).append(record.id)
         flat = [part for (queue, person), ids in groups.items() for part in (queue, person, len(ids), *ids)]
-        urgent = sorted({ahead for queue, _ in groups for ahead in _queues_ahead(queue)})
+        urgent = sorted({ahead for queue, _ in groups for ahead in queues_ahead(queue)})
         depth = dict(zip(urgent, self.queue_depths_of(urgent), strict=True))
         with redis_errors():
             now_ms, *ranks = self._places(args=flat)
         rows = iter(zip(ranks[0::2], ranks[1::2], strict=True))
         found = {}
         for (queue, _), ids in groups.items():
-            before = sum(depth[name] for name in _queues_ahead(queue))
+            before = sum(depth[name] for name in queues_ahead(queue))
             for job_id in ids:
                 arrival, own = next(rows)
                 found[job_id] = Standing(None if arrival < 0 else before + arrival, None if own < 0 else own)
@@ -205,8 +191,3 @@ class JobIndex:
         """Ids of the jobs queued in one queue, oldest first; None: all."""
         with redis_errors():
             return [text(job_id) for job_id in self.redis.zrange(keys.queue(queue), 0, (limit or 0) - 1)]
-
-
-def _queues_ahead(queue: str) -> list[str]:
-    name, priority = split(queue)
-    return [f"{name}.{higher.value}" for higher in PRIORITIES[: PRIORITIES.index(priority)]]

@@ -40,6 +40,12 @@ def split(queue: str) -> tuple[str, Priority]:
     return name, Priority(priority)
 
 
+def queues_ahead(queue: str) -> list[str]:
+    """The same model's (or worker's) queues of higher priority."""
+    name, priority = split(queue)
+    return [f"{name}.{higher.value}" for higher in PRIORITIES[: PRIORITIES.index(priority)]]
+
+
 def batch_key_of(model: str, params: GenerationParams) -> str:
     """Jobs with the same key may run as one GPU batch: they have the same in everything a pass shares, and whatever is a
     sample's own."""

@@ -5,9 +5,12 @@ in `fair_share`, pure; `lua/shares.lua` does the same where the records are, and
 test holds the two together.
 """
 
+from collections.abc import Sequence
+
 from shared.contracts.jobs import JobRecord
 from shared.jobs.codec import decode, text
-from shared.jobs.fair_share import PATIENCE, Standing
+from shared.jobs.fair_share import PATIENCE, Standing, expected_ahead
+from shared.jobs.routing import queues_ahead
 from shared.jobs.store import MAX_RACES, PRELUDES, JobStore, Rule
 from shared.redis import keys
 from shared.redis.client import redis_errors, script
@@ -27,8 +30,8 @@ class Shares:
         """
         self._store = store
         self._patience_ms = round(PATIENCE * max_wait_s * 1000)
-        self._pick, self._peers, self._due, self._heal, self._sharers = (
-            script(store.redis, *PRELUDES, name) for name in ("pick", "peers", "due", "heal", "sharers")
+        self._pick, self._peers, self._due, self._heal, self._ready, self._sharers = (
+            script(store.redis, *PRELUDES, name) for name in ("pick", "peers", "due", "heal", "ready", "sharers")
         )
 
     def claim_next(self, queue: str, rule: Rule) -> JobRecord | None:
@@ -63,12 +66,39 @@ class Shares:
         with redis_errors():
             return bool(self._store.redis.exists(keys.sharers(queue)))
 
-    def standing(self, queue: str) -> list[Standing]:
-        """Who has ready jobs in a queue. Person "" stands for those that go before everybody's."""
+    def ready_in(self, queues: Sequence[str]) -> list[int]:
+        """How many jobs of each queue could start now, in order; one round trip."""
         with redis_errors():
-            flat = [text(value) for value in self._sharers(args=[queue])]
-        rows = zip(flat[0::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
-        return [Standing(person, float(tag), int(jobs), float(charge)) for person, jobs, tag, charge in rows]
+            pipe = self._store.redis.pipeline(transaction=False)
+            for queue in queues:
+                self._ready(args=[queue], client=pipe)
+            return [int(ready) for ready in pipe.execute()]
+
+    def positions(self, records: Sequence[JobRecord]) -> list[int | None]:
+        """How many jobs of its model will be taken before each, as things stand: those of higher priority, and in its own queue
+        those whose turn comes before its own. One round trip.
+
+        None where it is nobody's turn: it is held, pauses before another try, or is not queued. Such jobs count in nobody's
+        position either.
+        """
+        own = sorted({record.queue for record in records})
+        higher = sorted({ahead for queue in own for ahead in queues_ahead(queue)})
+        with redis_errors():
+            pipe = self._store.redis.pipeline(transaction=False)
+            for queue in higher:
+                self._ready(args=[queue], client=pipe)
+            for queue in own:
+                self._sharers(args=[queue], client=pipe)
+            for record in records:
+                pipe.zrank(keys.ready(record.queue, _person_of(record)), record.id)
+            answers = pipe.execute()
+        ready = dict(zip(higher, answers, strict=False))
+        standings = {queue: _standings(flat) for queue, flat in zip(own, answers[len(higher) :], strict=False)}
+        ranks = zip(records, answers[len(higher) + len(own) :], strict=True)
+        return [
+            None if rank is None else sum(ready[q] for q in queues_ahead(r.queue)) + _place(r, rank, standings[r.queue])
+            for r, rank in ranks
+        ]
 
     def heal(self, queue: str, first: int) -> tuple[int, int]:
         """Make ready what should be, among the queued jobs of a queue from the `first` place on.
@@ -80,3 +110,27 @@ class Shares:
         with redis_errors():
             looked, missing = self._heal(args=[queue, first, first + HEALED_AT_ONCE - 1, keys.LIVE_TTL_S])
         return int(looked), int(missing)
+
+
+#: Whose jobs go before everybody's, see shares.lua.
+EVERYBODYS = ""
+
+
+def _person_of(record: JobRecord) -> str:
+    return EVERYBODYS if record.ahead else record.caller
+
+
+def _standings(flat: Sequence[bytes]) -> list[Standing]:
+    values = [text(value) for value in flat]
+    rows = zip(values[0::4], values[1::4], values[2::4], values[3::4], strict=True)
+    return [Standing(person, float(tag), int(jobs), float(charge)) for person, jobs, tag, charge in rows]
+
+
+def _place(record: JobRecord, rank: int, standings: Sequence[Standing]) -> int:
+    """Of a ready job in its queue; `rank`: among those of its person."""
+    if record.ahead:
+        return rank
+    before_all = sum(standing.jobs for standing in standings if standing.person == EVERYBODYS)
+    people = [standing for standing in standings if standing.person != EVERYBODYS]
+    mine = next((standing for standing in people if standing.person == record.caller), None)
+    return before_all + (expected_ahead(mine, rank, people) if mine else rank)

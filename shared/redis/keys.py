@@ -130,6 +130,10 @@ def queue(name: str) -> str:
     return f"{PREFIX}queue:{name}"
 
 
+def ready(queue_name: str, person: str) -> str:
+    return f"{PREFIX}ready:queue:{queue_name}|{person}"
+
+
 def sharers(queue_name: str) -> str:
     return f"{PREFIX}sharers:queue:{queue_name}"
 

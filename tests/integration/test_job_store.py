@@ -166,14 +166,6 @@ def test_a_deadline_that_passed_is_told_by_the_beat(store):
 # -- places --------------------------------------------------------------------------------------------------------------
 
 
-def test_positions_count_higher_priorities_and_earlier_arrivals(store):
-    first, second = made(store), made(store)
-    urgent = made(store, queue="m.high", priority="high")
-    foreign = made(store, queue="other.normal", model="other")
-
-    assert store.positions([urgent, first, second, foreign]) == [0, 1, 2, 0]
-
-
 def test_a_job_that_is_put_back_keeps_its_place(store):
     first, second = made(store), made(store)
     claim(store, first.id)

@@ -281,7 +281,7 @@ def test_jobs_that_an_earlier_version_queued_are_put_into_their_shares_and_get_t
     recovery.sweep()
     recovery.requeue_missing()
 
-    assert sum(standing.jobs for standing in Shares(house.store, 30).standing("m.normal")) == len(old)
+    assert Shares(house.store, 30).ready_in(["m.normal"]) == [len(old)]
     assert house.tickets() == len(old)
 
 

@@ -468,6 +468,57 @@ def test_many_workers_that_take_at_once_get_a_job_each(store):
     assert {record.id for record in taken} == ids
 
 
+# -- places --------------------------------------------------------------------------------------------------------------
+
+
+def test_positions_count_higher_priorities_and_whose_turn_comes_before(store, shares):
+    first, second = made(store), made(store)
+    urgent = made(store, queue="m.high", priority="high")
+    foreign = made(store, queue="other.normal", model="other")
+
+    assert shares.positions([urgent, first, second, foreign]) == [0, 1, 2, 0]
+
+
+def test_a_newcomers_place_is_not_behind_somebody_elses_hundreds(store, shares):
+    many = [made(store, caller="many", cost_s=2.0) for _ in range(100)]
+    take(shares)
+    few = [made(store, caller="few", cost_s=2.0) for _ in range(2)]
+
+    places = shares.positions([*few, many[1], many[99]])
+
+    assert places[0] == 0
+    assert places[1] <= 3
+    assert 1 <= places[2] <= 2
+    assert places[3] == 100
+
+
+def test_the_place_that_is_told_is_the_place_that_comes_about(store, shares):
+    records = [made(store, caller=f"p{n % 3}", cost_s=1.0 + n % 3, weight=1.0 + n % 2) for n in range(12)]
+    for tag, person in enumerate(("p0", "p1", "p2")):
+        store.redis.zadd(TAGS, {person: 0.3 + 0.4 * tag})
+    probe = records[7]
+    told = shares.positions([probe])[0]
+
+    order = [take(shares).id for _ in range(12)]
+
+    assert order.index(probe.id) == pytest.approx(told, abs=1)
+
+
+def test_what_is_nobodys_turn_has_no_position_and_counts_in_nobodys(store, shares):
+    held, pausing, other = made(store, caller="a"), made(store, caller="a"), made(store, caller="a")
+    command = made(store, caller="b", ahead=True)
+    store.move(held.id, lifecycle.hold)
+    claim(store, pausing.id)
+    store.move(
+        pausing.id,
+        lambda j, now: lifecycle.give_back(j, now, token="pen", reason=Reason.RETRIED, not_before_ms=now + 60_000),
+    )
+
+    found = shares.positions([store.get(record.id) for record in (held, pausing, other, command)])
+
+    assert found == [None, None, 1, 0]
+
+
 # -- records from before the shares --------------------------------------------------------------------------------------
 
 

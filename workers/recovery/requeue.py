@@ -117,7 +117,7 @@ class Requeue:
         tickets = self._depth(queue)
         if tickets >= self._store.queue_depths_of([queue])[0]:
             return 0  # also what is not ready is counted there, so this is enough, and cheap
-        return max(0, sum(standing.jobs for standing in self._shares.standing(queue)) - tickets)
+        return max(0, self._shares.ready_in([queue])[0] - tickets)
 
     def _ready(self, queue: str, limit: int | None) -> list[JobRecord]:
         """Those of its jobs that may be taken now."""
