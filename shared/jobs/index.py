@@ -123,17 +123,6 @@ class JobIndex:
                 pipe.zcard(keys.queue(name))
             return [int(depth) for depth in pipe.execute()]
 
-    def oldest_orders(self, queues: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Per queue that has jobs: how many, and the arrival (ms) of the oldest."""
-        with redis_errors():
-            pipe = self.redis.pipeline(transaction=False)
-            for name in queues:
-                pipe.zcard(keys.queue(name))
-                pipe.zrange(keys.queue(name), 0, 0, withscores=True)
-            answers = pipe.execute()
-        pairs = zip(queues, answers[0::2], answers[1::2], strict=True)
-        return {name: (depth, int(oldest[0][1]) // 1000) for name, depth, oldest in pairs if oldest}
-
     def standings(self, records: Sequence[JobRecord]) -> tuple[int, dict[str, Standing]]:
         """Redis' clock (ms), and by id where each queued job stands. Two round trips, however many there are."""
         groups: dict[tuple[str, str], list[str]] = {}

@@ -6,6 +6,7 @@ test holds the two together.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shared.contracts.jobs import JobRecord
 from shared.jobs.codec import decode, text
@@ -19,6 +20,17 @@ from shared.redis.client import redis_errors, script
 HEALED_AT_ONCE = 500
 
 
+@dataclass(frozen=True)
+class Line:
+    """One queue that has ready jobs."""
+
+    ready: int
+    #: Since when (ms of the store's clock) one of its people was not served by it.
+    since_ms: int
+    #: The least of its people, see `fair_share.Tags`; −inf: a job goes before everybody's.
+    tag: float
+
+
 class Shares:
     """The choice between ready jobs. Every method raises `RedisUnavailable` when the server does not take requests."""
 
@@ -30,8 +42,9 @@ class Shares:
         """
         self._store = store
         self._patience_ms = round(PATIENCE * max_wait_s * 1000)
-        self._pick, self._peers, self._due, self._heal, self._ready, self._sharers = (
-            script(store.redis, *PRELUDES, name) for name in ("pick", "peers", "due", "heal", "ready", "sharers")
+        self._pick, self._peers, self._due, self._heal, self._ready, self._sharers, self._look = (
+            script(store.redis, *PRELUDES, name)
+            for name in ("pick", "peers", "due", "heal", "ready", "sharers", "look")
         )
 
     def claim_next(self, queue: str, rule: Rule) -> JobRecord | None:
@@ -73,6 +86,13 @@ class Shares:
             for queue in queues:
                 self._ready(args=[queue], client=pipe)
             return [int(ready) for ready in pipe.execute()]
+
+    def look(self, queues: Sequence[str]) -> dict[str, Line]:
+        """How the queues stand that have ready jobs; one round trip."""
+        with redis_errors():
+            flat = [text(value) for value in self._look(args=list(queues))]
+        rows = zip(flat[0::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
+        return {queue: Line(int(ready), round(float(since)), float(tag)) for queue, ready, since, tag in rows}
 
     def positions(self, records: Sequence[JobRecord]) -> list[int | None]:
         """How many jobs of its model will be taken before each, as things stand: those of higher priority, and in its own queue

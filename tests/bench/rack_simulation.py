@@ -11,54 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from shared.contracts.base import Priority
-from shared.jobs.routing import queue_of, queues_of, split
+from shared.jobs.routing import queues_of, split
 from shared.models.catalogue import ModelCard, Source, Vram
+from tests.bench.sim_jobs import Gpu, Job, Model, job
+from tests.bench.turns import FirstCome, Turns
 from workers.control.affinity import QueueState, View, order
 from workers.control.queue_order import LOADING_MS
 from workers.memory.residency import Residency
 
+__all__ = ["POLICIES", "Gpu", "Job", "Model", "Outcome", "Rack", "job"]
+
 LISTEN_S = 1.0
 REPORT_EVERY_S = 2.0
-
-
-@dataclass(frozen=True)
-class Model:
-    name: str
-    weights_mib: int
-    working_mib: int
-    job_s: float
-    load_s: float
-    #: From host RAM.
-    copy_s: float
-
-
-@dataclass(frozen=True)
-class Gpu:
-    name: str
-    budget_mib: int
-    #: Jobs run this much faster than `Model.job_s`.
-    speed: float = 1.0
-    host_cache_mib: int = 8192
-
-
-@dataclass
-class Job:
-    queue: str
-    arrival_s: float
-    #: Of `Model.job_s`: more steps, more pixels.
-    effort: float = 1.0
-    started_s: float = -1.0
-    ended_s: float = -1.0
-
-    @property
-    def wait_s(self) -> float:
-        """Until the work began, loading included."""
-        return self.started_s - self.arrival_s
-
-
-def job(model: str, arrival_s: float, priority: Priority = Priority.NORMAL, effort: float = 1.0) -> Job:
-    return Job(queue_of(model, priority), arrival_s, effort)
 
 
 #: Given the queues and what a worker sees: the queues to read, in order.
@@ -67,7 +31,7 @@ Policy = Callable[[Sequence[str], View], list[str]]
 
 def first_come(queues: Sequence[str], view: View) -> list[str]:
     """The oldest job of all, whatever is loaded."""
-    return sorted(queues, key=lambda q: view.queues[q].oldest_ms if q in view.queues else view.now_ms)
+    return sorted(queues, key=lambda q: view.queues[q].since_ms if q in view.queues else view.now_ms)
 
 
 def resident_only(queues: Sequence[str], view: View) -> list[str]:
@@ -152,7 +116,13 @@ class Rack:
     """All workers and queues; `run` once."""
 
     def __init__(
-        self, models: Sequence[Model], gpus: Sequence[Gpu], policy: Policy, *, max_wait_s: float = 30.0
+        self,
+        models: Sequence[Model],
+        gpus: Sequence[Gpu],
+        policy: Policy,
+        *,
+        max_wait_s: float = 30.0,
+        turns: Turns | None = None,
     ) -> None:
         self._models = {model.name: model for model in models}
         self._policy = policy
@@ -160,7 +130,10 @@ class Rack:
         self._now_s = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = count()
-        self._waiting: dict[str, deque[Job]] = {}
+        self._turns = turns or FirstCome()
+        #: Queue → person → their jobs.
+        self._waiting: dict[str, dict[str, deque[Job]]] = {}
+        self._ready: Counter[str] = Counter()
         self._taken: dict[str, tuple[float, str]] = {}
         self._idle: list[Worker] = []
         self._left = 0
@@ -185,7 +158,11 @@ class Rack:
     # -- events ------------------------------------------------------------------------------------------------------
 
     def _arrive(self, one: Job) -> None:
-        self._waiting.setdefault(one.queue, deque()).append(one)
+        one.holders = frozenset(w.gpu.name for w in self._workers if split(one.queue)[0] in w.residents)
+        self._waiting.setdefault(one.queue, {}).setdefault(one.person, deque()).append(one)
+        self._ready[one.person] += 1
+        if self._ready[one.person] == 1:
+            self._turns.came(one.person)
         for worker in self._idle:
             if one.queue in (worker.listens_to or ()):
                 self._take(worker, one.queue)
@@ -210,9 +187,8 @@ class Rack:
         if worker in self._idle:
             self._idle.remove(worker)
         worker.listening += 1
-        one = self._waiting[queue].popleft()
-        if not self._waiting[queue]:
-            del self._waiting[queue]
+        one = self._next(queue)
+        one.taken_s, one.gpu = self._now_s, worker.gpu.name
         self._taken[queue] = (self._now_s, worker.gpu.name)
         switch_s = self._bring(worker, self._models[split(queue)[0]])
         if switch_s:
@@ -223,7 +199,27 @@ class Rack:
         self._outcome.busy_s += took_s
         self._outcome.switching_s += switch_s
         self._left -= 1
+        # As one estimates who does not know which card it will be.
+        cost_s = self._models[split(queue)[0]].job_s * one.effort
+        self._turns.started(queue, one, self._now_s, cost_s)
+        self._rest(one.person)
+        self._at(one.ended_s, lambda: self._turns.ended(one, cost_s, took_s))
         self._at(one.ended_s, lambda: self._listen(worker))
+
+    def _next(self, queue: str) -> Job:
+        waiting = self._waiting[queue]
+        person = self._turns.next_person(queue, waiting, self._now_s)
+        one = waiting[person].popleft()
+        if not waiting[person]:
+            del waiting[person]
+        if not waiting:
+            del self._waiting[queue]
+        return one
+
+    def _rest(self, person: str) -> None:
+        self._ready[person] -= 1
+        if not self._ready[person]:
+            self._turns.rested(person)
 
     def _report(self) -> None:
         for worker in self._workers:
@@ -255,6 +251,10 @@ class Rack:
             return model.load_s
         return model.copy_s if worker.arrivals["host"] > before.get("host", 0) else 0.0
 
+    def _line(self, queue: str) -> QueueState:
+        since_s, tag = self._turns.line(queue, self._waiting[queue])
+        return QueueState(sum(map(len, self._waiting[queue].values())), round(1000 * since_s), tag)
+
     def _view(self, worker: Worker) -> View:
         in_host = worker.residency.in_host()
         elsewhere = Counter(name for other in self._workers if other is not worker for name in other.reported)
@@ -265,7 +265,7 @@ class Rack:
         return View(
             now_ms=round(1000 * self._now_s),
             max_wait_s=self._max_wait_s,
-            queues={q: QueueState(len(jobs), round(1000 * jobs[0].arrival_s)) for q, jobs in self._waiting.items()},
+            queues={queue: self._line(queue) for queue in self._waiting},
             residents=worker.residents,
             switched_ms=round(1000 * worker.switched_s),
             served_ms={queue: round(1000 * at_s) for queue, (at_s, _) in self._taken.items()},

@@ -73,10 +73,11 @@ def publish(url: str, *queues: str) -> None:
             producer.publish(queue, exchange="", routing_key=queue, declare=[kombu.Queue(queue)])
 
 
-def job_waits(client, queue: str, since_s: float) -> None:
-    """A queued job, as far as the reader sees one."""
+def job_waits(client, queue: str, since_s: float, person: str = "anna") -> None:
+    """A ready job of somebody, as far as the reader sees one."""
     seconds, _ = client.time()
-    client.zadd(keys.queue(queue), {f"job-{queue}": (seconds - since_s) * 1_000_000})
+    client.zadd(keys.sharers(queue), {person: (seconds - since_s) * 1000})
+    client.zadd(keys.ready(queue, person), {f"job-{queue}": (seconds - since_s) * 1_000_000})
 
 
 def loaded(client, *models: str) -> None:
@@ -110,12 +111,26 @@ def test_kombu_reads_a_neglected_queue_before_the_loaded_one(redis_url, client, 
     loaded(client, "b")
     job_waits(client, "b.normal", since_s=1)
     reader.order(QUEUES)
-    client.zadd(keys.queue("a.normal"), {"old": (client.time()[0] - 400) * 1_000_000})
+    job_waits(client, "a.normal", since_s=400)
     reader._view = replace(reader._view, switched_ms=0)
     now_s[0] += 1
     publish(redis_url, "b.normal", "a.normal")
 
     assert inbox() == "a.normal"
+
+
+def test_of_two_loaded_models_the_one_whose_people_were_given_less_is_read_first(client, reader, now_s):
+    loaded(client, "a", "b")
+    job_waits(client, "a.normal", since_s=20, person="anna")
+    job_waits(client, "b.normal", since_s=1, person="ben")
+    client.zadd(f"{keys.PREFIX}share:tags", {"anna": 50.0, "ben": 20.0})
+
+    before = reader.order(QUEUES).index("b.normal") < reader.order(QUEUES).index("a.normal")
+    client.zadd(f"{keys.PREFIX}share:tags", {"ben": 60.0})
+    now_s[0] += 1
+    after = reader.order(QUEUES).index("b.normal") < reader.order(QUEUES).index("a.normal")
+
+    assert (before, after) == (True, False)
 
 
 def test_what_one_worker_took_the_others_do_not_call_neglected(client, reader, now_s):

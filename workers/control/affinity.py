@@ -1,7 +1,7 @@
 """Which queue a worker reads next: what it holds first, and nobody starves. Pure.
 
 Reading a queue whose model is not loaded costs a switch (seconds); reading a loaded one costs nothing. So loaded models
-come first, the oldest job foremost, with these bounds:
+come first, and among them the one whose people were given least (`shared.jobs.fair_share`), with these bounds:
 
 1. A queue that no worker has served for longer than `max_wait_s` comes first, the most neglected one foremost, once the
    time since the last switch is worth it: `TURN` times the round trip to the other model and back, to all that has
@@ -12,6 +12,9 @@ come first, the oldest job foremost, with these bounds:
    needs rule 1's round trips.
 3. A queue that would be worked off much faster (`WORTH` times the jobs per second, switch included) comes before what is
    loaded, if nobody holds its model and rule 1's round trips have passed: its backlog outweighs the switch.
+   So does a queue whose people are owed more than a job and `OWED` × max_wait_s GPU-seconds beside the people of what is loaded,
+   and as much again for each worker that is on its model already: shares hold over all models, and not all turn at once.
+   A jump's round trip is enough there while other workers hold everything that is loaded here: nobody is left behind.
 4. With nothing to do for loaded models, a worker takes the queue with the most work per worker that is on it already.
    But work that a worker which holds the model will have done before we could even load it is left to that worker,
    for no longer than the switch would take.
@@ -37,6 +40,8 @@ TURN = 4.0
 JUMP = 1.0
 #: How many times the throughput justifies a switch by itself.
 WORTH = 4.0
+#: Waits of `max_wait_s` that people are owed before that justifies a switch.
+OWED = 0.25
 #: Waits of `max_wait_s` after which a queue rises by one priority.
 PROMOTE = 4.0
 #: Seconds, where nothing was measured yet: SDXL from an SSD, one SDXL picture.
@@ -49,8 +54,10 @@ class QueueState:
     """One queue that has jobs."""
 
     depth: int
-    #: When its oldest job came, in ms of the store's clock.
-    oldest_ms: int
+    #: Since when one of its people was not served by it, in ms of the store's clock: their first job's arrival at least.
+    since_ms: int
+    #: What the one who was given least has had, in GPU-seconds by weight.
+    tag: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,16 +90,16 @@ class View:
         return max(0.001, self.job_s.get(model, DEFAULT_JOB_S))
 
     def neglect_s(self, queue: str) -> float:
-        """How long a queue's oldest job has seen nobody serve its queue. An empty queue is not neglected."""
+        """How long a queue's people have seen nobody serve it. An empty queue is not neglected."""
         state = self.queues.get(queue)
         if state is None:
             return 0.0
-        return max(0.0, self.now_ms - max(state.oldest_ms, self.served_ms.get(queue, 0))) / 1000
+        return max(0.0, self.now_ms - max(state.since_ms, self.served_ms.get(queue, 0))) / 1000
 
     def age_s(self, queue: str) -> float:
-        """How long a queue's oldest job has waited."""
+        """How long one of a queue's people has waited for it."""
         state = self.queues.get(queue)
-        return 0.0 if state is None else max(0.0, (self.now_ms - state.oldest_ms) / 1000)
+        return 0.0 if state is None else max(0.0, (self.now_ms - state.since_ms) / 1000)
 
     @property
     def has_worked_s(self) -> float:
@@ -106,6 +113,8 @@ def order(queues: Sequence[str], view: View) -> list[str]:
     now = _Loaded(
         floor=max((_level(queue, view) for queue in loaded), default=0),
         pace=max((1 / view.job_of(split(queue)[0]) for queue in loaded), default=0.0),
+        tag=min((view.queues[queue].tag for queue in loaded), default=-inf),
+        is_elsewhere=all(view.elsewhere.get(split(queue)[0]) for queue in loaded),
         return_s=sum(view.switch_of(model) for model in {split(queue)[0] for queue in loaded}),
     )
     wanted = [queue for queue in queues if not is_left_to_others(queue, view)]
@@ -133,6 +142,10 @@ class _Loaded:
     floor: int
     #: Its best pace, in jobs a second.
     pace: float
+    #: The least that any of its people was given.
+    tag: float
+    #: Whether other workers hold all of its models too.
+    is_elsewhere: bool
     #: What it costs to come back to all of it.
     return_s: float
 
@@ -141,13 +154,16 @@ def _rank(queue: str, view: View, loaded: _Loaded) -> tuple[float, ...]:
     """Smaller is sooner: level, class, and what decides inside the class."""
     model, _ = split(queue)
     is_here, level, age_s = view.is_here(model), _level(queue, view), view.age_s(queue)
+    tag = view.queues[queue].tag if queue in view.queues else inf
     trips = view.has_worked_s / (view.switch_of(model) + loaded.return_s) if not is_here else inf
     if view.neglect_s(queue) > view.max_wait_s and trips >= TURN:
         return (level, 0, -view.neglect_s(queue))
     if is_here:
-        return (level, 2, 0 if model.startswith("@") else 1, -age_s)
+        return (level, 2, 0 if model.startswith("@") else 1, tag, -age_s)
     if trips >= TURN and _outweighs_the_switch(queue, view, loaded):
-        return (level, 1, -age_s)
+        return (level, 1, tag, -age_s)
+    if trips >= (JUMP if loaded.is_elsewhere else TURN) and _owed_s(queue, view, loaded) > 0:
+        return (level, 1, tag, -age_s)
     return (max(level, _interrupting_level(queue, trips, loaded)), 3, -_pull_s(queue, view))
 
 
@@ -176,6 +192,15 @@ def _outweighs_the_switch(queue: str, view: View, loaded: _Loaded) -> bool:
         return False
     pace = state.depth / (view.switch_of(model) + state.depth * view.job_of(model))
     return pace > WORTH * loaded.pace
+
+
+def _owed_s(queue: str, view: View, loaded: _Loaded) -> float:
+    """GPU-seconds by weight that its people are owed beyond what a switch needs; one job more or less is no debt."""
+    state, model = view.queues.get(queue), split(queue)[0]
+    if state is None:
+        return -inf
+    needed_s = OWED * view.max_wait_s * (1 + view.elsewhere.get(model, 0)) + view.job_of(model)
+    return loaded.tag - state.tag - needed_s
 
 
 def _pull_s(queue: str, view: View) -> float:

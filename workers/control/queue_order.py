@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from shared.errors import RedisUnavailable
 from shared.jobs.routing import split
+from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.models.measurements import JOB, LOAD, Measurements
@@ -69,6 +70,7 @@ class Reader:
         """
         self._name = name
         self._store = store
+        self._shares = Shares(store, max_wait_s)
         self._redis = store.redis
         self._registry = registry
         self._learned = learned
@@ -126,11 +128,11 @@ class Reader:
         self._looked_at_s = now_s
         now_ms, residents, taken = self._store.now_ms(), self._residents(), self._taken()
         is_new = not residents <= set(self._view.residents)
-        found = self._store.oldest_orders(queues)
+        found = self._shares.look(queues)
         self._view = replace(
             self._view,
             now_ms=now_ms,
-            queues={name: QueueState(depth, oldest_ms) for name, (depth, oldest_ms) in found.items()},
+            queues={name: QueueState(line.ready, line.since_ms, line.tag) for name, line in found.items()},
             residents=residents,
             switched_ms=now_ms if is_new else self._view.switched_ms,
             served_ms={queue: at_ms for queue, (at_ms, _) in taken.items()},

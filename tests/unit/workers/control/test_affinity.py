@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.jobs.routing import queues_of, split
-from workers.control.affinity import JUMP, PROMOTE, TURN, WORTH, QueueState, View, is_left_to_others, order
+from workers.control.affinity import JUMP, OWED, PROMOTE, TURN, WORTH, QueueState, View, is_left_to_others, order
 
 MAX_WAIT_S, SWITCH_S, JOB_S = 30.0, 8.0, 4.0
 TRIP_S = 2 * SWITCH_S
@@ -22,12 +22,16 @@ def view(
     served_ago_s: dict[str, float] | None = None,
     elsewhere: dict[str, int] | None = None,
     job_s: dict[str, float] | None = None,
+    tags: dict[str, float] | None = None,
 ) -> View:
     """Queues by how long their oldest job has waited; one job each if `depth` does not say otherwise."""
     return View(
         now_ms=NOW_MS,
         max_wait_s=MAX_WAIT_S,
-        queues={q: QueueState((depth or {}).get(q, 1), NOW_MS - round(1000 * w)) for q, w in waits_s.items()},
+        queues={
+            q: QueueState((depth or {}).get(q, 1), NOW_MS - round(1000 * w), (tags or {}).get(q, 0.0))
+            for q, w in waits_s.items()
+        },
         residents=residents,
         switched_ms=NOW_MS - round(1000 * switched_ago_s),
         served_ms={q: NOW_MS - round(1000 * ago) for q, ago in (served_ago_s or {}).items()},
@@ -258,3 +262,58 @@ def test_an_order_lists_queues_once_and_leaves_out_only_what_others_hold(states,
 
 
 # -- the hook into kombu ---------------------------------------------------------------------------------------------
+
+
+# -- shares --------------------------------------------------------------------------------------------------------------
+
+
+def test_of_what_is_loaded_the_queue_whose_people_were_given_least_comes_first():
+    waits = {"a.normal": 20, "b.normal": 1}
+
+    assert first(view(waits, ("a", "b"), tags={"a.normal": 50.0, "b.normal": 20.0})) == "b.normal"
+    assert first(view(waits, ("a", "b"), tags={"a.normal": 20.0, "b.normal": 20.0})) == "a.normal"
+
+
+def test_a_share_does_not_come_before_a_priority():
+    waits = {"a.normal": 1, "b.high": 1}
+
+    assert first(view(waits, ("a", "b"), tags={"b.high": 500.0})) == "b.high"
+
+
+def test_people_who_are_owed_enough_justify_a_switch_after_a_whole_turn():
+    waits, enough = {"a.normal": 1, "b.normal": 5}, OWED * MAX_WAIT_S + JOB_S
+
+    def chosen(owed_s: float, trips: float) -> str:
+        return first(view(waits, tags={"a.normal": 100.0 + owed_s, "b.normal": 100.0}, switched_ago_s=trips * TRIP_S))
+
+    assert chosen(enough + 1, TURN) == "b.normal"
+    assert chosen(enough - 1, TURN) == "a.normal"
+    assert chosen(enough + 1, TURN - 0.1) == "a.normal"
+
+
+def test_each_worker_that_is_on_their_model_already_raises_what_must_be_owed():
+    waits, enough = {"a.normal": 1, "b.normal": 5}, 2 * OWED * MAX_WAIT_S + JOB_S
+
+    def chosen(owed_s: float) -> str:
+        tags = {"a.normal": 100.0 + owed_s, "b.normal": 100.0}
+        return first(view(waits, tags=tags, elsewhere={"b": 1}, depth={"b.normal": 100}))
+
+    assert (chosen(enough - 1), chosen(enough + 1)) == ("a.normal", "b.normal")
+
+
+def test_a_job_that_goes_before_everybodys_makes_its_queue_the_first_of_what_is_loaded():
+    waits = {"a.normal": 1, "b.normal": 1}
+
+    assert first(view(waits, ("a", "b"), tags={"a.normal": 0.0, "b.normal": float("-inf")})) == "b.normal"
+
+
+def test_a_worker_whose_models_others_hold_too_turns_to_people_who_are_owed_after_a_jumps_round_trip():
+    waits = {"a.normal": 1, "b.normal": 5}
+
+    def chosen(elsewhere: dict[str, int], trips: float) -> str:
+        tags = {"a.normal": 500.0, "b.normal": 100.0}
+        return first(view(waits, tags=tags, elsewhere=elsewhere, switched_ago_s=trips * TRIP_S))
+
+    assert chosen({"a": 1}, JUMP) == "b.normal"
+    assert chosen({}, JUMP) == "a.normal"
+    assert chosen({"a": 1}, JUMP - 0.1) == "a.normal"
