@@ -149,7 +149,10 @@ class Settings(BaseSettings):
         0, ge=0, le=256, description="Threads a worker computes with on the CPU; 0: measured per model (with a GPU: 2)"
     )
     batch_window: int = Field(
-        32, ge=1, le=10_000, description="Least number of batch members under way at once; grows with the workers"
+        32,
+        ge=1,
+        le=10_000,
+        description="Batch members of one person under way at once, at least; grows with the workers",
     )
     preview_every_steps: int = Field(4, ge=0, le=1000, description="Steps between two previews; 0: none")
     yield_to_others: bool = Field(False, description="Whether a worker unloads when a foreign process needs the card")

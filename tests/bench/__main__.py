@@ -18,7 +18,15 @@ from tests.bench import bench_gpu
 from tests.bench.machine import about_this_run
 
 RESULTS = Path(__file__).with_name("results")
-CPU_BENCHES = ("bench_stack", "bench_batches", "bench_moondream", "bench_png", "bench_rack", "bench_access")
+CPU_BENCHES = (
+    "bench_stack",
+    "bench_batches",
+    "bench_moondream",
+    "bench_png",
+    "bench_rack",
+    "bench_access",
+    "bench_shares",
+)
 
 
 def show(name: str, numbers: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Three people on four unequal GPUs: the shipped shares against first come first served and against people in turn.
 
-    python -m tests.bench.simulate_shares --seed 1 --hours 2 --json shares.json
+    python -m tests.bench.simulate_shares --seed 1 --hours 1.5 --json shares.json
 
 Ann sends 10,000 jobs at once, Ben a trickle, Cleo hundreds now and then; a workload says which models each asks for and
 what they weigh. Jobs take up to ten seconds. `today` is the shipped order of reading with first come, first served inside a
@@ -201,7 +201,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     Console(width=190).print(table)
 
 
-def measure(*, seed: int = 1, many: int = 10_000, hours: float = 2.0, gpus: str = GPUS) -> list[dict[str, Any]]:
+def measure(*, seed: int = 1, many: int = 10_000, hours: float = 1.5, gpus: str = GPUS) -> list[dict[str, Any]]:
     """All workloads under all policies."""
     how = {"seed": seed, "many": many, "hours": hours, "gpus": gpus_of(gpus)}
     return [row_of(name, policy, simulate(name, policy, **how)) for name in WORKLOADS for policy in POLICY_PAIRS]
@@ -212,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--many", type=int, default=10_000, help="jobs that Ann sends at once")
-    parser.add_argument("--hours", type=float, default=2.0, help="how long the others go on sending")
+    parser.add_argument("--hours", type=float, default=1.5, help="how long the others go on sending")
     parser.add_argument("--gpus", default=GPUS, help="GiB, or GiB:speed, comma-separated")
     parser.add_argument("--json", type=Path, help="where to write the rows")
     given = parser.parse_args(arguments)

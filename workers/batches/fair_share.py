@@ -1,11 +1,11 @@
-"""Whose members are fed next: callers take turns, then the batches of a caller. Pure.
+"""Whose members are fed next: each person has a window of their own, and its batches take turns at it. Pure.
 
-A window bounds how many members are under way at once, because what waits in a queue is served in its order: the
-smaller the window, the sooner a newcomer's turn. It must be large enough to keep every worker busy between two looks.
-Each caller has an equal share of it, so a newcomer never waits for another one's thousands.
+A window bounds how many members are under way at once. It must be large enough to keep every worker busy between two looks,
+also where its person is the only one with work; more would only make a batch slow to cancel. Who of several people is
+served is not decided here: what is fed waits in the queues, and there the shares decide, of batches as of single jobs
+(`shared.jobs.fair_share`). So nobody's window is smaller because others have batches too, and nobody waits for another's.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,8 +15,7 @@ T = TypeVar("T")
 #: Members per picture a worker can make at once: those it works on, those that fill its next GPU batch, and as much again
 #: for the time between two looks.
 PER_JOB = 4
-#: Members per analysis a worker can hold: the batch it works on and the next. Such batches are four times larger; more of
-#: them would make a newcomer wait.
+#: Members per analysis a worker can hold: the batch it works on and the next. Such batches are four times larger.
 PER_ANALYSIS = 2
 
 
@@ -31,21 +30,16 @@ class Load:
 
 
 def window_for(workers: int, max_batch: int, least: int, max_analysis_batch: int = 0) -> int:
-    """How many members may be under way at once."""
+    """How many members of one person may be under way at once."""
     return max(least, PER_JOB * workers * max_batch, PER_ANALYSIS * workers * max_analysis_batch)
 
 
 def turns(loads: Sequence[Load], window: int) -> dict[str, int]:
     """Batch → how many of its waiting members to feed now."""
-    callers = {load.caller for load in loads if load.waiting or load.active}
-    if not callers:
-        return {}
-    share = math.ceil(window / len(callers))
     fed: dict[str, int] = {}
-    for caller in sorted(callers):
+    for caller in sorted({load.caller for load in loads}):
         own = [load for load in loads if load.caller == caller]
-        room = share - sum(load.active for load in own)
-        fed |= _levelled(own, room)
+        fed |= _levelled(own, window - sum(load.active for load in own))
     return {batch: count for batch, count in fed.items() if count}
 
 

@@ -1,7 +1,7 @@
 """Turns the members of batches into jobs, a window at a time.
 
 A batch is accepted whole and in milliseconds; its jobs are made as workers get through them. So a batch of ten thousand
-costs the queues no more than one of thirty, callers take turns at it, and cancelling it is cheap.
+costs the queues no more than one of thirty, and cancelling it is cheap.
 
 A duty of every worker's main process, done by whichever holds the lock. The order it promises: a member's later steps are
 stored first and its first step last, and only that makes the member active; then the tickets go out. Cut off anywhere,

@@ -20,22 +20,22 @@ def test_no_batch_gets_more_than_it_has():
     assert turns([load("a", waiting=3)], 32) == {"a": 3}
 
 
-def test_callers_share_the_window_whatever_number_of_batches_each_has():
+def test_everybody_has_a_window_whatever_number_of_batches_others_have():
     fed = turns([load("a1"), load("a2"), load("a3"), load("b", caller="bob")], 32)
 
-    assert fed["b"] == 16
-    assert fed["a1"] + fed["a2"] + fed["a3"] == 16
+    assert fed["b"] == 32
+    assert fed["a1"] + fed["a2"] + fed["a3"] == 32
 
 
-def test_a_newcomer_gets_its_share_at_once_though_another_fills_the_window():
-    assert turns([load("a", active=32), load("b", caller="bob")], 32) == {"b": 16}
+def test_a_newcomers_window_is_whole_though_another_fills_theirs():
+    assert turns([load("a", active=32), load("b", caller="bob")], 32) == {"b": 32}
 
 
 def test_the_batch_with_the_fewest_under_way_comes_first():
     assert turns([load("a", active=10), load("b", active=2)], 20) == {"b": 8}
 
 
-def test_a_caller_without_work_takes_no_share():
+def test_a_person_whose_members_are_all_under_way_is_fed_nothing():
     assert turns([load("a"), load("b", caller="bob", waiting=0)], 32) == {"a": 32}
 
 
