@@ -22,6 +22,9 @@ from api.blueprints import (
     keys,
     models,
     people,
+    queue,
+    shared_links,
+    shares,
     status,
     workers,
 )
@@ -36,6 +39,7 @@ from shared.contracts.batch_records import BatchCheck, BatchList, BatchView, Mem
 from shared.contracts.batches import BatchRequest
 from shared.contracts.in_hand import JobOutcomes
 from shared.contracts.jobs import JobView
+from shared.contracts.share_links import SharedBatch, ShareList, ShareView
 from shared.pictures.pixels import MIB
 from shared.settings import Settings
 
@@ -49,6 +53,9 @@ BLUEPRINTS = (
     in_hand,
     images,
     models,
+    queue,
+    shares,
+    shared_links,
     status,
     workers,
     people,
@@ -60,6 +67,10 @@ ANSWERED = (
     JobView,
     jobs.JobList,
     JobOutcomes,
+    queue.QueueView,
+    ShareView,
+    ShareList,
+    SharedBatch,
     images.StoredImage,
     BatchCheck,
     BatchView,

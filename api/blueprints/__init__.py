@@ -4,7 +4,9 @@ In reading order:
 
 - `generate`, `analyze`: send a job
 - `jobs`: what became of it; cancel it, run it again
+- `queue`: what runs and what waits, everybody's
 - `images`: pictures in and out
+- `shares`, `shared_links`: links that need no key, and what they open
 - `batches`: many pictures, one request
 - `batch_exports`: what a batch found out, as files
 - `chat`: OpenAI's door to an analysis model

@@ -12,6 +12,7 @@ from api.blueprints.batches import BatchPath
 from api.requests.parsing import reads_request
 from api.responses import exports
 from api.services import services
+from api.services.auth import current_caller
 
 blueprint = APIBlueprint(
     "batch_exports", __name__, abp_tags=[Tag(name="batches", description="Many pictures, one request")]
@@ -94,7 +95,7 @@ def _described(export: Export) -> dict[str, Any]:
 def _file(batch_id: str, export: Export) -> Response:
     """Read everything before the answer begins: a file that is cut short would look whole."""
     ours = services()
-    batch = ours.batches.get(batch_id)
+    batch = ours.ownership.batch(current_caller(), batch_id)
     rows = ours.members.all(batch.id)
     written: list[exports.Row] = []
     for start in range(0, len(rows), AT_ONCE):

@@ -8,21 +8,22 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi
-from api.blueprints.jobs import WaitQuery
+from api.blueprints.jobs import OWNER, WaitQuery
 from api.requests import batches as batch_acceptance
 from api.requests.parsing import read_json, reads_request
 from api.requests.scopes import within_scopes
-from api.requests.submission import SubmitHeaders
+from api.requests.submission import SubmitHeaders, idempotency
 from api.responses import batches as batch_answers
 from api.responses.waiting import news_since
 from api.services import Services, services
+from api.services.auth import current_caller
 from shared.batches.store import refusals
 from shared.batches.views import batch_view, member_view, planned_steps
+from shared.contracts.audit import Deed
 from shared.contracts.batch_records import BatchCheck, BatchRecord, BatchState, MemberState, PictureBounds
 from shared.contracts.batches import BATCH_ID_PATTERN, BatchRequest
 from shared.errors import Gone, NotFound
 from shared.jobs import lifecycle
-from shared.jobs.store import Idempotency
 
 blueprint = APIBlueprint("batches", __name__, abp_tags=[Tag(name="batches", description="Many pictures, one request")])
 
@@ -50,6 +51,7 @@ class BatchesQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    owner: str = Field("", max_length=100, description=OWNER)
     limit: int = Field(20, ge=1, le=MAX_BATCHES_PAGE, description="Batches on a page")
     cursor: str = Field("", pattern="^[0-9]{0,16}$", description="`next_cursor` of the page before")
 
@@ -93,9 +95,8 @@ def create(header: SubmitHeaders) -> Response:
         accepted = batch_acceptance.from_json(ours, read_json(BatchRequest))
     if accepted.is_dry:
         return Response(_check(ours, accepted.record).model_dump_json(), mimetype="application/json")
-    key = header.idempotency_key
     stored, _ = ours.batches.create(
-        accepted.record, accepted.members, idempotency=Idempotency(key, accepted.body_hash) if key else None
+        accepted.record, accepted.members, idempotency=idempotency(header, accepted.body_hash)
     )
     return _answer(ours, stored.id, 202, Location=f"/v1/batches/{stored.id}")
 
@@ -108,7 +109,8 @@ def create(header: SubmitHeaders) -> Response:
 @reads_request
 def index(query: BatchesQuery) -> Response:
     ours = services()
-    ids, cursor = ours.batches.page(query.limit, int(query.cursor) if query.cursor else None)
+    owner = ours.ownership.listed(current_caller(), query.owner)
+    ids, cursor = ours.batches.page(query.limit, int(query.cursor) if query.cursor else None, owner)
     found = [each for each in ours.batches.read_many(ids) if each is not None]
     shown = [batch_view(*each).model_dump(mode="json") for each in found]
     return _json({"batches": shown, "next_cursor": None if cursor is None else str(cursor)})
@@ -127,7 +129,7 @@ def index(query: BatchesQuery) -> Response:
 @reads_request
 def read(path: BatchPath, query: WaitQuery) -> Response:
     ours = services()
-    found = ours.batches.read(path.batch_id)
+    found = ours.ownership.counted_batch(current_caller(), path.batch_id)
     is_known = batch_answers.known_to_caller(found[0])
     is_done = news_since(found[0], is_known=is_known, is_over=batch_answers.is_over)
     return batch_answers.answer(batch_answers.wait_until(ours, found, is_done, query.wait))
@@ -141,7 +143,7 @@ def read(path: BatchPath, query: WaitQuery) -> Response:
 @reads_request
 def members(path: BatchPath, query: MembersQuery) -> Response:
     ours = services()
-    batch = ours.batches.get(path.batch_id)
+    batch = ours.ownership.batch(current_caller(), path.batch_id)
     state = MemberState(query.state) if query.state else None
     rows, cursor = ours.members.page(batch.id, state, query.limit, int(query.cursor or 0))
     jobs = ours.members.jobs(batch, rows)
@@ -162,7 +164,7 @@ def members(path: BatchPath, query: MembersQuery) -> Response:
 @reads_request
 def cancel(path: BatchPath) -> Response:
     ours = services()
-    _stop(ours, path.batch_id)
+    _stop(ours, path.batch_id, Deed.BATCH_CANCELLED)
     is_over = ours.batches.get(path.batch_id).is_over
     return _answer(ours, path.batch_id, 200 if is_over else 202)
 
@@ -180,9 +182,10 @@ def cancel(path: BatchPath) -> Response:
 @reads_request
 def resume(path: BatchPath) -> Response:
     ours = services()
-    batch = ours.batches.get(path.batch_id)
+    batch = ours.ownership.batch(current_caller(), path.batch_id)
     within_scopes(batch.steps, batch.priority)
     ours.batches.resume(path.batch_id, refusals(ours.members.refused(path.batch_id)))
+    ours.ownership.tell(current_caller(), batch.caller, Deed.BATCH_RESUMED, batch.id)
     return _answer(ours, path.batch_id, 202, Location=f"/v1/batches/{path.batch_id}")
 
 
@@ -195,7 +198,7 @@ def resume(path: BatchPath) -> Response:
 @reads_request
 def delete(path: BatchPath) -> Response:
     ours = services()
-    _stop(ours, path.batch_id)
+    _stop(ours, path.batch_id, Deed.BATCH_DELETED)
     ours.batches.forget(path.batch_id)
     return Response(status=204)
 
@@ -209,8 +212,10 @@ def _check(ours: Services, record: BatchRecord) -> BatchCheck:
     )
 
 
-def _stop(ours: Services, batch_id: str) -> None:
-    """Make no more jobs, then cancel those that were made; a second call finds what a first one left."""
+def _stop(ours: Services, batch_id: str, deed: Deed) -> None:
+    """Make no more jobs of the caller's batch, then cancel those that were made; a second call finds what a first one left."""
+    batch = ours.ownership.batch(current_caller(), batch_id)
+    ours.ownership.tell(current_caller(), batch.caller, deed, batch_id)
     if ours.batches.stop(batch_id).state != BatchState.CANCELLING:
         return
     for job_id in ours.batches.live_jobs(batch_id):

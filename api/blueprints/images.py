@@ -2,23 +2,28 @@
 
 from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api import openapi
 from api.requests.kept_pictures import keep
 from api.requests.parsing import read_body, reads_request
-from api.services import Services, services
-from shared.contracts.vision import DECODER_VERSION
+from api.responses import pictures
+from api.responses.pictures import Caching, SizeQuery
+from api.services import services
+from api.services.auth import current_caller
 from shared.errors import InvalidRequest, UnsupportedMedia
 from shared.pictures.formats import MEDIA_TYPES, READ_HERE
-from shared.pictures.pixels import NO_LIMITS, PictureFacts, inspect
+from shared.pictures.pixels import PictureFacts
 
 blueprint = APIBlueprint("images", __name__, abp_tags=[Tag(name="images", description="Pictures in and out")])
 
-#: An id names its bytes for ever, so an answer never goes stale.
-FOR_EVER = "public, max-age=31536000, immutable"
-#: A smaller one is made by our decoder, which may be mended.
-FOR_A_DAY = "public, max-age=86400"
+#: An id names its bytes for ever, so an answer never goes stale; a smaller one is made by our decoder, which may be mended.
+#: Private: no cache on the way may keep it for others, and a browser that several use must not show one the other's.
+OWN = Caching(
+    stored="private, max-age=31536000, immutable",
+    smaller="private, max-age=86400",
+    vary="Authorization, Cookie, X-Api-Key",
+)
 BINARY = {"type": "string", "format": "binary"}
 
 
@@ -26,19 +31,6 @@ class ImagePath(BaseModel):
     """A picture's id."""
 
     image_id: str = Field(pattern="^img_[0-9a-f]{32}$")
-
-
-class SizeQuery(BaseModel):
-    """How large to answer it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    width: int = Field(
-        0,
-        ge=0,
-        le=4096,
-        description="At most this wide (and 16,383 high), as WebP, never enlarged; 0: the stored bytes as they are",
-    )
 
 
 class StoredImage(BaseModel):
@@ -95,23 +87,9 @@ def upload() -> Response:
 )
 @reads_request
 def download(path: ImagePath, query: SizeQuery) -> Response:
-    etag = f"{path.image_id}-{query.width}-{DECODER_VERSION}" if query.width else path.image_id
-    is_known = request.if_none_match.contains(etag)  # then nobody needs to make it
-    data, media_type = _bytes_of(services(), path.image_id, 0 if is_known else query.width)
-    response = Response(data, mimetype=media_type)
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = FOR_A_DAY if query.width else FOR_EVER
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.make_conditional(request)
-    return response
-
-
-def _bytes_of(ours: Services, image_id: str, width_px: int) -> tuple[bytes, str]:
-    data = ours.artifacts.get(image_id)
-    facts = inspect(data, NO_LIMITS)
-    if not width_px:
-        return data, facts.media_type
-    return ours.decoding.thumbnail(data, facts, width_px), "image/webp"
+    ours = services()
+    data = ours.ownership.picture(current_caller(), path.image_id)
+    return pictures.answer(ours, path.image_id, data, query.width, OWN)
 
 
 def _sent_picture() -> tuple[bytes, str | None]:

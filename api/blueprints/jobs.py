@@ -14,7 +14,8 @@ from api.requests.scopes import check_record
 from api.responses import jobs as job_answers
 from api.responses.waiting import news_since
 from api.services import Services, services
-from api.services.auth import current_caller
+from api.services.auth import UNLIMITED, current_caller
+from shared.contracts.audit import Deed
 from shared.contracts.batches import PREVIOUS
 from shared.contracts.jobs import JOB_ID_PATTERN, JobRecord, JobView, State
 from shared.errors import IllegalMove, InvalidRequest
@@ -25,6 +26,8 @@ blueprint = APIBlueprint("jobs", __name__, abp_tags=[Tag(name="jobs", descriptio
 #: Most jobs in one poll, and on one page of the list.
 MAX_IDS = 1000
 MAX_PAGE = 1000
+#: Whose things a list has.
+OWNER = "Only this person's; operators and administrators see everybody's, others only their own"
 
 
 class JobPath(BaseModel):
@@ -61,6 +64,7 @@ class ListQuery(BaseModel):
     state: Literal["", "waiting", "queued", "running", "succeeded", "failed", "cancelled"] = Field(
         "", description="Only jobs in this state"
     )
+    owner: str = Field("", max_length=100, description=OWNER)
     limit: int = Field(50, ge=1, le=MAX_PAGE, description="Jobs on a page")
     cursor: str = Field("", pattern="^[0-9]{0,16}$", description="`next_cursor` of the page before")
 
@@ -108,7 +112,10 @@ def index(query: ListQuery) -> Response:
     if query.ids:
         return job_answers.many(ours, _ids_of(query.ids))
     records, cursor = ours.store.page(
-        State(query.state) if query.state else None, query.limit, int(query.cursor) if query.cursor else None
+        State(query.state) if query.state else None,
+        query.limit,
+        int(query.cursor) if query.cursor else None,
+        ours.ownership.listed(current_caller(), query.owner),
     )
     shown = [job.model_dump(mode="json") for job in job_answers.views(ours, records)]
     body = {"jobs": shown, "next_cursor": None if cursor is None else str(cursor)}
@@ -128,7 +135,8 @@ def index(query: ListQuery) -> Response:
 @reads_request
 def cancel(path: JobPath) -> Response:
     ours = services()
-    record = ours.store.move(path.job_id, lifecycle.cancel)
+    record = ours.ownership.move(current_caller(), path.job_id, lifecycle.cancel)
+    ours.ownership.tell(current_caller(), record.caller, Deed.JOB_CANCELLED, record.id)
     return job_answers.answer(ours, job_answers.Wait(record), 200 if record.is_final else 202)
 
 
@@ -145,7 +153,8 @@ def cancel(path: JobPath) -> Response:
 @reads_request
 def retry(path: JobPath) -> Response:
     ours = services()
-    again = run_again(ours, job_answers.fetch(ours, path.job_id), current_caller().person)
+    again = run_again(ours, job_answers.fetch(ours, path.job_id))
+    ours.ownership.tell(current_caller(), again.caller, Deed.JOB_CHANGED, path.job_id, retried_as=again.id)
     return job_answers.answer(ours, job_answers.Wait(again), 202, Location=f"/v1/jobs/{again.id}")
 
 
@@ -164,8 +173,8 @@ def preview(path: JobPath) -> Response:
     return Response(ours.store.preview(record.id), mimetype="image/webp", headers={"Cache-Control": "no-store"})
 
 
-def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
-    """The job that runs in the place of an ended one.
+def run_again(ours: Services, record: JobRecord) -> JobRecord:
+    """The job that runs in the place of an ended one, and belongs to the same person, whoever asked for it.
 
     Its id follows from the old one's, so that a request that is sent twice, or cut off between the steps, makes one job.
 
@@ -177,13 +186,16 @@ def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
     lifecycle.retried(record, record.ended_at_ms, new_id=new_id)
     if record.params.get("image") == PREVIOUS:
         raise IllegalMove(f"job {record.id} never got the picture of the step before it: resume batch {record.batch}")
+    asks = current_caller()
+    is_own = asks.person == record.caller
     again = JobRecord(
         id=new_id,
         kind=record.kind,
         model=record.model,
         state=State.QUEUED,
-        caller=caller,
-        weight=current_caller().weight,
+        caller=record.caller,
+        # Theirs of now; who asks for somebody else knows only what it was.
+        weight=asks.weight if is_own else record.weight,
         priority=record.priority,
         params=record.params,
         max_attempts=ours.settings.max_attempts,
@@ -194,7 +206,8 @@ def run_again(ours: Services, record: JobRecord, caller: str) -> JobRecord:
     )
     check_record(again)
     allowed_ms = max(0, record.deadline_at_ms - record.created_at_ms)
-    stored, _ = ours.dispatcher.submit(again, deadline_s=allowed_ms / 1000 or None, limits=current_caller().limits)
+    limits = asks.limits if is_own else UNLIMITED
+    stored, _ = ours.dispatcher.submit(again, deadline_s=allowed_ms / 1000 or None, limits=limits)
     ours.store.move(record.id, lambda job, now_ms: lifecycle.retried(job, now_ms, new_id=new_id))
     return stored
 

@@ -1,6 +1,7 @@
 """How the system is: `/v1/status` for people, `/healthz` and `/readyz` for probes."""
 
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from flask import Response
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 from api import openapi
 from api.requests.parsing import reads_request
 from api.services import Services, services
+from api.services.auth import current_caller
 from shared.contracts.jobs import JobRecord, Phase, Progress, State, iso
 from shared.errors import NotReady
 from shared.jobs.stillness import Stillness, explain
@@ -52,7 +54,9 @@ class RunningJob(BaseModel):
 class WorkerStatus(WorkerReport):
     """A worker's word on itself, and how its jobs get on."""
 
-    running: tuple[RunningJob, ...] = Field((), description="Those of its jobs that run now")
+    jobs: tuple[str, ...] = Field((), description="Jobs it runs now, as far as the caller may see them")
+    others_jobs: int = Field(0, description="Jobs it runs now that the caller may not see")
+    running: tuple[RunningJob, ...] = Field((), description="Those of these jobs that run now")
 
 
 class LibraryStatus(BaseModel):
@@ -142,15 +146,22 @@ def our_version() -> str:
 def _workers(ours: Services) -> list[WorkerStatus]:
     living = ours.registry.living()
     now_ms = ours.store.now_ms()
-    found = ours.store.get_many([job_id for worker in living for job_id in worker.jobs])
+    found = ours.ownership.jobs(current_caller(), [job_id for worker in living for job_id in worker.jobs])
+    seen = {record.id for record in found}
     running: dict[str, list[RunningJob]] = {}
     for record in found:
         # Others have ended since their worker reported.
-        if record is not None and record.state == State.RUNNING:
+        if record.state == State.RUNNING:
             running.setdefault(record.worker, []).append(
                 _running(record, explain(record, living, now_ms, ours.settings))
             )
-    return [WorkerStatus(**dict(worker), running=tuple(running.get(worker.name, ()))) for worker in living]
+    return [_as_seen(worker, seen, running.get(worker.name, ())) for worker in living]
+
+
+def _as_seen(worker: WorkerReport, seen: set[str], running: Sequence[RunningJob]) -> WorkerStatus:
+    jobs = tuple(job_id for job_id in worker.jobs if job_id in seen)
+    told = dict(worker) | {"jobs": jobs, "others_jobs": len(worker.jobs) - len(jobs)}
+    return WorkerStatus(**told, running=tuple(running))
 
 
 def _running(record: JobRecord, told: Stillness) -> RunningJob:

@@ -166,8 +166,11 @@ def _with_pictures(ours: Services, members: list[Member], *, needs_size: bool) -
         needs_size: the first step's size follows the picture's.
     """
     wanted = list(dict.fromkeys(member.image for member in members if member.image))
-    missing = ours.artifacts.renew(wanted) if wanted else set()
+    closed = ours.ownership.closed(current_caller(), wanted) if wanted else set()
+    missing = ours.artifacts.renew([image_id for image_id in wanted if image_id not in closed])
+    # Of a picture that is not theirs nobody learns that it existed.
     expired = ours.store.which_existed(sorted(missing)) if missing else set()
+    missing |= closed
     known = {image_id: _size_or_error(ours, image_id) for image_id in wanted if needs_size and image_id not in missing}
     known |= {image_id: _absence(image_id, expired) for image_id in missing}
     return [_informed(member, known.get(member.image)) for member in members]

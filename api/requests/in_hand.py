@@ -10,6 +10,7 @@ from functools import partial
 
 from api.services import Services
 from api.services.auth import Caller
+from api.services.ownership import unknown
 from shared.accounts.scope_rules import check_priority
 from shared.contracts.access import Role
 from shared.contracts.audit import Deed
@@ -114,7 +115,7 @@ def _moved(ours: Services, caller: Caller, job_id: str, rule: Rule) -> Made:
         seen.append(record)
         return rule(record, now_ms)
 
-    after = ours.store.move(job_id, remembering)
+    after = ours.ownership.move(caller, job_id, remembering)
     return Made(seen[-1], after)
 
 
@@ -155,8 +156,10 @@ def _chosen(
     if fits.batch is None:
         found, last = ours.store.live_ids(wanted, owner, int(cursor or 0), MOST_JOBS)
         return found, None if last is None else str(last)
-    batch = ours.batches.get(fits.batch)
-    return ours.batches.jobs_in(batch.id, wanted) if owner in (None, batch.caller) else [], None
+    batch = ours.ownership.batch(caller, fits.batch)
+    if owner not in (None, batch.caller):
+        raise unknown("batch", fits.batch)
+    return ours.batches.jobs_in(batch.id, wanted), None
 
 
 def _outcome(ours: Services, caller: Caller, job_id: str, act: Callable[[], Made]) -> JobOutcome:
@@ -170,8 +173,8 @@ def _outcome(ours: Services, caller: Caller, job_id: str, act: Callable[[], Made
 
 
 def _state_of(ours: Services, caller: Caller, job_id: str) -> State | None:
-    found = ours.store.get_many([job_id])[0] if JOB_ID.match(job_id) else None
-    return found.state if found else None
+    found = ours.ownership.jobs(caller, [job_id]) if JOB_ID.match(job_id) else []
+    return found[0].state if found else None
 
 
 def _told(outcomes: Iterable[JobOutcome], cursor: str | None) -> JobOutcomes:

@@ -20,7 +20,7 @@ def keep(ours: Services, data: bytes) -> str:
     caller, picture = current_caller(), id_of(data)
     is_new = ours.quotas.take_in(caller.person, caller.limits, picture, len(data))
     try:
-        return ours.artifacts.put(data)
+        return ours.ownership.store_picture(caller, data)
     except DarkroomError:
         if is_new:
             ours.quotas.let_go(caller.person, [picture])

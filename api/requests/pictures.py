@@ -14,6 +14,7 @@ import httpx
 
 from api.requests.kept_pictures import keep
 from api.services import Services
+from api.services.auth import current_caller
 from shared.contracts.sizes import Size
 from shared.errors import BadPicture, DarkroomError, InvalidRequest, TooLarge
 from shared.net.addresses import Pinned, Resolve, pin
@@ -48,12 +49,12 @@ def sent_picture(ours: Services, image: str, *, field: str = "image") -> SentPic
     """The picture that a field names or holds, checked whole.
 
     Raises:
-        NotFound, Gone: no such stored picture. NotReady: see `Decoding`.
+        NotFound, Gone: no such stored picture that the caller may open. NotReady: see `Decoding`.
         BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
     """
     with _blaming(field):
         if ID.match(image.strip()):
-            stored = ours.artifacts.get(image.strip())
+            stored = ours.ownership.picture(current_caller(), image.strip())
             return SentPicture(image.strip(), inspect(stored, NO_LIMITS).size)
         data, claimed = from_text(image)
         return fresh_picture(ours, data, claimed, field=field)

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi
@@ -17,6 +17,7 @@ from api.requests.scopes import check_record
 from api.responses import jobs as job_answers
 from api.services import Services
 from api.services.auth import current_caller
+from shared.contracts.access import LOCAL
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.contracts.kinds import Kind
@@ -93,10 +94,11 @@ def submitted(
     ours: Services, record: JobRecord, body: BaseModel, header: SubmitHeaders, deadline_s: float | None
 ) -> Response:
     """Send the job, wait for it as long as the caller prefers, and show it."""
-    key = header.idempotency_key
-    idempotency = Idempotency(key, body_hash(body)) if key else None
     stored, _ = ours.dispatcher.submit(
-        record, idempotency=idempotency, deadline_s=deadline_s, limits=current_caller().limits
+        record,
+        idempotency=idempotency(header, body_hash(body)),
+        deadline_s=deadline_s,
+        limits=current_caller().limits,
     )
     wait_s = min(preferred_wait_s(header.prefer), ours.settings.max_wait_seconds)
     waited = job_answers.wait_until(ours, stored, job_answers.has_ended, wait_s)
@@ -104,6 +106,18 @@ def submitted(
     if wait_s and not waited.was_refused:
         response.headers["Preference-Applied"] = f"wait={wait_s}"
     return response
+
+
+def idempotency(header: SubmitHeaders, hashed_body: str) -> Idempotency | None:
+    """What makes a repeat of this request harmless; None: its caller does not ask for that.
+
+    Where no keys are set, callers were told apart by their address before they were one person: a key that one used then
+    still names its job.
+    """
+    if not header.idempotency_key:
+        return None
+    address = (request.remote_addr or "unknown") if current_caller().person == LOCAL else ""
+    return Idempotency(header.idempotency_key, hashed_body, address)
 
 
 def body_hash(body: BaseModel) -> str:

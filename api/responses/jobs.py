@@ -12,6 +12,7 @@ from flask import Response
 
 from api.responses.waiting import Waited, answer_of, hold, is_known
 from api.services import Services
+from api.services.auth import current_caller
 from shared.contracts.jobs import JOB_ID, JobRecord, JobView, QueuePlace, State, view
 from shared.errors import IllegalMove, NotFound
 from shared.jobs import lifecycle
@@ -26,14 +27,23 @@ Wait = Waited[JobRecord]
 
 
 def fetch(ours: Services, job_id: str) -> JobRecord:
-    """A record as it stands; one whose deadline passed in the queue fails now.
+    """The caller's record as it stands; one whose deadline passed in the queue fails now.
 
     Raises:
-        NotFound, Gone: no such job.
+        NotFound, Gone: no such job of theirs.
     """
     if not JOB_ID.match(job_id):
         raise NotFound(f"there is no job {job_id[:100]!r}")
-    return settle(ours, ours.store.get(job_id))
+    return settle(ours, ours.ownership.job(current_caller(), job_id))
+
+
+def again(ours: Services, record: JobRecord) -> JobRecord:
+    """The same record as it stands now: whose it is was asked before, and never changes.
+
+    Raises:
+        Gone: its time is over meanwhile.
+    """
+    return settle(ours, ours.store.get(record.id))
 
 
 def settle(ours: Services, record: JobRecord) -> JobRecord:
@@ -53,7 +63,7 @@ def wait_until(ours: Services, record: JobRecord, is_done: Callable[[JobRecord],
         ours,
         record.id,
         record,
-        read=lambda: fetch(ours, record.id),
+        read=lambda: again(ours, record),
         is_done=is_done,
         wait_s=wait_s,
         look_after_s=_until_deadline_s,
@@ -100,10 +110,11 @@ def known_to_caller(ours: Services, record: JobRecord) -> bool:
 
 
 def many(ours: Services, ids: Sequence[str]) -> Response:
-    """The jobs of these ids in this order; what is not there is marked `unknown` or `gone`."""
+    """The caller's jobs of these ids in this order; what is not there is marked `unknown` or `gone`, another's `unknown`."""
+    caller = current_caller()
     known = [job_id for job_id in ids if JOB_ID.match(job_id)]
-    found = {r.id: settle(ours, r) for r in ours.store.get_many(known) if r is not None}
+    found = {r.id: settle(ours, r) for r in ours.ownership.jobs(caller, known)}
     shown = {job.id: job.model_dump(mode="json") for job in views(ours, found.values())}
-    expired = ours.store.which_existed([job_id for job_id in known if job_id not in shown])
+    expired = ours.ownership.expired(caller, [job_id for job_id in known if job_id not in shown])
     rows = [shown.get(i) or {"id": i, "state": "gone" if i in expired else "unknown"} for i in ids]
     return Response(json.dumps({"jobs": rows}), mimetype="application/json")

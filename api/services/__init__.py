@@ -6,6 +6,8 @@ In reading order, after this file's `Services`:
 - `recent_callers`: what was found a moment ago
 - `auth`: who calls
 - `permissions`: the role that each route needs
+- `ownership`: whose something is, and who may see it
+- `share_links`: links that open something without a key
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
@@ -23,7 +25,9 @@ from api.services.auth import Access, environment_keys
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
 from api.services.job_events import JobEvents
+from api.services.ownership import Ownership
 from api.services.queue_forecast import QueueForecast
+from api.services.share_links import ShareLinks
 from api.services.wait_reasons import WaitReasons
 from shared.accounts.audit import Audit
 from shared.accounts.keys import Keys
@@ -33,12 +37,14 @@ from shared.accounts.roles import Defaults, default_limits
 from shared.accounts.standing import Standings
 from shared.batches.members import BatchMembers
 from shared.batches.store import BatchStore
+from shared.jobs.owners import FormerJobs
 from shared.jobs.pauses import Pauses
 from shared.jobs.store import JobStore
 from shared.models.catalogue import Catalogue, load_catalogue
 from shared.models.measurements import Measurements
 from shared.pictures.artifact_store import ArtifactStore
 from shared.pictures.pixels import MIB, PictureLimits
+from shared.pictures.references import PictureReferences
 from shared.pictures.room import Door
 from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
@@ -79,6 +85,8 @@ class Services:
     quotas: Quotas
     pauses: Pauses
     reasons: WaitReasons
+    ownership: Ownership
+    shares: ShareLinks
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -90,8 +98,10 @@ def build_services(settings: Settings) -> Services:
     """Connect lazily: nothing is asked of Redis here, so the API starts while Redis is away."""
     client = connect(settings.required_redis_url(), settings.redis_timeout_s)
     store, registry = JobStore(client, settings), WorkerRegistry(client)
-    keys, role_limits = Keys(client), default_limits(settings)
+    keys, audit, role_limits = Keys(client), Audit(client), default_limits(settings)
     artifacts, door = open_store(settings, client), Door(settings, client)
+    batches = BatchStore(client, settings)
+    references = PictureReferences(client, settings)
     return Services(
         settings=settings,
         store=store,
@@ -99,7 +109,7 @@ def build_services(settings: Settings) -> Services:
         registry=registry,
         catalogue=load_catalogue(settings),
         dispatcher=Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check),
-        batches=BatchStore(client, settings),
+        batches=batches,
         members=BatchMembers(store),
         job_events=JobEvents(client, max_waiters=settings.api_threads * 3 // 4),
         departures=Departures(),
@@ -108,13 +118,15 @@ def build_services(settings: Settings) -> Services:
         access=Access(Standings(client), keys, environment_keys(settings), role_limits),
         people=People(client),
         keys=keys,
-        audit=Audit(client),
+        audit=audit,
         role_limits=role_limits,
         library=open_library(settings, store, artifacts),
         door=door,
         quotas=Quotas(client),
         pauses=Pauses(store),
         reasons=WaitReasons(store, registry, Measurements(client), settings),
+        ownership=Ownership(store, batches, artifacts, references, FormerJobs(store, settings), audit),
+        shares=ShareLinks(client),
     )
 
 

@@ -63,6 +63,14 @@ ROUTES: dict[str, Needed] = {
     # Pictures
     "POST /v1/images": USER,
     "GET /v1/images/<image_id>": VIEWER,
+    "GET /v1/queue": VIEWER,
+    # Links: whoever has one needs no key
+    "GET /v1/shares": VIEWER,
+    "POST /v1/shares": USER,
+    "GET /v1/shares/<share_id>": VIEWER,
+    "DELETE /v1/shares/<share_id>": USER,
+    "GET /s/<token>": PUBLIC,
+    "GET /s/<token>/<member>/<number>": PUBLIC,
     # Models and workers
     "GET /v1/models": ANY_KEY,
     "GET /v1/models/<model_id>": ANY_KEY,

@@ -17,9 +17,11 @@ from shared.contracts.batch_records import BatchRecord, BatchState, Member, Numb
 from shared.contracts.jobs import State
 from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, TooManyRequests
 from shared.jobs.codec import text
-from shared.jobs.store import Idempotency
+from shared.jobs.store import Idempotency, former_answer
+from shared.pictures.references import owners_lua
 from shared.redis import keys
 from shared.redis.client import LUA, redis_errors
+from shared.redis.tombstones import owners_of_expired
 from shared.settings import Settings
 
 #: How long members live without an accepted batch.
@@ -34,7 +36,7 @@ class BatchStore:
     def __init__(self, client: "redis.Redis", settings: Settings) -> None:
         self.redis: Any = client
         self._settings = settings
-        members = (LUA / "members.lua").read_text()
+        members = owners_lua(settings) + (LUA / "members.lua").read_text()
         self._create, self._cancel, self._resume = (
             client.register_script(members + (LUA / f"batch_{what}.lua").read_text())
             for what in ("create", "cancel", "resume")
@@ -57,7 +59,7 @@ class BatchStore:
             value = f"{record.id} {idempotency.body_hash}"
         with redis_errors():
             self._write_members(record.id, members)
-            answer = self._create(
+            answer = former_answer(self.redis, idempotency) or self._create(
                 keys=[keys.batch(record.id), key],
                 args=[
                     record.id,
@@ -149,11 +151,12 @@ class BatchStore:
             found = self.redis.hget(keys.batch(batch_id), "version")
         return int(found) if found is not None else None
 
-    def page(self, limit: int, before: int | None) -> tuple[list[str], int | None]:
-        """Ids of the newest batches, and the cursor of the next page, or None."""
+    def page(self, limit: int, before: int | None, owner: str | None = None) -> tuple[list[str], int | None]:
+        """Ids of the newest batches (of one person), and the cursor of the next page, or None."""
         ceiling = f"({before}" if before is not None else "+inf"
+        index = keys.BATCHES if owner is None else keys.owned_batches(owner)
         with redis_errors():
-            found = self.redis.zrevrangebyscore(keys.BATCHES, ceiling, "-inf", start=0, num=limit, withscores=True)
+            found = self.redis.zrevrangebyscore(index, ceiling, "-inf", start=0, num=limit, withscores=True)
         return [text(batch_id) for batch_id, _ in found], int(found[-1][1]) if len(found) == limit else None
 
     # -- moving ------------------------------------------------------------------------------------------------------
@@ -208,9 +211,10 @@ class BatchStore:
         """Drop a batch; its id answers 410 from now on. Its jobs and pictures live out their own time."""
         record = self.get(batch_id)
         with redis_errors():
-            for index in (keys.BATCHES, keys.LIVE_BATCHES, keys.batches_of(record.caller)):
+            owned = keys.owned_batches(record.caller)
+            for index in (keys.BATCHES, keys.LIVE_BATCHES, keys.batches_of(record.caller), owned):
                 self.redis.zrem(index, batch_id)
-            self.redis.set(keys.gone(batch_id), "1", ex=self._settings.record_ttl_s + keys.GONE_TTL_S)
+            self.redis.set(keys.gone(batch_id), f"of {record.caller}", ex=self._settings.record_ttl_s + keys.GONE_TTL_S)
         self._drop(batch_id)
 
     def forget_expired(self, at_once: int = 500) -> int:
@@ -221,6 +225,8 @@ class BatchStore:
             for batch_id in oldest:
                 pipe.exists(keys.batch(batch_id))
             expired = [i for i, is_there in zip(oldest, pipe.execute(), strict=True) if not is_there]
+            for batch_id, owner in owners_of_expired(self.redis, expired).items():
+                self.redis.zrem(keys.owned_batches(owner), batch_id)
             if expired:
                 self.redis.zrem(keys.BATCHES, *expired)
         return len(expired)

@@ -26,6 +26,7 @@ def batch_view(record: BatchRecord, numbers: Numbers) -> BatchView:
     left = numbers.members[MemberState.WAITING] + numbers.members[MemberState.ACTIVE]
     return BatchView(
         id=record.id,
+        owner=record.caller,
         name=record.name,
         state=record.state.value,
         priority=record.priority,

@@ -29,6 +29,7 @@ class Deed(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     JOB_CHANGED = "job.changed"
     BATCH_CANCELLED = "batch.cancelled"
+    BATCH_RESUMED = "batch.resumed"
     BATCH_DELETED = "batch.deleted"
 
 

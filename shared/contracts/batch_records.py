@@ -154,6 +154,7 @@ class BatchView(BaseModel):
     """A batch as callers see it."""
 
     id: str
+    owner: str = Field("", description="The person it belongs to; empty: an older server told it")
     name: str
     state: Literal["running", "cancelling", "finished", "cancelled"] = Field(
         description="finished: every member has ended, see the counts"

@@ -207,6 +207,7 @@ class JobView(Frozen):
     """A job as callers see it."""
 
     id: str = Field(description="Also the id in logs and queues")
+    owner: str = Field(description="The person it belongs to")
     kind: Kind
     model: str
     state: State
@@ -252,6 +253,7 @@ def view(record: JobRecord, place: QueuePlace | None = None) -> JobView:
     has_preview = record.state == State.RUNNING and record.progress is not None and record.progress.has_preview
     return JobView(
         **{name: getattr(record, name) for name in _SHARED_FIELDS},
+        owner=record.caller,
         created_at=iso(record.created_at_ms) or "",
         queued_at=iso(record.queued_at_ms),
         started_at=iso(record.started_at_ms),

@@ -85,8 +85,10 @@ def asked_hash(tasks: Sequence[AnyTask], effective: Sequence[AnyTask]) -> str:
 
 
 def reuse_key(record: JobRecord, weights: Mapping[str, str]) -> str:
-    """The same for jobs that ask the same of the same picture, the same weights and the same decoder; "" where nothing
-    may be taken over.
+    """The same for jobs of one person that ask the same of the same picture, the same weights and the same decoder; ""
+    where nothing may be taken over.
+
+    Of one person: an answer that comes at once would tell that somebody else has this picture, and asked that of it.
 
     Args:
         weights: model → hash of its weights; a model that is not in it answers nothing that could be taken over.
@@ -97,7 +99,7 @@ def reuse_key(record: JobRecord, weights: Mapping[str, str]) -> str:
     hashes = {model: weights.get(model) for model in answering(record)}
     if not all(hashes.values()):
         return ""
-    about = json.dumps([record.asked, record.model, image, DECODER_VERSION, hashes], sort_keys=True)
+    about = json.dumps([record.caller, record.asked, record.model, image, DECODER_VERSION, hashes], sort_keys=True)
     return hashlib.sha256(about.encode()).hexdigest()[:32]
 
 
@@ -113,7 +115,7 @@ def answering(record: JobRecord) -> set[str]:
 
 
 def may_be_reused(record: JobRecord) -> bool:
-    """Whether its answer holds for everyone who asks the same: it succeeded, in every one of its tasks."""
+    """Whether its answer holds for whoever asks the same: it succeeded, in every one of its tasks."""
     answers = (record.result or {}).get("answers", ())
     return record.state == State.SUCCEEDED and bool(answers) and all(answer.get("ok") for answer in answers)
 

@@ -89,7 +89,9 @@ class Chains:
         if found is None:
             return None
         source = self._store.get_many([found.decode()])[0]
-        return source if source is not None and may_be_reused(source) else None
+        if source is None or source.caller != record.caller:
+            return None
+        return source if may_be_reused(source) else None
 
     def _move(self, job_id: str, rule: Rule) -> JobRecord | None:
         try:

@@ -15,6 +15,7 @@ from shared.jobs.eta import room_after_s
 from shared.jobs.routing import PRIORITIES, split
 from shared.redis import keys
 from shared.redis.client import redis_errors, script
+from shared.redis.tombstones import owners_of_expired
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,31 @@ class JobIndex:
                 pipe.hgetall(keys.job(job_id))
             return [decode(fields) if fields else None for fields in pipe.execute()]
 
-    def page(self, state: State | None, limit: int, before: int | None) -> tuple[list[JobRecord], int | None]:
-        """Newest jobs first, from those that came before `before`; and the cursor of the next page, or None."""
-        index = keys.jobs_in(state.value) if state else keys.ALL_JOBS
+    def page(
+        self, state: State | None, limit: int, before: int | None, owner: str | None = None
+    ) -> tuple[list[JobRecord], int | None]:
+        """Newest jobs first, from those that came before `before`; and the cursor of the next page, or None.
+
+        Args:
+            owner: only this person's; None: everybody's.
+        """
+        if owner is not None:
+            index = keys.owned_jobs(owner, state.value if state else "")
+        else:
+            index = keys.jobs_in(state.value) if state else keys.ALL_JOBS
         ceiling = f"({before}" if before is not None else "+inf"
         with redis_errors():
             found = self.redis.zrevrangebyscore(index, ceiling, "-inf", start=0, num=limit, withscores=True)
         records = [r for r in self.get_many([text(job_id) for job_id, _ in found]) if r is not None]
         return records, int(found[-1][1]) if len(found) == limit else None
+
+    def in_order(self, state: State, limit: int, after: int | None) -> tuple[list[JobRecord], int | None]:
+        """Oldest jobs in a state first, from those that came after `after`; and the cursor of the next page, or None."""
+        floor = f"({after}" if after is not None else "-inf"
+        with redis_errors():
+            rows = self.redis.zrangebyscore(keys.jobs_in(state.value), floor, "+inf", 0, limit, withscores=True)
+        records = [r for r in self.get_many([text(job_id) for job_id, _ in rows]) if r is not None]
+        return records, int(rows[-1][1]) if len(rows) == limit else None
 
     def ids_between(self, state: State, first: int, last: int) -> list[str]:
         """Ids of jobs in a state from the `first` to the `last` place (−1: to the end), oldest first."""
@@ -187,7 +205,10 @@ class JobIndex:
     def forget(self, job_id: str) -> None:
         """Drop an id whose record has expired from the indexes that list it."""
         with redis_errors():
+            owner = owners_of_expired(self.redis, [job_id]).get(job_id)
             pipe = self.redis.pipeline(transaction=False)
+            for owned in ("", *(state.value for state in State)) if owner else ():
+                pipe.zrem(keys.owned_jobs(owner or "", owned), job_id)
             for index in (keys.ALL_JOBS, keys.DEADLINES, keys.DELAYED, keys.LEASES):
                 pipe.zrem(index, job_id)
             for state in State:

@@ -23,7 +23,9 @@ from shared.errors import Gone, IdempotencyMismatch, IllegalMove, NotFound, Queu
 from shared.jobs.codec import decode, encode, text
 from shared.jobs.estimates import Estimates
 from shared.jobs.index import JobIndex
+from shared.jobs.pictures_named import newly_named, pictures_named
 from shared.models.measurements import Measurements
+from shared.pictures.references import owners_lua
 from shared.redis import keys
 from shared.redis.client import redis_errors, script
 from shared.settings import Settings
@@ -53,6 +55,19 @@ class Idempotency:
 
     key: str
     body_hash: str
+    #: Whose the key was before they had a name: their address; "": they always had one.
+    formerly_of: str = ""
+
+
+def former_answer(client: Any, idempotency: Idempotency | None) -> list[Any] | None:
+    """What the scripts that create would say of a key that was first used under its caller's address.
+
+    Nothing is written under addresses any more, so looking before the script is as good as looking in it.
+    """
+    if idempotency is None or not idempotency.formerly_of:
+        return None
+    known = client.get(keys.idempotency(idempotency.formerly_of, idempotency.key))
+    return None if known is None else [b"exists", known]
 
 
 class JobStore(JobIndex):
@@ -61,8 +76,9 @@ class JobStore(JobIndex):
     def __init__(self, client: "redis.Redis", settings: Settings) -> None:
         super().__init__(client)
         self._settings = settings
-        self._create = script(client, *PRELUDES, "quotas", "create")
-        self._move = script(client, *PRELUDES, "quotas", "move")
+        owners = owners_lua(settings)
+        self._create = script(client, *PRELUDES, "quotas", "create", before=owners)
+        self._move = script(client, *PRELUDES, "quotas", "move", before=owners)
         self._beat = script(client, "beat")
         self._renew = script(client, "renew")
         self._estimates = Estimates(Measurements(client))
@@ -90,7 +106,8 @@ class JobStore(JobIndex):
             IdempotencyMismatch: the key came with another body before.
         """
         with redis_errors():
-            answer = self._create(**self._creation(record, idempotency, deadline_s, Demand(limits, [record])))
+            answer = former_answer(self.redis, idempotency)
+            answer = answer or self._create(**self._creation(record, idempotency, deadline_s, Demand(limits, [record])))
         match text(answer[0]):
             case "created":
                 return self.get(record.id), True
@@ -143,7 +160,7 @@ class JobStore(JobIndex):
             key = keys.idempotency(record.caller, idempotency.key)
             value = f"{record.id} {idempotency.body_hash}"
         return {
-            "keys": [keys.job(record.id), key],
+            "keys": [keys.job(record.id), key, *map(keys.picture_of, sorted(pictures_named(record)))],
             "args": [
                 record.id,
                 json.dumps(encode(record)),
@@ -240,7 +257,7 @@ class JobStore(JobIndex):
         emptied = [name for name in old if name not in new]
         settings = self._settings
         return {
-            "keys": [keys.job(before.id)],
+            "keys": [keys.job(before.id), *map(keys.picture_of, newly_named(before, after))],
             "args": [
                 before.id,
                 before.rev,

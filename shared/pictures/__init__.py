@@ -15,4 +15,5 @@ artifact_store  what a store of pictures promises, and ids
 folder_store    pictures in a shared folder
 redis_store     pictures in Redis
 stores          the store that the settings name
+references      who may open a picture
 """

@@ -85,12 +85,15 @@ def until_redis_answers(
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
 
-def script(client: "redis.Redis", *names: str) -> Any:
+def script(client: "redis.Redis", *names: str, before: str = "") -> Any:
     """One of the scripts in `lua/`, to be called with keys and args; the server gets to know it at the first call.
 
     Scripts cannot call one another, so what several of them do stands in files that are named before theirs.
+
+    Args:
+        before: Lua that is put before all of it, for what a file cannot say: the settings.
     """
-    return client.register_script("".join((LUA / f"{name}.lua").read_text() for name in names))
+    return client.register_script(before + "".join((LUA / f"{name}.lua").read_text() for name in names))
 
 
 def _brief(exc: RedisError) -> str:

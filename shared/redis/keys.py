@@ -21,6 +21,17 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:peers:{batch key}   zset    LIVE_TTL_S            of before there were shares; only emptied now
     darkroom:slot:{worker}       hash    LIVE_TTL_S            job → token: what a worker holds
     darkroom:caller:{caller}     zset    LIVE_TTL_S            live jobs of one caller
+    darkroom:owned:jobs:{person} zset    LIVE_TTL_S            all jobs of a person, ended ones too, by order; owners.lua
+    darkroom:owned:jobs:{state}:{person} zset LIVE_TTL_S       the same, by state
+    darkroom:owned:batches:{person} zset LIVE_TTL_S            all batches of a person by order
+    darkroom:owned               string  none                  everything from before these indexes has its place in them
+    darkroom:picture-of:{id}     set     artifact_ttl_s +      persons who may open a picture; owners.lua, uploads
+                                         GONE_TTL_S, or none
+                                         while kept
+    darkroom:link:{id}           string  until it expires      one link (JSON); a revoked one is deleted
+    darkroom:links               zset    LINKS_TTL_S           every link by order of making
+    darkroom:links:of:{person}   zset    LINKS_TTL_S           those of one person
+    darkroom:link-secret         string  none                  signs links; without it, all of them end
     darkroom:batch:{id}:{state}  zset    LIVE_TTL_S            jobs of a batch by state (score: member)
     darkroom:batch:{id}          hash    live: LIVE_TTL_S,     batch_create.lua and the other batch scripts;
                                          ended: record_ttl_s   members.lua counts its version
@@ -37,7 +48,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:webhooks            zset    LIVE_TTL_S            "batch round" by when to tell its webhook (ms)
     darkroom:reuse:{hash}        string  record_ttl_s          the job that answered this once, by these weights
     darkroom:idem:{caller}:{key} string  idempotency_ttl_s     create.lua: "job id, body hash"
-    darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410
+    darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410; "of person"
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
     darkroom:tokens:{id}         stream  PREVIEW_TTL_S         text deltas of a streaming answer
     darkroom:ended               stream  LIVE_TTL_S            move.lua: ids of jobs that ended and leave something to
@@ -89,6 +100,8 @@ STORE_TTL_S = LIVE_TTL_S
 KEY_TTL_S = 90 * 86400
 #: Entries that the audit stream keeps, about: some 4 MiB.
 AUDIT_LENGTH = 20_000
+#: Longer than any link lives.
+LINKS_TTL_S = 400 * 86400
 #: The window of the drain rate.
 DONE_TTL_S = 600
 
@@ -116,6 +129,10 @@ CLOSED = PREFIX + "closed"
 AUDIT = PREFIX + "audit"
 STORED = PREFIX + "stored"
 PAUSED_PEOPLE = PREFIX + "people:paused"
+OWNED = PREFIX + "owned"
+LINKS = PREFIX + "links"
+LINK_SECRET = PREFIX + "link-secret"
+SEQUENCE = PREFIX + "sequence"
 
 
 def job(job_id: str) -> str:
@@ -156,6 +173,26 @@ def batch_members_in(batch_id: str, state: str) -> str:
 
 def batches_of(caller_name: str) -> str:
     return f"{PREFIX}batches:of:{caller_name}"
+
+
+def owned_jobs(person: str, state: str = "") -> str:
+    return f"{PREFIX}owned:jobs:{state}:{person}" if state else f"{PREFIX}owned:jobs:{person}"
+
+
+def owned_batches(person: str) -> str:
+    return f"{PREFIX}owned:batches:{person}"
+
+
+def picture_of(artifact_id: str) -> str:
+    return f"{PREFIX}picture-of:{artifact_id}"
+
+
+def link(share_id: str) -> str:
+    return f"{PREFIX}link:{share_id}"
+
+
+def links_of(person: str) -> str:
+    return f"{PREFIX}links:of:{person}"
 
 
 def reuse(reuse_key: str) -> str:

@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from api.blueprints import images
+from api.responses import pictures
 from tests.pictures import CASES, case, jpeg, png, saved
 
 
@@ -58,7 +58,7 @@ def test_a_thumbnail_is_webp_in_the_pictures_own_aspect(web, stored):
 
 def test_a_thumbnail_made_by_an_older_decoder_is_asked_for_again(web, stored, monkeypatch):
     before = web.get(f"{stored}?width=160")
-    monkeypatch.setattr(images, "DECODER_VERSION", images.DECODER_VERSION + 1)
+    monkeypatch.setattr(pictures, "DECODER_VERSION", pictures.DECODER_VERSION + 1)
 
     again = web.get(f"{stored}?width=160", headers={"If-None-Match": before.headers["ETag"]})
 

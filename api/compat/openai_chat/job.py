@@ -91,7 +91,7 @@ class ChatJob:
             if time.monotonic() > self._ends_at_s:
                 raise DeadlineExceeded(f"job {self.record.id} had not ended in time")
             try:
-                self.record = job_answers.fetch(self.ours, self.record.id)
+                self.record = job_answers.again(self.ours, self.record)
             except RedisUnavailable as exc:
                 logger().warning("chat.looked_in_vain", job=self.record.id, reason=exc.message)
                 continue

@@ -28,12 +28,13 @@ local order = string.format('%.0f', now * 1000 + redis.call('INCR', 'darkroom:se
 redis.call('EXPIRE', 'darkroom:sequence', live_ttl)
 redis.call('ZADD', 'darkroom:batches', order, id)
 redis.call('EXPIRE', 'darkroom:batches', live_ttl)
+own('batches', fields.caller, id, order, live_ttl)
 for _, key in ipairs({'darkroom:batches:live', 'darkroom:batches:of:' .. fields.caller}) do
   redis.call('ZADD', key, now, id)
   redis.call('EXPIRE', key, live_ttl)
 end
 batch_expires(id, live_ttl)
-redis.call('SET', 'darkroom:gone:' .. id, '1', 'EX', ARGV[8])
+redis.call('SET', 'darkroom:gone:' .. id, 'of ' .. fields.caller, 'EX', ARGV[8])
 if KEYS[2] ~= '' then redis.call('SET', KEYS[2], ARGV[6], 'EX', ARGV[7]) end
 end_batch_if_done(id, now, ended_ttl, live_ttl)
 batch_changed(id)

@@ -14,7 +14,7 @@
 --
 -- Keys are built from the record's fields, so this needs one Redis server, not a cluster.
 --
--- KEYS: 1 job · 2 idempotency key (or '')
+-- KEYS: 1 job · 2 idempotency key (or '') · 3… picture-of keys of the pictures it names
 -- ARGV: 1 id · 2 fields (JSON object of strings) · 3 live TTL s · 4 limit of all queued · 5 limit of the caller's live
 --       6 idempotency value · 7 its TTL s · 8 tombstone TTL s · 9 deadline in ms from now (0: none)
 --       10 the person's limits and what to hold against them (JSON, see quotas.lua; '': nothing is limited)
@@ -82,6 +82,8 @@ end
 index(P .. 'jobs', order)
 index(P .. 'jobs:' .. fields.state, order)
 index(P .. 'caller:' .. fields.caller, order)
+own_job(id, {caller = fields.caller, state = fields.state, order = order}, ttl)
+open_pictures(fields.caller, 3)
 if fields.state == 'queued' then
   index(P .. 'queue:' .. fields.queue, order)
   redis.call('ZADD', P .. 'queues', now, fields.queue)
@@ -102,7 +104,7 @@ if batch ~= '' then
   end
 end
 
-redis.call('SET', P .. 'gone:' .. id, '1', 'EX', ARGV[8])
+redis.call('SET', P .. 'gone:' .. id, 'of ' .. fields.caller, 'EX', ARGV[8])
 if KEYS[2] ~= '' then redis.call('SET', KEYS[2], ARGV[6], 'EX', ARGV[7]) end
 redis.call('PUBLISH', P .. 'changes', id)
 return {'created', now}

@@ -3,7 +3,7 @@
 -- Python read the record, asked `lifecycle` for the new one, and sends the difference; it applies only while `rev` is
 -- what Python read, so every rule lives in one place and no two writers can both win.
 --
--- KEYS: 1 job
+-- KEYS: 1 job · 2… picture-of keys of the pictures it newly names
 -- ARGV: 1 id · 2 expected rev · 3 'lease_expired' to act only on an expired lease, else '' · 4 changed fields (JSON
 --       object of strings) · 5 emptied fields (JSON array) · 6 lease ms · 7 live TTL s · 8 ended TTL s · 9 done TTL s
 --       10 '1': its kind leaves something to the library
@@ -44,6 +44,7 @@ local function add(key, score)
   redis.call('EXPIRE', key, ttl)
 end
 local final = is_final(new.state)
+open_pictures(new.caller, 2)
 
 if old.state == 'queued' then
   redis.call('ZREM', P .. 'queue:' .. old.queue, id)
@@ -58,6 +59,7 @@ end
 if old.state ~= new.state then
   redis.call('ZREM', P .. 'jobs:' .. old.state, id)
   add(P .. 'jobs:' .. new.state, new.order)
+  move_owned_job(id, old.state, new, ttl)
   if new.batch ~= '' and redis.call('EXISTS', BATCH .. new.batch) == 1 then
     redis.call('ZREM', BATCH .. new.batch .. ':' .. old.state, id)
     add(BATCH .. new.batch .. ':' .. new.state, new.member)
