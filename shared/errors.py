@@ -5,6 +5,7 @@
     │   ├── MalformedRequest    400  the body or a header cannot be read
     │   ├── Unauthorized        401  no valid key where keys are required
     │   ├── RoleNeeded          403  the caller's role may not do this
+    │   ├── Withheld            403  the picture is rated as one that is not shown here, or not rated yet
     │   ├── ScopeExceeded       403  the caller's key is narrowed to less than this
     │   ├── NotFound            404  no such thing
     │   ├── IllegalMove         409  the job, or whatever it is about, is not in a state that allows this
@@ -88,6 +89,10 @@ class Unauthorized(CallersError):
 
 class RoleNeeded(CallersError):
     code, status = "role_needed", 403
+
+
+class Withheld(CallersError):
+    code, status = "withheld", 403
 
 
 class ScopeExceeded(CallersError):

@@ -84,6 +84,15 @@ class Settings(BaseSettings):
     webhook_timeout_s: float = Field(10.0, gt=0, le=60, description="Longest wait for a webhook's answer")
     webhook_attempts: int = Field(8, ge=1, le=50, description="How often a webhook is tried")
     webhook_backoff_s: float = Field(5.0, gt=0, description="Pause before its second try; three times longer each time")
+    rating: Literal["off", "label", "blur", "refuse"] = Field(
+        "off",
+        description="What follows from rating every picture that comes or is made: nothing (none is rated), a label, a blur "
+        "that its owner may lift, or that it is withheld, until it is rated and from the threshold on",
+    )
+    rating_threshold: float = Field(
+        0.5, ge=0, le=1, description="From this probability on a picture is not safe for work"
+    )
+    rating_model: str | None = Field(None, description="Model that rates; none: the first of its kind that is served")
     allow_image_urls: bool = Field(False, description="Whether image_url may name an http(s) address to fetch")
     allow_private_addresses: bool = Field(False, description="Whether fetches and webhooks may go to private networks")
     chat_deadline_s: int = Field(120, ge=1, le=3600, description="Longest a chat completion waits for its job")

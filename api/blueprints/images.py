@@ -9,9 +9,11 @@ from api.requests.kept_pictures import keep
 from api.requests.parsing import read_body, reads_request
 from api.responses import pictures
 from api.responses.pictures import Caching, SizeQuery
+from api.responses.ratings import rating_views
 from api.services import services
 from api.services.auth import current_caller
-from shared.errors import InvalidRequest, UnsupportedMedia
+from shared.contracts.ratings import RatingView
+from shared.errors import InvalidRequest, UnsupportedMedia, Withheld
 from shared.pictures.formats import MEDIA_TYPES, READ_HERE
 from shared.pictures.pixels import PictureFacts
 
@@ -33,6 +35,12 @@ class ImagePath(BaseModel):
     image_id: str = Field(pattern="^img_[0-9a-f]{32}$")
 
 
+class PictureQuery(SizeQuery):
+    """How large to answer it, and whether its owner lifts a blur."""
+
+    reveal: bool = Field(False, description="Where this server blurs pictures: unblurred, for their owner only")
+
+
 class StoredImage(BaseModel):
     """A picture that was stored."""
 
@@ -42,6 +50,7 @@ class StoredImage(BaseModel):
     width: int
     height: int
     size_bytes: int
+    rating: RatingView | None = Field(None, description="Where this server rates pictures: what it says of this one")
 
 
 @blueprint.post(
@@ -69,6 +78,8 @@ def upload() -> Response:
     data, claimed = _sent_picture()
     facts = ours.decoding.check(data, ours.picture_limits, claimed)
     stored = _described(keep(ours, data), facts, len(data))
+    rating = rating_views(ours, [stored.id]).get(stored.id)
+    stored = stored.model_copy(update={"rating": rating})
     response = Response(stored.model_dump_json(), 201, mimetype="application/json")
     response.headers["Location"] = stored.url
     return response
@@ -86,10 +97,13 @@ def upload() -> Response:
     },
 )
 @reads_request
-def download(path: ImagePath, query: SizeQuery) -> Response:
+def download(path: ImagePath, query: PictureQuery) -> Response:
     ours = services()
-    data = ours.ownership.picture(current_caller(), path.image_id)
-    return pictures.answer(ours, path.image_id, data, query.width, OWN)
+    caller = current_caller()
+    data = ours.ownership.picture(caller, path.image_id)
+    if query.reveal and not ours.ownership.owns_picture(caller, path.image_id):
+        raise Withheld(f"picture {path.image_id} is not yours to reveal", field="reveal")
+    return pictures.answer(ours, path.image_id, data, query.width, OWN, person=caller.person, is_revealed=query.reveal)
 
 
 def _sent_picture() -> tuple[bytes, str | None]:

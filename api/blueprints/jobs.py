@@ -18,7 +18,7 @@ from api.services.auth import UNLIMITED, current_caller
 from shared.contracts.audit import Deed
 from shared.contracts.batches import PREVIOUS
 from shared.contracts.jobs import JOB_ID_PATTERN, JobRecord, JobView, State
-from shared.errors import IllegalMove, InvalidRequest
+from shared.errors import IllegalMove, InvalidRequest, Withheld
 from shared.jobs import lifecycle
 
 blueprint = APIBlueprint("jobs", __name__, abp_tags=[Tag(name="jobs", description="What became of what you sent")])
@@ -170,6 +170,8 @@ def retry(path: JobPath) -> Response:
 def preview(path: JobPath) -> Response:
     ours = services()
     record: JobRecord = job_answers.fetch(ours, path.job_id)
+    if ours.settings.rating == "refuse":
+        raise Withheld("previews are of pictures that nobody has rated: this server shows none (DARKROOM_RATING)")
     return Response(ours.store.preview(record.id), mimetype="image/webp", headers={"Cache-Control": "no-store"})
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from api import openapi
 from api.requests.parsing import reads_request
 from api.responses import pictures
-from api.responses.pictures import Caching, SizeQuery
+from api.responses.pictures import ASK_EACH_TIME, SizeQuery
 from api.services import Services, services
 from api.services.share_links import nowhere
 from shared.contracts.share_links import Share, SharedBatch, SharedPicture
@@ -23,8 +23,6 @@ from shared.pictures.formats import MEDIA_TYPES
 
 blueprint = APIBlueprint("shared_links", __name__, abp_tags=[Tag(name="shares", description="Links that need no key")])
 
-#: Each look asks here again; the ETag makes that cheap.
-ASK_EACH_TIME = Caching("private, no-cache", "private, no-cache")
 #: The address is the key: it goes into no other site's log and into no search engine.
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow", "X-Content-Type-Options": "nosniff"}
 PAGE_POLICY = "default-src 'none'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -79,7 +77,7 @@ def opened(path: LinkPath, query: LinkQuery) -> Response:
     ours = services()
     share = ours.shares.opened(path.token)
     if share.picture:
-        return _picture(ours, share.picture, query.width)
+        return _picture(ours, share, share.picture, query.width)
     found = _pictures_of(ours, share, path.token, query)
     if request.accept_mimetypes.best_match(("application/json", "text/html"), "application/json") == "text/html":
         page = Response(_page(found), mimetype="text/html", headers=HEADERS)
@@ -109,15 +107,15 @@ def opened_picture(path: LinkedPicturePath, query: SizeQuery) -> Response:
     made = _made(ours, share, 1, path.member)[0].get(path.member, [])
     if path.number >= len(made):
         raise nowhere()
-    return _picture(ours, str(made[path.number]["id"]), query.width)
+    return _picture(ours, share, str(made[path.number]["id"]), query.width)
 
 
-def _picture(ours: Services, image_id: str, width_px: int) -> Response:
+def _picture(ours: Services, share: Share, image_id: str, width_px: int) -> Response:
     try:
         data = ours.artifacts.get(image_id)
     except (NotFound, Gone) as exc:
         raise nowhere() from exc
-    response = pictures.answer(ours, image_id, data, width_px, ASK_EACH_TIME)
+    response = pictures.answer(ours, image_id, data, width_px, ASK_EACH_TIME, person=share.person)
     response.headers.update(HEADERS)
     return response
 

@@ -17,6 +17,7 @@ from api.requests.model_choice import Choice, choose_for_tasks
 from api.requests.parsing import validated_json
 from api.requests.scopes import within_scopes
 from api.requests.submission import body_hash
+from api.responses.pictures import withheld
 from api.services import Services
 from api.services.auth import current_caller
 from shared.accounts.limits import check_batch
@@ -32,6 +33,7 @@ from shared.jobs.lifecycle import failure_of
 from shared.log import logger
 from shared.models.catalogue import ModelCard
 from shared.net.addresses import check_url
+from shared.pictures.artifact_store import id_of
 from shared.pictures.pixels import MIB, NO_LIMITS, inspect
 
 #: The form field that holds everything but the files, as JSON.
@@ -173,6 +175,8 @@ def _with_pictures(ours: Services, members: list[Member], *, needs_size: bool) -
     missing |= closed
     known = {image_id: _size_or_error(ours, image_id) for image_id in wanted if needs_size and image_id not in missing}
     known |= {image_id: _absence(image_id, expired) for image_id in missing}
+    refused = ours.ratings.refused([image_id for image_id in wanted if image_id not in missing])
+    known |= {image_id: failure_of(withheld(ours, image_id, rating)) for image_id, rating in refused.items()}
     return [_informed(member, known.get(member.image)) for member in members]
 
 
@@ -200,6 +204,8 @@ def _member_of(ours: Services, file: FileStorage) -> Member:
     try:
         data = file.read()
         facts = ours.decoding.check(data, ours.picture_limits, file.mimetype or None, is_patient=True)
+        for image_id, rating in ours.ratings.refused([id_of(data)]).items():
+            raise withheld(ours, image_id, rating)
     except CallersError as error:
         return Member(name=name, error=failure_of(error))
     except DarkroomError:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import httpx
 
 from api.requests.kept_pictures import keep
+from api.responses.pictures import withheld
 from api.services import Services
 from api.services.auth import current_caller
 from shared.contracts.sizes import Size
@@ -49,12 +50,14 @@ def sent_picture(ours: Services, image: str, *, field: str = "image") -> SentPic
     """The picture that a field names or holds, checked whole.
 
     Raises:
-        NotFound, Gone: no such stored picture that the caller may open. NotReady: see `Decoding`.
+        NotFound, Gone: no such stored picture that the caller may open.
+        Withheld: this server shows no such picture. NotReady: see `Decoding`.
         BadPicture, TooLarge, UnsupportedMedia: see `pixels`.
     """
     with _blaming(field):
         if ID.match(image.strip()):
             stored = ours.ownership.picture(current_caller(), image.strip())
+            _ensure_shown(ours, image.strip())
             return SentPicture(image.strip(), inspect(stored, NO_LIMITS).size)
         data, claimed = from_text(image)
         return fresh_picture(ours, data, claimed, field=field)
@@ -68,7 +71,14 @@ def fresh_picture(ours: Services, data: bytes, claimed_type: str | None, *, fiel
     """
     with _blaming(field):
         facts = ours.decoding.check(data, ours.picture_limits, claimed_type)
+        _ensure_shown(ours, id_of(data))
         return SentPicture(id_of(data), facts.size, data)
+
+
+def _ensure_shown(ours: Services, image_id: str) -> None:
+    """No job starts from a picture that is known to be none that this server shows."""
+    for rating in ours.ratings.refused([image_id]).values():
+        raise withheld(ours, image_id, rating)
 
 
 def addressed_picture(ours: Services, image: str, *, field: str) -> SentPicture:

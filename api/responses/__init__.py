@@ -6,7 +6,8 @@ In reading order:
 - `jobs`: how a job looks, its ETag, when it is done
 - `batches`: the same of a batch
 - `accounts`: people, keys, and what was done
-- `pictures`: a stored picture, as it is or smaller
+- `pictures`: a stored picture, as it is, smaller or blurred; or withheld
+- `ratings`: what the house says of pictures
 - `models`: how a model looks, in our shape and OpenAI's
 - `exports`: what a batch found out, as JSON Lines, CSV and XMP sidecars
 - `sidecar_names`: what sidecars are called, so that no two are alike on any system

@@ -10,6 +10,7 @@ from math import inf
 
 from flask import Response
 
+from api.responses.ratings import rated_count, with_ratings
 from api.responses.waiting import Waited, answer_of, hold, is_known
 from api.services import Services
 from api.services.auth import current_caller
@@ -88,14 +89,16 @@ def views(ours: Services, records: Iterable[JobRecord]) -> list[JobView]:
     where = ours.forecast.places(found)
     why = ours.reasons.of(found, where)
     told = {job_id: place.model_copy(update={"waits": why.get(job_id)}) for job_id, place in where.items()}
-    return [view(record, told.get(record.id)) for record in found]
+    return with_ratings(ours, [view(record, told.get(record.id)) for record in found])
 
 
 def etag_of(shown: JobView, record: JobRecord) -> str:
-    """Changes with the record, and with a queued job's place and what it waits for."""
+    """Changes with the record, with a queued job's place and what it waits for, and with ratings of its pictures."""
     place = shown.queue or QueuePlace()
     waits = place.waits.code.value if place.waits else ""
-    return f"{record.version}-{record.state.value}-{'' if place.position is None else place.position}-{waits}"
+    at = "" if place.position is None else place.position
+    rated = rated_count(shown)
+    return f"{record.version}-{record.state.value}-{at}-{waits}" + (f"-{rated}" if rated else "")
 
 
 def answer(ours: Services, waited: Wait, status: int = 200, **headers: str) -> Response:

@@ -1,16 +1,28 @@
-"""A stored picture as an answer: as it is or smaller, with an ETag that tells both apart.
+"""A stored picture as an answer: as it is, smaller or blurred, each with an ETag of its own; or withheld.
 
-Whether whoever asks may have it is asked before; this only shows it.
+Whether whoever asks may have it is asked before; this decides only how it is shown, by what the house says of it
+(`DARKROOM_RATING`). Where that says anything, nobody keeps an answer without asking again: a rating may still come.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.services import Services
+from shared.contracts.ratings import PictureRating
 from shared.contracts.vision import DECODER_VERSION
-from shared.pictures.pixels import NO_LIMITS, inspect
+from shared.errors import Withheld
+from shared.pictures.blurring import LARGEST_PX, LEFT_PX, blurred
+from shared.pictures.pixels import NO_LIMITS, PictureFacts, inspect
+from shared.pictures.rating_rules import Verdict, reason, verdict
+from shared.redis import keys
+from shared.redis.client import redis_errors
+
+#: Seconds after which a picture that is not rated yet may be.
+RATED_SOON_S = 2
+#: What an answer says of the picture's rating: a probability, or pending, or failed.
+RATING_HEADER = "Darkroom-Rating"
 
 
 class SizeQuery(BaseModel):
@@ -35,23 +47,98 @@ class Caching:
     vary: str = ""
 
 
-def answer(ours: Services, image_id: str, data: bytes, width_px: int, caching: Caching) -> Response:
-    """The picture's bytes, or a smaller WebP; 304 where its caller has it already.
+#: Each look asks here again; the ETag makes that cheap.
+ASK_EACH_TIME = Caching("private, no-cache", "private, no-cache")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One way to show a picture."""
+
+    #: Differs from those of all other ways.
+    etag: str
+    width_px: int
+    is_blurred: bool = False
+
+
+def answer(
+    ours: Services,
+    image_id: str,
+    data: bytes,
+    width_px: int,
+    caching: Caching,
+    *,
+    person: str,
+    is_revealed: bool = False,
+) -> Response:
+    """The picture's bytes, or a smaller or a blurred WebP; 304 where its caller has it already.
+
+    Args:
+        person: at whose account it is rated, where it was not.
+        is_revealed: its owner wants to see it unblurred.
 
     Raises:
+        Withheld: this server does not show it, or does not know yet. HEAD, which shows nothing, is answered.
         NotReady: there is no room to make a smaller one now.
     """
-    etag = f"{image_id}-{width_px}-{DECODER_VERSION}" if width_px else image_id
-    is_known = request.if_none_match.contains(etag)  # then nobody needs to make it smaller
-    facts = inspect(data, NO_LIMITS)
-    if width_px and not is_known:
-        response = Response(ours.decoding.thumbnail(data, facts, width_px), mimetype="image/webp")
-    else:
-        response = Response(data, mimetype=facts.media_type)
-    response.set_etag(etag)
+    rating = ours.ratings.look(person, [image_id])[image_id] if ours.ratings.is_on else None
+    found = _verdict(ours, rating)
+    if found is Verdict.WITHHOLD and rating is not None and request.method != "HEAD":
+        raise withheld(ours, image_id, rating)
+    shown = _shown(image_id, width_px, is_blurred=found is Verdict.BLUR and not is_revealed)
+    response = _bytes(ours, image_id, data, shown)
+    response.set_etag(shown.etag)
+    if rating is not None:
+        caching = replace(ASK_EACH_TIME, vary=caching.vary)
+        response.headers[RATING_HEADER] = rating.state.value if rating.nsfw is None else f"{rating.nsfw:.3f}"
     response.headers["Cache-Control"] = caching.smaller if width_px else caching.stored
     response.headers["X-Content-Type-Options"] = "nosniff"
     if caching.vary:
         response.headers["Vary"] = caching.vary
     response.make_conditional(request)
     return response
+
+
+def withheld(ours: Services, image_id: str, rating: PictureRating) -> Withheld:
+    """Why a picture is not shown."""
+    why = reason(rating, ours.settings.rating_threshold)
+    return Withheld(
+        f"picture {image_id} is withheld: {why}", retry_after_s=RATED_SOON_S if rating.nsfw is None else None
+    )
+
+
+def _verdict(ours: Services, rating: PictureRating | None) -> Verdict:
+    if rating is None:
+        return Verdict.SHOW
+    return verdict(ours.settings.rating, rating, ours.settings.rating_threshold)
+
+
+def _shown(image_id: str, width_px: int, *, is_blurred: bool) -> Shown:
+    if is_blurred:
+        return Shown(f"{image_id}-{width_px}-blurred-{DECODER_VERSION}", width_px, is_blurred=True)
+    return Shown(f"{image_id}-{width_px}-{DECODER_VERSION}" if width_px else image_id, width_px)
+
+
+def _bytes(ours: Services, image_id: str, data: bytes, shown: Shown) -> Response:
+    is_known = request.if_none_match.contains(shown.etag)  # then nobody needs to make it
+    facts = inspect(data, NO_LIMITS)
+    if is_known:
+        return Response(b"", mimetype="image/webp" if shown.width_px or shown.is_blurred else facts.media_type)
+    if shown.is_blurred:
+        few = _few_pixels(ours, image_id, data, facts)
+        return Response(blurred(few, *facts.size, shown.width_px or LARGEST_PX), mimetype="image/webp")
+    if shown.width_px:
+        return Response(ours.decoding.thumbnail(data, facts, shown.width_px), mimetype="image/webp")
+    return Response(data, mimetype=facts.media_type)
+
+
+def _few_pixels(ours: Services, image_id: str, data: bytes, facts: PictureFacts) -> bytes:
+    """What is left of a picture that is blurred, from the cache if it is there."""
+    with redis_errors():
+        known = ours.store.redis.get(keys.blurred(image_id))
+    if known is not None:
+        return bytes(known)
+    few = ours.decoding.thumbnail(data, facts, LEFT_PX)
+    with redis_errors():
+        ours.store.redis.set(keys.blurred(image_id), few, ex=keys.BLURRED_TTL_S)
+    return few

@@ -49,6 +49,7 @@ from shared.pictures.room import Door
 from shared.pictures.stores import open_store
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
+from shared.queue.rating_jobs import RatingJobs
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis.client import connect
 from shared.settings import Settings
@@ -87,6 +88,7 @@ class Services:
     reasons: WaitReasons
     ownership: Ownership
     shares: ShareLinks
+    ratings: RatingJobs
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -102,13 +104,18 @@ def build_services(settings: Settings) -> Services:
     artifacts, door = open_store(settings, client), Door(settings, client)
     batches = BatchStore(client, settings)
     references = PictureReferences(client, settings)
+    catalogue, dispatcher = (
+        load_catalogue(settings),
+        Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check),
+    )
+    ratings = RatingJobs(store, dispatcher, catalogue, settings)
     return Services(
         settings=settings,
         store=store,
         artifacts=artifacts,
         registry=registry,
-        catalogue=load_catalogue(settings),
-        dispatcher=Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check),
+        catalogue=catalogue,
+        dispatcher=dispatcher,
         batches=batches,
         members=BatchMembers(store),
         job_events=JobEvents(client, max_waiters=settings.api_threads * 3 // 4),
@@ -125,8 +132,9 @@ def build_services(settings: Settings) -> Services:
         quotas=Quotas(client),
         pauses=Pauses(store),
         reasons=WaitReasons(store, registry, Measurements(client), settings),
-        ownership=Ownership(store, batches, artifacts, references, FormerJobs(store, settings), audit),
+        ownership=Ownership(store, batches, artifacts, references, FormerJobs(store, settings), audit, ratings),
         shares=ShareLinks(client),
+        ratings=ratings,
     )
 
 

@@ -24,6 +24,7 @@ from shared.jobs.pictures_named import pictures_named
 from shared.jobs.store import JobStore, Rule
 from shared.pictures.artifact_store import ArtifactStore
 from shared.pictures.references import PictureReferences
+from shared.queue.rating_jobs import RatingJobs
 from shared.redis.tombstones import owners_of_expired
 
 #: A person's newest jobs, in which a reference that was lost is looked for: what one round trip reads in 2 ms.
@@ -51,6 +52,7 @@ class Ownership:
         references: PictureReferences,
         former: FormerJobs,
         audit: Audit,
+        ratings: RatingJobs,
     ) -> None:
         self._store = store
         self._batches = batches
@@ -58,6 +60,7 @@ class Ownership:
         self._references = references
         self._former = former
         self._audit = audit
+        self._ratings = ratings
 
     def listed(self, caller: Caller, wanted: str) -> str | None:
         """Whose things a list shows; None: everybody's.
@@ -161,6 +164,7 @@ class Ownership:
         """Keep bytes that the caller sent: they may open them from then on; returns the id. Raises as `ArtifactStore.put`."""
         artifact_id = self._artifacts.put(data)
         self._references.add(caller.person, [artifact_id])
+        self._ratings.ask(caller.person, [artifact_id], weight=caller.weight)
         return artifact_id
 
     def picture(self, caller: Caller, artifact_id: str) -> bytes:
@@ -172,6 +176,12 @@ class Ownership:
         if self.closed(caller, [artifact_id]):
             raise unknown("picture", artifact_id)
         return self._artifacts.get(artifact_id)
+
+    def owns_picture(self, caller: Caller, artifact_id: str) -> bool:
+        """Whether a picture is the caller's own; those that nobody has a reference to are the administrator's."""
+        if self._references.opened_to(caller.person, [artifact_id]):
+            return True
+        return caller.may(Role.ADMIN) and not self._references.opened_to_anybody([artifact_id])
 
     def closed(self, caller: Caller, artifact_ids: Sequence[str]) -> set[str]:
         """Those of the pictures that the caller may not open, known or not; asking is a use of the others."""

@@ -165,6 +165,8 @@ class JobRecord(Frozen):
     reused_from: str = ""
     #: Internal. Hash of what an analysis was asked, seeds that were drawn aside; "": nothing done before counts.
     asked: str = ""
+    #: Internal. The picture that it rates for the house (`shared.queue.rating_jobs`): such a job stands in no list.
+    rates: str = ""
     #: Internal. How width and height follow from the current picture, while that is not known yet.
     sizing: SizeRule | None = None
     #: Whether its pictures stay in the library until they are deleted. None: as the rack's setting says.

@@ -17,6 +17,9 @@ from shared.redis import keys
 from shared.redis.client import redis_errors, script
 from shared.redis.tombstones import owners_of_expired
 
+#: Rows read to fill what the house's own jobs left free on a page.
+REFILLED_AT_ONCE = 200
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -61,18 +64,31 @@ class JobIndex:
             index = keys.owned_jobs(owner, state.value if state else "")
         else:
             index = keys.jobs_in(state.value) if state else keys.ALL_JOBS
-        ceiling = f"({before}" if before is not None else "+inf"
-        with redis_errors():
-            found = self.redis.zrevrangebyscore(index, ceiling, "-inf", start=0, num=limit, withscores=True)
-        records = [r for r in self.get_many([text(job_id) for job_id, _ in found]) if r is not None]
-        return records, int(found[-1][1]) if len(found) == limit else None
+        records: list[JobRecord] = []
+        at_once = limit
+        while True:
+            ceiling = f"({before}" if before is not None else "+inf"
+            with redis_errors():
+                rows = self.redis.zrevrangebyscore(index, ceiling, "-inf", start=0, num=at_once, withscores=True)
+            found = self.get_many([text(job_id) for job_id, _ in rows])
+            for (_, order), record in zip(rows, found, strict=True):
+                before = int(order)
+                # The house's own jobs stand in no list: what they leave free is filled from behind them.
+                if record is not None and not record.rates:
+                    records.append(record)
+                if len(records) == limit:
+                    return records, before
+            if len(rows) < at_once:
+                return records, None
+            at_once = max(limit, REFILLED_AT_ONCE)
 
     def in_order(self, state: State, limit: int, after: int | None) -> tuple[list[JobRecord], int | None]:
         """Oldest jobs in a state first, from those that came after `after`; and the cursor of the next page, or None."""
         floor = f"({after}" if after is not None else "-inf"
         with redis_errors():
             rows = self.redis.zrangebyscore(keys.jobs_in(state.value), floor, "+inf", 0, limit, withscores=True)
-        records = [r for r in self.get_many([text(job_id) for job_id, _ in rows]) if r is not None]
+        found = self.get_many([text(job_id) for job_id, _ in rows])
+        records = [record for record in found if record is not None and not record.rates]
         return records, int(rows[-1][1]) if len(rows) == limit else None
 
     def ids_between(self, state: State, first: int, last: int) -> list[str]:
@@ -93,8 +109,9 @@ class JobIndex:
             rows = sorted((int(order), text(i)) for found in pipe.execute() for i, order in found)[:limit]
         ids = [job_id for _, job_id in rows]
         wanted = {state.value for state in states}
-        told = zip(ids, self.fields_of(ids, "state"), strict=True)
-        found = [job_id for job_id, (state,) in told if state is not None and text(state) in wanted]
+        told = zip(ids, self.fields_of(ids, "state", "rates"), strict=True)
+        # The house's own jobs are nobody's to choose.
+        found = [i for i, (state, rates) in told if state is not None and text(state) in wanted and not rates]
         return found, rows[-1][0] if len(rows) == limit else None
 
     def fields_of(self, job_ids: Sequence[str], *names: str) -> list[list[bytes | None]]:

@@ -3,8 +3,6 @@
 A picture's id follows from its bytes, so knowing one is no right; a record that names it is.
 """
 
-from collections.abc import Iterator
-
 from shared.contracts.jobs import JobRecord
 from shared.pictures.artifact_store import ID
 
@@ -20,7 +18,7 @@ def inputs_of(record: JobRecord) -> set[str]:
 
 def pictures_named(record: JobRecord) -> set[str]:
     """Ids of its starting pictures and its results."""
-    return inputs_of(record) | set(_made(record))
+    return inputs_of(record) | set(made_by(record))
 
 
 def newly_named(before: JobRecord, after: JobRecord) -> list[str]:
@@ -31,7 +29,7 @@ def newly_named(before: JobRecord, after: JobRecord) -> list[str]:
     return sorted(named if has_ended else named - pictures_named(before))
 
 
-def _made(record: JobRecord) -> Iterator[str]:
-    for image in (record.result or {}).get("images") or ():
-        if ID.match(str(image.get("id"))):
-            yield str(image["id"])
+def made_by(record: JobRecord) -> list[str]:
+    """Ids of the pictures it made, in order."""
+    made = [str(image.get("id")) for image in (record.result or {}).get("images") or ()]
+    return [name for name in made if ID.match(name)]

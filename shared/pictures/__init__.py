@@ -16,4 +16,7 @@ folder_store    pictures in a shared folder
 redis_store     pictures in Redis
 stores          the store that the settings name
 references      who may open a picture
+ratings         what the house says of a picture
+rating_rules    what follows from that
+blurring        what is shown of one that is blurred
 """

@@ -28,6 +28,9 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:picture-of:{id}     set     artifact_ttl_s +      persons who may open a picture; owners.lua, uploads
                                          GONE_TTL_S, or none
                                          while kept
+    darkroom:rating:{picture}    string  RATING_TTL_S; failed: what the house says of a picture (JSON), while DARKROOM_RATING
+                                         RATING_FAILED_TTL_S   is not off
+    darkroom:blurred:{picture}   string  BLURRED_TTL_S         the few pixels that are shown of a blurred picture
     darkroom:link:{id}           string  until it expires      one link (JSON); a revoked one is deleted
     darkroom:links               zset    LINKS_TTL_S           every link by order of making
     darkroom:links:of:{person}   zset    LINKS_TTL_S           those of one person
@@ -100,6 +103,10 @@ STORE_TTL_S = LIVE_TTL_S
 KEY_TTL_S = 90 * 86400
 #: Entries that the audit stream keeps, about: some 4 MiB.
 AUDIT_LENGTH = 20_000
+#: A score is good for ever, and made again where it is missed. A year; a failure is tried again after an hour.
+RATING_TTL_S = 365 * 86400
+RATING_FAILED_TTL_S = 3600
+BLURRED_TTL_S = 86400
 #: Longer than any link lives.
 LINKS_TTL_S = 400 * 86400
 #: The window of the drain rate.
@@ -185,6 +192,14 @@ def owned_batches(person: str) -> str:
 
 def picture_of(artifact_id: str) -> str:
     return f"{PREFIX}picture-of:{artifact_id}"
+
+
+def rating(artifact_id: str) -> str:
+    return f"{PREFIX}rating:{artifact_id}"
+
+
+def blurred(artifact_id: str) -> str:
+    return f"{PREFIX}blurred:{artifact_id}"
 
 
 def link(share_id: str) -> str:

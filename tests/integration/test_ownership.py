@@ -325,6 +325,7 @@ def test_whoever_sends_the_same_bytes_may_open_them_too(anna, boris):
 def test_what_a_job_made_opens_to_its_owner_at_the_very_move(services, anna, boris):
     _, made = done(services, anna)
 
+    assert services.store.redis.smembers(keys.picture_of(made)) == {b"anna"}
     assert anna.get(f"/v1/images/{made}").status_code == 200
     assert boris.get(f"/v1/images/{made}").status_code == 404
 

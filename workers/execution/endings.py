@@ -28,8 +28,10 @@ from shared.errors import (
 from shared.jobs import lifecycle
 from shared.jobs.chains import Chains
 from shared.jobs.fair_share import parts
+from shared.jobs.pictures_named import made_by
 from shared.jobs.routing import own_queue_of
 from shared.log import logger
+from shared.queue.rating_jobs import RatingJobs
 from shared.rack.worker_registry import WorkerRegistry, WorkerReport
 from shared.redis.client import until_redis_answers
 from workers.execution.kinds.base import Outcome
@@ -67,9 +69,17 @@ def next_after(error: DarkroomError, record: JobRecord, in_batch: int) -> Next:
 class Endings:
     """Writes the ends of one GPU batch: of `records`, the first of which was claimed first."""
 
-    def __init__(self, runtime: Runtime, chains: Chains, records: Sequence[JobRecord], stopwatch: Stopwatch) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        chains: Chains,
+        records: Sequence[JobRecord],
+        stopwatch: Stopwatch,
+        ratings: RatingJobs | None = None,
+    ) -> None:
         self._runtime = runtime
         self._chains = chains
+        self._ratings = ratings
         self._first_id = records[0].id
         self._stopwatch = stopwatch
         self._parts = dict(zip((r.id for r in records), parts([r.cost_s for r in records]), strict=True))
@@ -213,11 +223,19 @@ class Endings:
     def _go_on(self, ended: JobRecord) -> None:
         """What follows from an end: an answer to remember, the next step of its chain."""
         until_redis_answers(lambda: self._chains.remember(ended))
+        if self._ratings is not None:
+            self._see_to_ratings(self._ratings, ended)
         following = until_redis_answers(lambda: self._chains.advance(ended))
         if ended.id == self._first_id:
             self.following = following
         elif following is not None:
             self._send(following)
+
+    def _see_to_ratings(self, ratings: RatingJobs, ended: JobRecord) -> None:
+        """What the house has found out of a picture is taken down; what was made is to be rated."""
+        until_redis_answers(lambda: ratings.settle(ended))
+        if ended.state == State.SUCCEEDED:
+            ratings.ask(ended.caller, made_by(ended), weight=ended.weight)
 
     def _send(self, record: JobRecord) -> None:
         """Send a ticket; should the broker not take it, recovery sends it later."""

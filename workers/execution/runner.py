@@ -33,6 +33,7 @@ from shared.jobs.shares import Shares
 from shared.jobs.store import Rule
 from shared.log import bound, logger
 from shared.models.measurements import Measurements
+from shared.queue.rating_jobs import RatingJobs
 from shared.redis.client import until_redis_answers
 from workers.engines.torch_tools import device_lost
 from workers.execution.endings import Endings
@@ -55,6 +56,7 @@ class Runner:
         self._learned = Measurements(runtime.store.redis)
         self._shares = Shares(runtime.store, runtime.settings.max_wait_s)
         self._chains = Chains(runtime.store, runtime.settings)
+        self._ratings = rating_jobs(runtime)
         self._preview_thread = PreviewThread()
         self._has_lost_device = False
 
@@ -174,7 +176,7 @@ class Runner:
 
     def _run_batch(self, claims: list[Claim]) -> JobRecord | None:
         stopwatch = Stopwatch()
-        endings = Endings(self._runtime, self._chains, [claim.record for claim in claims], stopwatch)
+        endings = Endings(self._runtime, self._chains, [claim.record for claim in claims], stopwatch, self._ratings)
         watch = GpuBatchWatch(
             self._runtime.store,
             claims,
@@ -242,3 +244,10 @@ class Runner:
 
     def _is_loaded(self, model: str) -> bool:
         return any(resident.model == model for resident in self._runtime.residency.residents())
+
+
+def rating_jobs(runtime: Runtime) -> RatingJobs | None:
+    """Who has pictures rated; None where this house rates none."""
+    if runtime.settings.rating == "off":
+        return None
+    return RatingJobs(runtime.store, runtime.dispatcher, runtime.catalogue, runtime.settings)

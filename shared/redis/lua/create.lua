@@ -82,7 +82,7 @@ end
 index(P .. 'jobs', order)
 index(P .. 'jobs:' .. fields.state, order)
 index(P .. 'caller:' .. fields.caller, order)
-own_job(id, {caller = fields.caller, state = fields.state, order = order}, ttl)
+if (fields.rates or '') == '' then own_job(id, {caller = fields.caller, state = fields.state, order = order}, ttl) end
 open_pictures(fields.caller, 3)
 if fields.state == 'queued' then
   index(P .. 'queue:' .. fields.queue, order)
