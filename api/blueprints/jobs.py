@@ -14,7 +14,7 @@ from api.requests.scopes import check_record
 from api.responses import jobs as job_answers
 from api.responses.waiting import news_since
 from api.services import Services, services
-from api.services.auth import current_caller
+from api.services.auth import UNLIMITED, current_caller
 from shared.contracts.audit import Deed
 from shared.contracts.batches import PREVIOUS
 from shared.contracts.jobs import JOB_ID_PATTERN, JobRecord, JobView, State
@@ -189,14 +189,15 @@ def run_again(ours: Services, record: JobRecord) -> JobRecord:
     if record.params.get("image") == PREVIOUS:
         raise IllegalMove(f"job {record.id} never got the picture of the step before it: resume batch {record.batch}")
     asks = current_caller()
+    is_own = asks.person == record.caller
     again = JobRecord(
         id=new_id,
         kind=record.kind,
         model=record.model,
         state=State.QUEUED,
         caller=record.caller,
-        # Theirs of now; who asks for somebody else leaves it as it was.
-        weight=asks.weight if asks.person == record.caller else record.weight,
+        # Theirs of now; who asks for somebody else knows only what it was.
+        weight=asks.weight if is_own else record.weight,
         priority=record.priority,
         params=record.params,
         max_attempts=ours.settings.max_attempts,
@@ -207,7 +208,8 @@ def run_again(ours: Services, record: JobRecord) -> JobRecord:
     )
     check_record(again)
     allowed_ms = max(0, record.deadline_at_ms - record.created_at_ms)
-    stored, _ = ours.dispatcher.submit(again, deadline_s=allowed_ms / 1000 or None, limits=current_caller().limits)
+    limits = asks.limits if is_own else UNLIMITED
+    stored, _ = ours.dispatcher.submit(again, deadline_s=allowed_ms / 1000 or None, limits=limits)
     ours.store.move(record.id, lambda job, now_ms: lifecycle.retried(job, now_ms, new_id=new_id))
     return stored
 

@@ -98,7 +98,7 @@ def revoke(path: SharePath) -> Response:
     ours = services()
     share = _visible(ours, path.share_id)
     ours.shares.revoke(share)
-    ours.audit.record(current_caller().as_actor, Deed.SHARE_REVOKED, share.id, owner=share.person)
+    ours.audit.record(current_caller().as_actor, Deed.SHARE_REVOKED, share.id, person=share.person)
     return Response(status=204)
 
 

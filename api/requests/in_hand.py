@@ -166,7 +166,9 @@ def _chosen(
         found, last = ours.store.live_ids(wanted, owner, int(cursor or 0), MOST_JOBS)
         return found, None if last is None else str(last)
     batch = ours.ownership.batch(caller, fits.batch)
-    return ours.batches.jobs_in(batch.id, wanted) if owner in (None, batch.caller) else [], None
+    if owner not in (None, batch.caller):
+        raise unknown("batch", fits.batch)
+    return ours.batches.jobs_in(batch.id, wanted), None
 
 
 def _outcome(ours: Services, caller: Caller, job_id: str, act: Callable[[], Made]) -> JobOutcome:

@@ -96,8 +96,9 @@ def etag_of(shown: JobView, record: JobRecord) -> str:
     """Changes with the record, with a queued job's place and what it waits for, and with ratings of its pictures."""
     place = shown.queue or QueuePlace()
     waits = place.waits.code.value if place.waits else ""
-    rated = rated_count(shown) or ""
-    return f"{record.version}-{record.state.value}-{'' if place.position is None else place.position}-{waits}-{rated}"
+    at = "" if place.position is None else place.position
+    rated = rated_count(shown)
+    return f"{record.version}-{record.state.value}-{at}-{waits}" + (f"-{rated}" if rated else "")
 
 
 def answer(ours: Services, waited: Wait, status: int = 200, **headers: str) -> Response:

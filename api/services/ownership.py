@@ -95,7 +95,7 @@ class Ownership:
     def tell(self, caller: Caller, owner: str, deed: Deed, target: str, **details: object) -> None:
         """The audit stream hears of what was done to what is somebody else's."""
         if owner != caller.person:
-            self._audit.record(caller.as_actor, deed, target, "done", owner=owner, **details)
+            self._audit.record(caller.as_actor, deed, target, "done", person=owner, **details)
 
     # -- jobs --------------------------------------------------------------------------------------------------------
 

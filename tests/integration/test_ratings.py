@@ -93,6 +93,18 @@ def test_an_upload_is_rated_once_at_its_persons_account_and_stands_in_no_list(ho
     assert waiting_ratings(services) == []
 
 
+def test_giving_up_all_of_ones_jobs_gives_up_no_rating(house):
+    services = house("refuse")
+    anna = web_of(services, ANNA)
+    uploaded(anna)
+    job_id = anna.post("/v1/generate", json=BODY).json["id"]
+
+    answer = anna.post("/v1/jobs/cancel", json={"filter": {}})
+
+    assert [row["id"] for row in answer.json["jobs"]] == [job_id]
+    assert len(waiting_ratings(services)) == 1
+
+
 def test_pages_are_full_although_the_houses_own_jobs_stand_between(house):
     services = house("label")
     olga = web_of(services, OLGA)

@@ -223,7 +223,7 @@ class Endings:
     def _go_on(self, ended: JobRecord) -> None:
         """What follows from an end: an answer to remember, the next step of its chain."""
         until_redis_answers(lambda: self._chains.remember(ended))
-        if self._ratings is not None and self._ratings.is_on:
+        if self._ratings is not None:
             self._see_to_ratings(self._ratings, ended)
         following = until_redis_answers(lambda: self._chains.advance(ended))
         if ended.id == self._first_id:

@@ -56,7 +56,7 @@ class Runner:
         self._learned = Measurements(runtime.store.redis)
         self._shares = Shares(runtime.store, runtime.settings.max_wait_s)
         self._chains = Chains(runtime.store, runtime.settings)
-        self._ratings = RatingJobs(runtime.store, runtime.dispatcher, runtime.catalogue, runtime.settings)
+        self._ratings = rating_jobs(runtime)
         self._preview_thread = PreviewThread()
         self._has_lost_device = False
 
@@ -244,3 +244,10 @@ class Runner:
 
     def _is_loaded(self, model: str) -> bool:
         return any(resident.model == model for resident in self._runtime.residency.residents())
+
+
+def rating_jobs(runtime: Runtime) -> RatingJobs | None:
+    """Who has pictures rated; None where this house rates none."""
+    if runtime.settings.rating == "off":
+        return None
+    return RatingJobs(runtime.store, runtime.dispatcher, runtime.catalogue, runtime.settings)
