@@ -6,6 +6,8 @@
     │   ├── Unauthorized        401  no valid key where keys are required
     │   ├── RoleNeeded          403  the caller's role may not do this
     │   ├── ScopeExceeded       403  the caller's key is narrowed to less than this
+    │   ├── CrossSite           403  another site's page may have sent it
+    │   ├── UnknownHost         403  the Host header is no name of this machine
     │   ├── NotFound            404  no such thing
     │   ├── IllegalMove         409  the job, or whatever it is about, is not in a state that allows this
     │   ├── AlreadyExists       409  the name is taken
@@ -26,6 +28,7 @@
     │   │       ├── QuotaExhausted   GPU-seconds a day
     │   │       ├── StorageFull      MiB of pictures kept
     │   │       └── BatchTooLarge    members of one batch, steps of its chain
+    │   ├── TooManySignIns      429  too many failed sign-ins from this address, or with this key
     │   ├── QueueFull           503  everybody together has too many jobs waiting
     │   ├── RedisUnavailable    503  the store does not answer
     │   ├── BrokerUnavailable   503  the record was made, its message could not be sent
@@ -92,6 +95,14 @@ class RoleNeeded(CallersError):
 
 class ScopeExceeded(CallersError):
     code, status = "scope_exceeded", 403
+
+
+class CrossSite(CallersError):
+    code, status = "cross_site", 403
+
+
+class UnknownHost(CallersError):
+    code, status = "unknown_host", 403
 
 
 class NotFound(CallersError):
@@ -193,6 +204,8 @@ class StorageFull(LimitReached):
 
 class BatchTooLarge(LimitReached):
     code, retryable = "batch_too_large", False
+class TooManySignIns(OurError):
+    code, status = "too_many_sign_ins", 429
 
 
 class QueueFull(OurError):

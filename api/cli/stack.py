@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
+from pydantic import SecretStr
 
 from api.services.auth import environment_keys
 from shared.accounts.roles import default_limits
@@ -28,7 +29,7 @@ from shared.models.catalogue import load_catalogue
 from shared.processes import dies_with_parent
 from shared.queue.broker import STOP_MARGIN_S
 from shared.redis.embedded import EmbeddedRedis
-from shared.settings import Settings
+from shared.settings import NOTHING, Settings
 
 #: Deaths in a row after which the stack gives up, and how long a part must live to start counting afresh.
 MAX_DEATHS = 5
@@ -236,9 +237,13 @@ def environment_of(settings: Settings) -> dict[str, str]:
     """This process's environment with exactly these settings in it, so that every part reads the same ones."""
     ours = {f"DARKROOM_{name.upper()}" for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
-    given = settings.model_dump(mode="json", exclude_unset=True)
+    given = settings.model_dump(exclude_unset=True)
     return kept | {f"DARKROOM_{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
 
 
 def _as_text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or NOTHING
+    return str(value)

@@ -6,6 +6,9 @@ In reading order, after this file's `Services`:
 - `recent_callers`: what was found a moment ago
 - `auth`: who calls
 - `permissions`: the role that each route needs
+- `cross_site`: whether another site's page may have sent a request, and whether it calls us by a name of ours
+- `trusted_proxies`: what a proxy says of the client behind it
+- `start_rules`: where it may listen without a key
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
