@@ -204,6 +204,8 @@ class StorageFull(LimitReached):
 
 class BatchTooLarge(LimitReached):
     code, retryable = "batch_too_large", False
+
+
 class TooManySignIns(OurError):
     code, status = "too_many_sign_ins", 429
 
