@@ -16,9 +16,9 @@ from shared.pictures.pixels import NO_LIMITS, PictureFacts, inspect
 blueprint = APIBlueprint("images", __name__, abp_tags=[Tag(name="images", description="Pictures in and out")])
 
 #: An id names its bytes for ever, so an answer never goes stale.
-FOR_EVER = "public, max-age=31536000, immutable"
+FOR_EVER = "private, max-age=31536000, immutable"
 #: A smaller one is made by our decoder, which may be mended.
-FOR_A_DAY = "public, max-age=86400"
+FOR_A_DAY = "private, max-age=86400"
 BINARY = {"type": "string", "format": "binary"}
 
 

@@ -22,7 +22,10 @@ from types import FrameType
 import httpx
 from pydantic import SecretStr
 
+from api.cli.first_key import make_first_key
 from api.services.auth import environment_keys
+from api.services.start_rules import check_listening
+from api.services.trusted_proxies import trusted_proxies
 from shared.accounts.roles import default_limits
 from shared.errors import InvalidRequest
 from shared.models.catalogue import load_catalogue
@@ -101,6 +104,8 @@ class Stack:
 
     settings: Settings
     with_worker: bool = True
+    #: Whether to make an administrator's key, and to print it, where no key was ever made.
+    with_first_key: bool = False
     say: Say = say_at_once
     #: Where the parts' own words go; None: to this terminal.
     log_file: Path | None = None
@@ -126,8 +131,13 @@ class Stack:
         load_catalogue(self.settings)
         environment_keys(self.settings)
         default_limits(self.settings)
+        trusted_proxies(self.settings)
         self._require_free_port()
         redis_url = self.settings.redis_url or self._start_redis()
+        reached = self.settings.model_copy(update={"redis_url": redis_url})
+        if self.with_first_key:
+            make_first_key(reached, self.say)
+        check_listening(reached, [self.settings.host])
         self.environment = environment_of(self.settings) | {"DARKROOM_REDIS_URL": redis_url}
         python = sys.executable
         api = Part("api", (python, "-m", "gunicorn", "-c", "python:api.gunicorn_settings", "api.wsgi:app"), API_STOP_S)
@@ -139,6 +149,8 @@ class Stack:
             part.start(self.environment, self.log_file)
         self._wait_for_api(api)
         self.say(f"api     {self.url}   (docs: {self.url}/docs)")
+        if self.settings.insecure:
+            self.say("api     --insecure: where no key was made, whoever reaches this address may do everything")
 
     def watch(self) -> int:
         """Keep the parts alive until asked to stop; returns the exit status."""

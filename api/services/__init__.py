@@ -9,6 +9,11 @@ In reading order, after this file's `Services`:
 - `cross_site`: whether another site's page may have sent a request, and whether it calls us by a name of ours
 - `trusted_proxies`: what a proxy says of the client behind it
 - `start_rules`: where it may listen without a key
+- `session_cookie`: what a browser holds of a session
+- `session_callers`: who comes in by a session
+- `proxy_people`: who comes in by a proxy's word
+- `sign_in`: from a key to a session
+- `gate`: all of these, in their order
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
@@ -25,17 +30,25 @@ from api.library.library import Library, open_library
 from api.services.auth import Access, environment_keys
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
+from api.services.gate import Gate
 from api.services.job_events import JobEvents
+from api.services.proxy_people import ProxyPeople
 from api.services.queue_forecast import QueueForecast
+from api.services.session_callers import SessionCallers
+from api.services.sign_in import SignIn
+from api.services.start_rules import may_be_open
 from api.services.wait_reasons import WaitReasons
 from shared.accounts.audit import Audit
 from shared.accounts.keys import Keys
 from shared.accounts.people import People
 from shared.accounts.quotas import Quotas
 from shared.accounts.roles import Defaults, default_limits
+from shared.accounts.sessions import Sessions
+from shared.accounts.sign_in_throttle import SignInThrottle
 from shared.accounts.standing import Standings
 from shared.batches.members import BatchMembers
 from shared.batches.store import BatchStore
+from shared.contracts.access import Role
 from shared.jobs.pauses import Pauses
 from shared.jobs.store import JobStore
 from shared.models.catalogue import Catalogue, load_catalogue
@@ -76,6 +89,10 @@ class Services:
     audit: Audit
     #: What people may use, by role.
     role_limits: Defaults
+    sessions: Sessions
+    sign_in: SignIn
+    #: Who comes in.
+    gate: Gate
     library: Library
     #: Whether there is room for what is asked.
     door: Door
@@ -95,6 +112,12 @@ def build_services(settings: Settings) -> Services:
     store, registry = JobStore(client, settings), WorkerRegistry(client)
     keys, role_limits = Keys(client), default_limits(settings)
     artifacts, door = open_store(settings, client), Door(settings, client)
+    people, audit, standings, environment = People(client), Audit(client), Standings(client), environment_keys(settings)
+    access = Access(standings, keys, environment, role_limits, may_be_open=may_be_open(settings))
+    sessions = Sessions(client, settings.session_idle_s, settings.session_max_s)
+    session_callers = SessionCallers(sessions, standings, environment, role_limits)
+    throttle = SignInThrottle(client, settings.sign_in_attempts, settings.sign_in_window_s)
+    proxy_people = ProxyPeople(people, session_callers, Role(settings.proxy_user_role))
     return Services(
         settings=settings,
         store=store,
@@ -108,16 +131,19 @@ def build_services(settings: Settings) -> Services:
         departures=Departures(),
         decoding=_decoding(settings),
         forecast=QueueForecast(store, registry, Measurements(client)),
-        access=Access(Standings(client), keys, environment_keys(settings), role_limits),
-        people=People(client),
+        access=access,
+        people=people,
         keys=keys,
-        audit=Audit(client),
+        audit=audit,
         role_limits=role_limits,
         library=open_library(settings, store, artifacts),
         door=door,
         quotas=Quotas(client),
         pauses=Pauses(store),
         reasons=WaitReasons(store, registry, Measurements(client), settings),
+        sessions=sessions,
+        sign_in=SignIn(access, sessions, session_callers, throttle, audit),
+        gate=Gate(settings, access, session_callers, proxy_people),
     )
 
 

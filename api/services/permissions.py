@@ -87,6 +87,10 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/people/<name>": ADMIN,
     "PATCH /v1/people/<name>": ADMIN,
     "GET /v1/audit": ADMIN,
+    # Sessions
+    "POST /v1/session": PUBLIC,
+    "GET /v1/session": ANY_KEY,
+    "DELETE /v1/session": ANY_KEY,
 }
 
 

@@ -6,8 +6,12 @@ the network does, so without a key it does not start; `--insecure` says otherwis
 
 from collections.abc import Iterable
 
-from shared.errors import InvalidRequest
+from api.services.auth import environment_keys
+from shared.accounts.standing import Standings
+from shared.errors import InvalidRequest, RedisUnavailable
+from shared.log import logger
 from shared.net.host_names import is_loopback, read_place
+from shared.redis.client import connect
 from shared.settings import Settings
 
 #: What makes the first key.
@@ -26,21 +30,34 @@ def may_be_open(settings: Settings) -> bool:
     return not settings.proxy_user_header and (settings.insecure or is_loopback(settings.host))
 
 
-def check_start(settings: Settings, addresses: Iterable[str], *, has_key: bool) -> None:
-    """Whether to listen on these addresses (host, or host:port).
+def check_listening(settings: Settings, addresses: Iterable[str]) -> None:
+    """Whether to listen on these addresses (`host` or `host:port`); asks Redis for keys only where that decides.
+
+    While Redis is away nobody knows, and starting is safe: without it nobody comes in.
 
     Raises:
-        InvalidRequest: one is not loopback, and nobody needs a key.
+        InvalidRequest: one is reached by others, and nobody needs a key.
     """
-    if has_key or settings.insecure or settings.proxy_user_header:
+    beyond = addresses_beyond(addresses)
+    if not beyond or settings.insecure or settings.proxy_user_header or environment_keys(settings):
         return
-    for address in addresses:
-        if not is_loopback(host_of(address)):
-            raise InvalidRequest(
-                f"{host_of(address)} is reached by others, and no key is set, so anybody could use everything: make the "
-                f"first key with `{FIRST_KEY}`, or start with --insecure (DARKROOM_INSECURE=true)",
-                field="host",
-            )
+    try:
+        with connect(settings.required_redis_url(), settings.redis_timeout_s) as client:
+            has_key = Standings(client).is_closed()
+    except RedisUnavailable as exc:
+        logger().warning("keys.not_looked_for", reason=exc.message)
+        return
+    if not has_key:
+        raise InvalidRequest(
+            f"{beyond[0]} is reached by others, and no key was made yet, so anybody could do everything: make the first key "
+            f"with `{FIRST_KEY}`, or start with --insecure (DARKROOM_INSECURE=true)",
+            field="host",
+        )
+
+
+def addresses_beyond(addresses: Iterable[str]) -> list[str]:
+    """The hosts among these that others can reach."""
+    return [host for address in addresses if not is_loopback(host := host_of(address))]
 
 
 def host_of(address: str) -> str:

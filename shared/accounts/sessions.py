@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -148,7 +148,7 @@ class Sessions:
 
 def digest_of(token: str) -> str:
     """SHA-256, hex: 256 random bits need no slow hash."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def proof_of(token: str, environment_key: str) -> str:
@@ -173,5 +173,13 @@ def _fields(session: Session) -> dict[str, str | int]:
 
 def _session(digest: str, fields: dict[bytes, bytes], idle_ends_at_ms: int) -> Session:
     texts = {name.decode(): value.decode() for name, value in fields.items()}
-    times = {name: int(texts.pop(name)) for name in ("created_at_ms", "ends_at_ms")}
-    return replace(Session(digest, **texts), **times, idle_ends_at_ms=idle_ends_at_ms)
+    return Session(
+        digest=digest,
+        person=texts["person"],
+        key_id=texts["key_id"],
+        key_digest=texts["key_digest"],
+        proof=texts["proof"],
+        created_at_ms=int(texts["created_at_ms"]),
+        ends_at_ms=int(texts["ends_at_ms"]),
+        idle_ends_at_ms=idle_ends_at_ms,
+    )

@@ -2,8 +2,7 @@
 
 import pytest
 
-from api.services.start_rules import FIRST_KEY, check_start, host_of, may_be_open
-from shared.errors import InvalidRequest
+from api.services.start_rules import addresses_beyond, check_listening, host_of, may_be_open
 from shared.settings import Settings
 
 LOOPBACK = ["127.0.0.1", "localhost", "::1", "[::1]:2020", "127.0.0.1:2020", "127.0.0.2", "localhost:80"]
@@ -21,28 +20,31 @@ BEYOND = [
 
 
 @pytest.mark.parametrize("address", BEYOND)
-def test_beyond_loopback_it_does_not_start_without_a_key_and_says_how_to_make_one(address):
-    with pytest.raises(InvalidRequest) as refused:
-        check_start(Settings(), [address], has_key=False)
-
-    assert FIRST_KEY in refused.value.message
-    assert "--insecure" in refused.value.message
+def test_others_reach_every_address_but_loopback(address):
+    assert addresses_beyond([address, "127.0.0.1:2020"]) == [host_of(address)]
 
 
 @pytest.mark.parametrize("address", LOOPBACK)
-def test_on_loopback_it_starts(address):
-    check_start(Settings(), [address], has_key=False)
+def test_on_loopback_nobody_else_does(address):
+    assert addresses_beyond([address]) == []
 
 
-def test_one_address_beyond_is_enough():
-    with pytest.raises(InvalidRequest, match=r"10\.0\.0\.1"):
-        check_start(Settings(), ["127.0.0.1:2020", "10.0.0.1:2020"], has_key=False)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(insecure=True),
+        Settings(api_keys="root:key"),
+        Settings(trusted_proxies="10.0.0.7", proxy_user_header="X-Forwarded-User"),
+    ],
+    ids=["insecure", "a key of the environment", "a proxy that names people"],
+)
+def test_where_nothing_depends_on_a_key_redis_is_not_asked(settings):
+    """There is none: asking would be refused."""
+    check_listening(settings, BEYOND)
 
 
-def test_with_a_key_or_on_demand_it_starts_anywhere():
-    check_start(Settings(), BEYOND, has_key=True)
-    check_start(Settings(insecure=True), BEYOND, has_key=False)
-    check_start(Settings(trusted_proxies="10.0.0.7", proxy_user_header="X-Forwarded-User"), BEYOND, has_key=False)
+def test_while_redis_is_away_it_starts_for_nobody_comes_in_anyway():
+    check_listening(Settings(redis_url="redis://127.0.0.1:1/0"), BEYOND)
 
 
 def test_it_may_be_open_on_loopback_or_on_demand_only():
