@@ -21,6 +21,7 @@ from api.blueprints import (
     jobs,
     keys,
     models,
+    oidc,
     people,
     session,
     status,
@@ -56,6 +57,7 @@ BLUEPRINTS = (
     keys,
     audit,
     session,
+    oidc,
 )
 #: Models that answers refer to by name.
 ANSWERED = (

@@ -23,6 +23,7 @@ LISTS = (
     "operator_limits",
     "allowed_hosts",
     "trusted_proxies",
+    "oidc_roles",
     "cpu_budgets_mib",
 )
 #: What an empty list is called: a variable that is empty counts as none at all, so that its default holds.
@@ -130,6 +131,27 @@ class Settings(BaseSettings):
         10, ge=1, le=1000, description="Failed sign-ins of one address, or with one key, in sign_in_window_s"
     )
     sign_in_window_s: int = Field(60, ge=1, le=86_400, description="The (moving) window of sign_in_attempts")
+    oidc_issuer: str | None = Field(
+        None,
+        pattern="^https?://[^?#]+$",
+        description="OpenID provider to sign in by, as it calls itself; none: no such way in",
+    )
+    oidc_client_id: str = Field("", description="What the provider calls this server")
+    oidc_client_secret: SecretStr | None = Field(None, description="With what this server proves it to the provider")
+    oidc_scopes: str = Field("openid profile email", pattern="openid", description="What the provider is asked for")
+    oidc_person_claim: str = Field("preferred_username", description="Claim that names a person at their first sign-in")
+    oidc_role_claim: str | None = Field(
+        None, description="Claim that says their role, at every sign-in; or their groups"
+    )
+    oidc_roles: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="value=role pairs of that claim, comma-separated; none: its values are roles themselves"
+    )
+    oidc_default_role: Literal["none", "viewer", "user", "operator", "admin"] = Field(
+        "none", description="Role of those whose claim names none; none: they do not get in"
+    )
+    oidc_link_existing: bool = Field(
+        False, description="Whether a first sign-in may take over a person that is there already, by the claim's word"
+    )
 
     # Redis and the broker
     redis_timeout_s: float = Field(0.8, gt=0, le=60, description="API: longest wait for one answer of Redis")

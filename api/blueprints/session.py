@@ -41,6 +41,12 @@ class SignOutQuery(BaseModel):
     id: str = Field("", pattern=rf"{SESSION_ID_PATTERN}|^$", description="This one of yours")
 
 
+class PersonPath(BaseModel):
+    """A person's name."""
+
+    name: str = Field(min_length=1, max_length=100)
+
+
 class SessionInfo(BaseModel):
     """One browser that signed in."""
 
@@ -110,7 +116,7 @@ def sign_out(query: SignOutQuery) -> Response:
     ours, caller = services(), current_caller()
     own = _own_session(ours, caller)
     if query.all:
-        ended = ours.sign_in.end_all(caller)
+        ended = ours.sign_in.end_all(caller, caller.person)
     else:
         ended = 1
         session = _named(ours, caller, query.id) if query.id else own
@@ -122,6 +128,19 @@ def sign_out(query: SignOutQuery) -> Response:
     if query.all or not query.id or (own is not None and own.id == query.id):
         take_token(response, is_https=request.is_secure)
     return response
+
+
+@blueprint.delete(
+    "/v1/people/<name>/sessions",
+    summary="Sign a person out everywhere",
+    description="Their keys go on; to keep them out, disable the person.",
+    responses={"200": openapi.body("SessionsEnded", "Signed out"), **openapi.failures(404)},
+)
+@reads_request
+def sign_person_out(path: PersonPath) -> Response:
+    ours = services()
+    ended = ours.sign_in.end_all(current_caller(), ours.people.get(path.name).name)
+    return Response(SessionsEnded(ended=ended).model_dump_json(), mimetype="application/json")
 
 
 def _shown() -> str:

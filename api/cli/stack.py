@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from api.cli.first_key import make_first_key
 from api.services.auth import environment_keys
+from api.services.oidc_rules import oidc_rules
 from api.services.start_rules import check_listening
 from api.services.trusted_proxies import trusted_proxies
 from shared.accounts.roles import default_limits
@@ -132,6 +133,7 @@ class Stack:
         environment_keys(self.settings)
         default_limits(self.settings)
         trusted_proxies(self.settings)
+        oidc_rules(self.settings)
         self._require_free_port()
         redis_url = self.settings.redis_url or self._start_redis()
         reached = self.settings.model_copy(update={"redis_url": redis_url})

@@ -13,6 +13,7 @@ In reading order, after this file's `Services`:
 - `session_callers`: who comes in by a session
 - `proxy_people`: who comes in by a proxy's word
 - `sign_in`: from a key to a session
+- `oidc_rules`, `oidc_provider`, `oidc_sign_in`: from the word of an OpenID provider to a session
 - `gate`: all of these, in their order
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
@@ -24,14 +25,18 @@ In reading order, after this file's `Services`:
 from dataclasses import dataclass
 from typing import cast
 
+import redis
 from flask import current_app
 
 from api.library.library import Library, open_library
-from api.services.auth import Access, environment_keys
+from api.services.auth import Access, EnvironmentKeys, environment_keys
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
 from api.services.gate import Gate
 from api.services.job_events import JobEvents
+from api.services.oidc_provider import OidcProvider
+from api.services.oidc_rules import oidc_rules
+from api.services.oidc_sign_in import OidcSignIn
 from api.services.proxy_people import ProxyPeople
 from api.services.queue_forecast import QueueForecast
 from api.services.session_callers import SessionCallers
@@ -39,6 +44,7 @@ from api.services.sign_in import SignIn
 from api.services.start_rules import may_be_open
 from api.services.wait_reasons import WaitReasons
 from shared.accounts.audit import Audit
+from shared.accounts.identities import Identities
 from shared.accounts.keys import Keys
 from shared.accounts.people import People
 from shared.accounts.quotas import Quotas
@@ -91,6 +97,8 @@ class Services:
     role_limits: Defaults
     sessions: Sessions
     sign_in: SignIn
+    #: None: no provider is set.
+    oidc: OidcSignIn | None
     #: Who comes in.
     gate: Gate
     library: Library
@@ -143,8 +151,25 @@ def build_services(settings: Settings) -> Services:
         reasons=WaitReasons(store, registry, Measurements(client), settings),
         sessions=sessions,
         sign_in=SignIn(access, sessions, session_callers, throttle, audit),
+        oidc=_oidc(settings, client, people, sessions, session_callers, audit, environment),
         gate=Gate(settings, access, session_callers, proxy_people),
     )
+
+
+def _oidc(
+    settings: Settings,
+    client: "redis.Redis",
+    people: People,
+    sessions: Sessions,
+    callers: SessionCallers,
+    audit: Audit,
+    environment: EnvironmentKeys,
+) -> OidcSignIn | None:
+    rules = oidc_rules(settings)
+    if rules is None:
+        return None
+    reserved = frozenset(name for name, _ in environment)
+    return OidcSignIn(rules, OidcProvider(rules), people, Identities(client), sessions, callers, audit, reserved)
 
 
 def _picture_limits(settings: Settings) -> PictureLimits:

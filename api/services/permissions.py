@@ -91,6 +91,9 @@ ROUTES: dict[str, Needed] = {
     "POST /v1/session": PUBLIC,
     "GET /v1/session": ANY_KEY,
     "DELETE /v1/session": ANY_KEY,
+    "DELETE /v1/people/<name>/sessions": ADMIN,
+    "GET /v1/oidc/login": PUBLIC,
+    "GET /v1/oidc/callback": PUBLIC,
 }
 
 

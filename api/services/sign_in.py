@@ -55,11 +55,11 @@ class SignIn:
             self.callers.forget_all()
         self.audit.record(caller.as_actor, Deed.SIGNED_OUT, session.id)
 
-    def end_all(self, caller: Caller) -> int:
+    def end_all(self, caller: Caller, person: str) -> int:
         """Sign all browsers of a person out; returns how many there were."""
-        ended = self.sessions.end_all(caller.person)
+        ended = self.sessions.end_all(person)
         self.callers.forget_all()
-        self.audit.record(caller.as_actor, Deed.SIGNED_OUT, "all", sessions=ended)
+        self.audit.record(caller.as_actor, Deed.SIGNED_OUT, person, sessions=ended)
         return ended
 
     def _caller_of(self, shown: str, address: str, key_id: str) -> Caller:

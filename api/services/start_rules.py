@@ -27,7 +27,7 @@ def may_be_open(settings: Settings) -> bool:
 
     A way in that is not keys (single sign-on, a proxy that names people) needs showing, too.
     """
-    return not settings.proxy_user_header and (settings.insecure or is_loopback(settings.host))
+    return not _has_other_ways(settings) and (settings.insecure or is_loopback(settings.host))
 
 
 def check_listening(settings: Settings, addresses: Iterable[str]) -> None:
@@ -39,7 +39,7 @@ def check_listening(settings: Settings, addresses: Iterable[str]) -> None:
         InvalidRequest: one is reached by others, and nobody needs a key.
     """
     beyond = addresses_beyond(addresses)
-    if not beyond or settings.insecure or settings.proxy_user_header or environment_keys(settings):
+    if not beyond or settings.insecure or _has_other_ways(settings) or environment_keys(settings):
         return
     try:
         with connect(settings.required_redis_url(), settings.redis_timeout_s) as client:
@@ -53,6 +53,10 @@ def check_listening(settings: Settings, addresses: Iterable[str]) -> None:
             f"with `{FIRST_KEY}`, or start with --insecure (DARKROOM_INSECURE=true)",
             field="host",
         )
+
+
+def _has_other_ways(settings: Settings) -> bool:
+    return bool(settings.proxy_user_header or settings.oidc_issuer)
 
 
 def addresses_beyond(addresses: Iterable[str]) -> list[str]:

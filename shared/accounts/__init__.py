@@ -14,5 +14,6 @@ In reading order:
 - `present_limits`: what people may use now, for jobs that are made of a batch later
 - `sessions`: browsers' ways in, each standing for a key or a single sign-on
 - `sign_in_throttle`: how often somebody may fail to sign in
+- `identities`: whom a single sign-on means
 - `scope_rules`: what a narrowed key may ask for
 """

@@ -79,6 +79,8 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
                                          session_max_s in all
     darkroom:sessions:of:{person} zset   LIVE_TTL_S            digests of a person's sessions by their end (ms)
     darkroom:sign_ins:{whose}    zset    sign_in_window_s      failed sign-ins by time (ms); sign_in.lua
+    darkroom:identities          hash    for ever              SHA-256 of "issuer NUL subject" → person, of a single sign-on
+    darkroom:identified          hash    for ever              person → the same SHA-256: whose a name is
     darkroom:audit               stream  AUDIT_LENGTH entries  who did what to whom; audit.lua, `Audit.record`
 
 Not ours: kombu's lists (one per queue, named like it), `unacked*` and `_kombu.binding.*`.
@@ -121,6 +123,8 @@ CLOSED = PREFIX + "closed"
 AUDIT = PREFIX + "audit"
 STORED = PREFIX + "stored"
 PAUSED_PEOPLE = PREFIX + "people:paused"
+IDENTITIES = PREFIX + "identities"
+IDENTIFIED = PREFIX + "identified"
 
 
 def job(job_id: str) -> str:
