@@ -4,6 +4,7 @@ import base64
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from api.app import create_app
 from api.services import build_services
@@ -354,16 +355,17 @@ def test_sign_ins_are_told_to_the_audit_stream_without_a_secret(web, services, a
     assert ann.rpartition("_")[2] not in str(told)
 
 
-def test_nothing_of_a_key_or_a_cookie_is_logged(web, ann, capfd):
-    token = signed_in(web, ann)
-    web.post("/v1/session", json={"key": ann[:-4] + "xxxx"}, headers=OURS)
-    web.get("/v1/jobs", headers=bearer("dr_secret"))
+def test_nothing_of_a_key_or_a_cookie_is_logged(web, ann, caplog):
+    caplog.set_level("DEBUG")
+    with capture_logs() as events:
+        token = signed_in(web, ann)
+        web.post("/v1/session", json={"key": ann[:-4] + "xxxx"}, headers=OURS)
+        web.get("/v1/jobs", headers=bearer("dr_secret"))
 
-    logged = "".join(capfd.readouterr())
-
-    assert ann.rpartition("_")[2][:-4] not in logged
-    assert token not in logged
-    assert "dr_secret" not in logged
+    logged = f"{events} {caplog.text}"
+    assert "sign_in.refused" in logged
+    for secret in (ann.rpartition("_")[2][:-4], token, "dr_secret"):
+        assert secret not in logged
 
 
 # -- other sites' pages --------------------------------------------------------------------------------------------------

@@ -141,6 +141,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with running([sys.executable, *GUNICORN, APP], folder / "api.log", port, **settings):
         yield port
     redis.stop()
+    logged = (folder / "api.log").read_text()
+    assert "root-key" not in logged
+    assert "sign_in.refused" in logged
 
 
 def ask(port: int, *headers: str, source: str = PROXY, line: str = "GET /v1/session HTTP/1.1") -> tuple[int, str]:
@@ -233,6 +236,15 @@ def test_the_scheme_is_the_listed_proxys_word_only(server):
 )
 def test_a_request_that_can_be_read_in_two_ways_is_not_read(server, headers):
     assert ask(server, *headers)[0] in (400, 501)
+
+
+def test_a_refused_sign_in_is_logged_without_what_was_shown(server):
+    """What stands in the log is looked at when all tests of this server are over."""
+    status, _ = ask(
+        server, "Authorization: Bearer root-key-but-wrong", "Content-Length: 0", line="POST /v1/session HTTP/1.1"
+    )
+
+    assert status == 401
 
 
 # -- sessions over several processes -------------------------------------------------------------------------------------
