@@ -22,6 +22,8 @@ APP = "api.wsgi:app"
 #: Linux answers for all of 127/8, so a test can be two machines.
 PROXY, STRANGER = "127.0.0.2", "127.0.0.1"
 COOKIE = "darkroom_session"
+#: Longest that a session which was ended may open anything, in any process.
+END_S = 1.0
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -270,8 +272,8 @@ def test_a_session_opens_every_process_and_after_its_end_none_within_a_second(se
         source=STRANGER,
     )
     ended_at = time.monotonic()
-    while opens(server, token) != {401}:
-        assert time.monotonic() < ended_at + 1.0
+    while time.monotonic() < ended_at + END_S:  # whoever asks on keeps nothing alive
+        opens(server, token)
 
     assert out[0] == 200
     assert opens(server, token) == {401}
