@@ -1,5 +1,7 @@
 """The first key of a new house: an administrator's, made where none was ever made, and printed once.
 
+It is what `darkroom key add` makes at a terminal.
+
 For images and compose files, which listen beyond loopback from their first start on and have nobody at a terminal. Where a
 key was ever made, also one that is revoked now, nothing is made again: who took the keys away did not mean to get new ones.
 """
@@ -13,14 +15,12 @@ from shared.accounts.audit import COMMAND_LINE
 from shared.accounts.keys import Keys
 from shared.accounts.people import People
 from shared.accounts.standing import Standings
-from shared.contracts.access import Key, Person, Role
+from shared.contracts.access import LOCAL, Key, Person, Role
 from shared.errors import AlreadyExists
 from shared.redis import keys
 from shared.redis.client import connect, redis_errors
 from shared.settings import Settings
 
-#: Whose it is.
-ADMIN = "admin"
 #: Of several that start at once, one makes it; the others wait so long to see it.
 LOCK_S = 10
 
@@ -43,10 +43,10 @@ def make_first_key(settings: Settings, say: Callable[[str], None]) -> None:
             _wait(standings)
             return
         with suppress(AlreadyExists):
-            People(client).add(Person(name=ADMIN, role=Role.ADMIN), COMMAND_LINE)
-        _, text = Keys(client).add(Key(id="", person=ADMIN, digest="", note="the first key"), COMMAND_LINE)
+            People(client).add(Person(name=LOCAL, role=Role.ADMIN), COMMAND_LINE)
+        _, text = Keys(client).add(Key(id="", person=LOCAL, digest="", note="the first key"), COMMAND_LINE)
     say(f"key     {text}")
-    say(f"key     the first one, of the administrator `{ADMIN}`; it is shown this once, so keep it")
+    say(f"key     the first one, of the administrator `{LOCAL}`; it is shown this once, so keep it")
 
 
 def _wait(standings: Standings) -> None:

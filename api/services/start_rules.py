@@ -15,7 +15,7 @@ from shared.redis.client import connect
 from shared.settings import Settings
 
 #: What makes the first key.
-FIRST_KEY = "darkroom key add admin --role admin"
+FIRST_KEY = "darkroom key add"
 WARNING = (
     "anybody who reaches this address is an administrator here, because it was started with --insecure and has no keys; "
     f"make one: {FIRST_KEY}"

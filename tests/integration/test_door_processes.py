@@ -72,7 +72,7 @@ def refused(command: list[str], **settings: str) -> str:
 def test_beyond_loopback_the_stack_does_not_start_without_a_key(tmp_path):
     said = refused(up(tmp_path, "--host", "0.0.0.0", "--port", str(free_port())))
 
-    assert "darkroom key add admin --role admin" in said
+    assert "darkroom key add" in said
     assert "--insecure" in said
     assert "Traceback" not in said
 
@@ -90,7 +90,7 @@ def test_beyond_loopback_gunicorn_does_not_start_without_a_key(valkey, redis_url
         **bound,
     )
 
-    assert "darkroom key add admin --role admin" in said
+    assert "darkroom key add" in said
     assert "Traceback" not in said
 
 
@@ -118,7 +118,7 @@ def test_the_first_key_is_printed_once_opens_everything_and_stays(tmp_path):
         later = httpx.get(f"{url}/v1/status", headers=shown)
 
     assert without.status_code == 401
-    assert (with_it.json()["person"], with_it.json()["role"]) == ("admin", "admin")
+    assert (with_it.json()["person"], with_it.json()["role"]) == ("local", "admin")
     assert (later.status_code, later.json()["insecure"]) == (200, False)
     assert KEY.findall((tmp_path / "second.log").read_text()) == []
 

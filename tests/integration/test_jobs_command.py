@@ -14,7 +14,9 @@ from tests import workers_played
 @pytest.fixture
 def darkroom(web, monkeypatch):
     """A client of the app in this process, also for the command."""
-    monkeypatch.setattr(cli.log, "configure", lambda **_: None)  # it would log into this test's captured stream for ever
+    monkeypatch.setattr(
+        cli.log, "configure", lambda **_: None
+    )  # it would log into this test's captured stream for ever
     transport = httpx.WSGITransport(app=web.application)
     monkeypatch.setattr(jobs_command, "Darkroom", lambda url, key: Darkroom(url, key=key, transport=transport))
     with Darkroom("http://darkroom", transport=transport) as client:
