@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.services.start_rules import check_listening
+from api.services.start_rules import check_listening, check_settings
 from shared.errors import DarkroomError
 from shared.settings import from_environment
 
@@ -40,9 +40,10 @@ loglevel = "warning"
 
 
 def on_starting(server: Any) -> None:
-    """Refuse to listen where others would come in without a key, wherever `--bind` says."""
+    """Refuse settings that say nothing clear of who comes in, and to listen where everybody would, wherever `--bind` says."""
     addresses = [address if isinstance(address, str) else address[0] for address in server.cfg.address]
     try:
+        check_settings(_settings)
         check_listening(_settings, addresses)
     except DarkroomError as exc:
         raise SystemExit(f"darkroom: {exc.message}") from exc

@@ -23,11 +23,7 @@ import httpx
 from pydantic import SecretStr
 
 from api.cli.first_key import make_first_key
-from api.services.auth import environment_keys
-from api.services.oidc_rules import oidc_rules
-from api.services.start_rules import check_listening
-from api.services.trusted_proxies import trusted_proxies
-from shared.accounts.roles import default_limits
+from api.services.start_rules import check_listening, check_settings
 from shared.errors import InvalidRequest
 from shared.models.catalogue import load_catalogue
 from shared.processes import dies_with_parent
@@ -130,10 +126,7 @@ class Stack:
         """
         # Read here too, though only the parts use them: one sentence now, instead of a traceback from each of them.
         load_catalogue(self.settings)
-        environment_keys(self.settings)
-        default_limits(self.settings)
-        trusted_proxies(self.settings)
-        oidc_rules(self.settings)
+        check_settings(self.settings)
         self._require_free_port()
         redis_url = self.settings.redis_url or self._start_redis()
         reached = self.settings.model_copy(update={"redis_url": redis_url})

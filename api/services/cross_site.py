@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.errors import InvalidRequest
 from shared.net.host_names import Origin, is_loopback, read_origin, read_place
 
 #: They change nothing here; whether a page may read the answers is what CORS says.
@@ -49,8 +50,21 @@ class ListedOrigins:
 
 
 def listed_origins(entries: Iterable[str]) -> ListedOrigins:
-    """From settings: exact origins, regular expressions, or `*`."""
-    return ListedOrigins(tuple(re.compile(_as_pattern(entry), re.IGNORECASE) for entry in entries))
+    """From settings: exact origins, regular expressions, or `*`.
+
+    Raises:
+        InvalidRequest: an entry is no regular expression, though it has signs of one.
+    """
+    return ListedOrigins(tuple(_compiled(entry) for entry in entries))
+
+
+def _compiled(entry: str) -> re.Pattern[str]:
+    try:
+        return re.compile(_as_pattern(entry), re.IGNORECASE)
+    except re.error as exc:
+        raise InvalidRequest(
+            f"DARKROOM_CORS_ORIGINS: {entry!r} is no regular expression: {exc}", field="DARKROOM_CORS_ORIGINS"
+        ) from exc
 
 
 def _as_pattern(entry: str) -> str:

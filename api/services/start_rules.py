@@ -7,6 +7,10 @@ the network does, so without a key it does not start; `--insecure` says otherwis
 from collections.abc import Iterable
 
 from api.services.auth import environment_keys
+from api.services.cross_site import listed_origins
+from api.services.oidc_rules import oidc_rules
+from api.services.trusted_proxies import trusted_proxies
+from shared.accounts.roles import default_limits
 from shared.accounts.standing import Standings
 from shared.errors import InvalidRequest, RedisUnavailable
 from shared.log import logger
@@ -28,6 +32,19 @@ def may_be_open(settings: Settings) -> bool:
     A way in that is not keys (single sign-on, a proxy that names people) needs showing, too.
     """
     return not _has_other_ways(settings) and (settings.insecure or is_loopback(settings.host))
+
+
+def check_settings(settings: Settings) -> None:
+    """Read everything that says who comes in, for one sentence now instead of a traceback from each process.
+
+    Raises:
+        InvalidRequest: something of it is wrong; the message names the variable.
+    """
+    environment_keys(settings)
+    default_limits(settings)
+    listed_origins(settings.cors_origins)
+    trusted_proxies(settings)
+    oidc_rules(settings)
 
 
 def check_listening(settings: Settings, addresses: Iterable[str]) -> None:

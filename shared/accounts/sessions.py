@@ -90,7 +90,7 @@ class Sessions:
             pipe.expire(keys.sessions_of(person), keys.LIVE_TTL_S)
             pipe.zrange(keys.sessions_of(person), 0, -MOST_SESSIONS - 1)
             too_many = pipe.execute()[-1]
-        self._end(person, [digest.decode() for digest in too_many])
+        end_sessions(self._redis, person, [digest.decode() for digest in too_many])
         return token, session
 
     def of_token(self, token: str) -> Session | None:
@@ -110,13 +110,11 @@ class Sessions:
 
     def end(self, session: Session) -> None:
         """End it, at once and everywhere but for what a process found in the last second."""
-        self._end(session.person, [session.digest])
+        end_sessions(self._redis, session.person, [session.digest])
 
     def end_all(self, person: str) -> int:
         """End all of a person; returns how many lived."""
-        living = self.of_person(person)
-        self._end(person, [session.digest for session in living])
-        return len(living)
+        return end_sessions(self._redis, person)
 
     def _read(self, digest: str) -> tuple[Session | None, int]:
         """The session, and the time by Redis' clock, ms."""
@@ -136,14 +134,22 @@ class Sessions:
             with redis_errors():
                 self._redis.pexpireat(keys.session(session.digest), until_ms)
 
-    def _end(self, person: str, digests: list[str]) -> None:
+
+def end_sessions(client: Any, person: str, digests: list[str] | None = None) -> int:
+    """End some of a person's sessions, or all; returns how many of them lived.
+
+    Raises:
+        RedisUnavailable: Redis takes no requests.
+    """
+    with redis_errors():
+        if digests is None:
+            digests = [digest.decode() for digest in client.zrange(keys.sessions_of(person), 0, -1)]
         if not digests:
-            return
-        with redis_errors():
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.delete(*(keys.session(digest) for digest in digests))
-            pipe.zrem(keys.sessions_of(person), *digests)
-            pipe.execute()
+            return 0
+        pipe = client.pipeline(transaction=True)
+        pipe.delete(*(keys.session(digest) for digest in digests))
+        pipe.zrem(keys.sessions_of(person), *digests)
+        return int(pipe.execute()[0])
 
 
 def digest_of(token: str) -> str:

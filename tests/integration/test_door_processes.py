@@ -94,6 +94,23 @@ def test_beyond_loopback_gunicorn_does_not_start_without_a_key(valkey, redis_url
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("DARKROOM_CORS_ORIGINS", "https://("),
+        ("DARKROOM_TRUSTED_PROXIES", "proxy.example"),
+        ("DARKROOM_OIDC_ISSUER", "https://id.example"),
+    ],
+)
+def test_what_says_nothing_clear_of_who_comes_in_is_named_at_the_start(redis_url, tmp_path, setting, value):
+    given = {"DARKROOM_REDIS_URL": redis_url, "DARKROOM_DATA_DIR": str(tmp_path), "DARKROOM_PORT": str(free_port())}
+
+    said = refused([sys.executable, *GUNICORN, APP], **given | {setting: value})
+
+    assert "DARKROOM_" in said
+    assert "Traceback" not in said
+
+
 def test_insecure_starts_and_the_status_says_so(tmp_path):
     port = free_port()
     command = up(tmp_path, "--host", "0.0.0.0", "--port", str(port), "--insecure")

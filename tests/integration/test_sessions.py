@@ -6,8 +6,11 @@ import time
 import pytest
 import redis
 
+from shared.accounts.audit import COMMAND_LINE
+from shared.accounts.people import People
 from shared.accounts.sessions import MOST_SESSIONS, Sessions, digest_of, proof_of
 from shared.accounts.sign_in_throttle import SignInThrottle, counted_as
+from shared.contracts.access import Person
 from shared.errors import TooManySignIns, Unauthorized
 from shared.redis import keys
 
@@ -95,6 +98,17 @@ def test_all_sessions_of_a_person_end_at_once_and_nobody_elses(sessions):
     assert [sessions.of_token(token) for token in tokens] == [None] * 3
     assert sessions.of_token(other) is not None
     assert sessions.end_all("ann") == 0
+
+
+def test_who_is_disabled_is_signed_out_for_good(client, sessions):
+    people = People(client)
+    people.add(Person(name="ann"), COMMAND_LINE)
+    token, _ = sessions.open("ann")
+
+    people.change("ann", {"is_disabled": True}, {}, COMMAND_LINE)
+    people.change("ann", {"is_disabled": False}, {}, COMMAND_LINE)
+
+    assert sessions.of_token(token) is None
 
 
 def test_use_prolongs_a_session_but_not_beyond_its_end(client):

@@ -3,6 +3,7 @@
 import pytest
 
 from api.services.cross_site import Sent, foreign_page, listed_origins, unknown_host
+from shared.errors import InvalidRequest
 from shared.settings import Settings
 
 SHIPPED = listed_origins(Settings.model_fields["cors_origins"].default)
@@ -145,6 +146,12 @@ def test_a_listed_expression_counts_only_for_the_whole_origin():
 def test_a_star_lists_every_web_page_but_not_null():
     assert listed_origins(["*"]).has("https://any.example")
     assert not listed_origins(["*"]).has("null")
+
+
+@pytest.mark.parametrize("entry", ["https://(", "[", "*.example"])
+def test_what_is_no_expression_is_refused_at_the_start(entry):
+    with pytest.raises(InvalidRequest, match="DARKROOM_CORS_ORIGINS"):
+        listed_origins([entry])
 
 
 # -- names ---------------------------------------------------------------------------------------------------------------
