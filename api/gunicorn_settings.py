@@ -41,7 +41,9 @@ loglevel = "warning"
 
 def on_starting(server: Any) -> None:
     """Refuse settings that say nothing clear of who comes in, and to listen where everybody would, wherever `--bind` says."""
-    addresses = [address if isinstance(address, str) else address[0] for address in server.cfg.address]
+    # Pairs of host and port; else a socket's path or number, behind which a proxy brings anybody.
+    bound = server.cfg.address
+    addresses = [str(address[0]) if isinstance(address, tuple) else f"the socket {address}" for address in bound]
     try:
         check_settings(_settings)
         check_listening(_settings, addresses)

@@ -15,7 +15,7 @@ from api import openapi
 from api.requests.parsing import reads_request
 from api.services import services
 from api.services.oidc_sign_in import GO_ON, START_AGAIN, OidcSignIn, begin, is_same, read_begun
-from api.services.session_cookie import give_token
+from api.services.session_cookie import give_token, shown_token
 from shared.errors import NotFound, SignInRefused
 
 blueprint = APIBlueprint("oidc", __name__, abp_tags=[Tag(name="session", description="Browsers sign in and out")])
@@ -84,7 +84,7 @@ def login(query: LoginQuery) -> Response:
     description="Where the provider sends browsers; to be registered there. Answers a page that goes on by itself.",
     responses={
         "200": {"description": "Signed in", "content": {"text/html": {"schema": {"type": "string"}}}},
-        **openapi.failures(404, 501),
+        **openapi.failures(404, 429, 501),
     },
 )
 @reads_request
@@ -97,6 +97,7 @@ def callback(query: CallbackQuery) -> Response:
     if query.iss and query.iss.rstrip("/") != sign_in.rules.issuer:
         raise SignInRefused("another provider answers than was asked")
     token, _, _ = sign_in.finish(begun, query.code, _callback_url(), request.remote_addr or "")
+    services().sign_in.replace(shown_token(request))
     response = Response(PAGE.format(place=html.escape(begun.go_on, quote=True)), mimetype="text/html")
     give_token(response, token, max_age_s=services().settings.session_max_s, is_https=request.is_secure)
     _keep(response, "", 0)

@@ -76,7 +76,8 @@ class SessionsEnded(BaseModel):
     "/v1/session",
     summary="Sign in",
     description="The key stands in the body, or in a header as everywhere. The answer sets a cookie that scripts cannot "
-    "read and other sites' pages do not send; it ends with the key. Failed attempts are counted.",
+    "read and other sites' pages do not send; it ends with the key. Failed attempts are counted. The session that this browser "
+    "had before ends.",
     request_body={"required": False, "content": {"application/json": {"schema": BODY_SCHEMA}}},
     responses={
         "201": openapi.body("SessionState", "Signed in", Set_Cookie=openapi.header("The session", required=True)),
@@ -87,6 +88,7 @@ class SessionsEnded(BaseModel):
 def sign_in() -> Response:
     ours = services()
     token, session, caller = ours.sign_in.with_key(_shown(), request.remote_addr or "")
+    ours.sign_in.replace(shown_token(request))
     state = _state(ours, caller, session)
     response = Response(state.model_dump_json(), 201, mimetype="application/json")
     give_token(response, token, max_age_s=ours.settings.session_max_s, is_https=request.is_secure)

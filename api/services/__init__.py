@@ -151,7 +151,7 @@ def build_services(settings: Settings) -> Services:
         reasons=WaitReasons(store, registry, Measurements(client), settings),
         sessions=sessions,
         sign_in=SignIn(access, sessions, session_callers, throttle, audit),
-        oidc=_oidc(settings, client, people, sessions, session_callers, audit, environment),
+        oidc=_oidc(settings, client, people, sessions, session_callers, throttle, audit, environment),
         gate=Gate(settings, access, session_callers, proxy_people),
     )
 
@@ -162,6 +162,7 @@ def _oidc(
     people: People,
     sessions: Sessions,
     callers: SessionCallers,
+    throttle: SignInThrottle,
     audit: Audit,
     environment: EnvironmentKeys,
 ) -> OidcSignIn | None:
@@ -169,7 +170,9 @@ def _oidc(
     if rules is None:
         return None
     reserved = frozenset(name for name, _ in environment)
-    return OidcSignIn(rules, OidcProvider(rules), people, Identities(client), sessions, callers, audit, reserved)
+    return OidcSignIn(
+        rules, OidcProvider(rules), people, Identities(client), sessions, callers, throttle, audit, reserved
+    )
 
 
 def _picture_limits(settings: Settings) -> PictureLimits:

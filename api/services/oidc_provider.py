@@ -4,6 +4,7 @@ Code flow with PKCE. Nothing of an answer is believed before its signature is ch
 audience, times and nonce with it. Authlib is an extra, `darkroom[oidc]`, so it is loaded when it is first needed.
 
 What the provider says of itself and its keys is remembered for an hour; keys that we do not know are looked for once more.
+That it does not answer is remembered for seconds, so that those who wait for it do not hold all threads.
 """
 
 import threading
@@ -15,8 +16,9 @@ from api.services.oidc_rules import Claims, OidcRules
 from shared.errors import NotInstalled, ProviderUnavailable, SignInRefused
 
 #: Longest that one answer of the provider is waited for.
-TIMEOUT_S = 10.0
+TIMEOUT_S = 5.0
 KEPT_S = 3600.0
+AWAY_S = 5.0
 #: Clocks of two machines differ.
 LEEWAY_S = 60
 #: Never `none`, never one whose key is the client's secret.
@@ -31,6 +33,7 @@ class OidcProvider:
         self._transport = transport
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[dict[str, Any], float]] = {}
+        self._away_until_s = 0.0
 
     def authorization_url(self, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
         """Where the browser goes.
@@ -155,12 +158,15 @@ class OidcProvider:
 
     def _answer(self, ask: Callable[[], Any]) -> dict[str, Any]:
         """A JSON object of the provider's."""
+        if time.monotonic() < self._away_until_s:
+            raise self._away(ConnectionError("it did not answer a moment ago"))
         failures: tuple[type[Exception], ...] = (*_transport_errors(), ValueError)
         try:
             answer = ask()
             answer.raise_for_status()
             found = answer.json()
         except failures as exc:
+            self._away_until_s = time.monotonic() + AWAY_S
             raise self._away(exc) from exc
         if not isinstance(found, dict):
             raise self._away(ValueError("no JSON object"))

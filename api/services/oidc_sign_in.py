@@ -22,6 +22,7 @@ from shared.accounts.audit import Actor, Audit
 from shared.accounts.identities import Identities, identity_of
 from shared.accounts.people import People
 from shared.accounts.sessions import Session, Sessions
+from shared.accounts.sign_in_throttle import SignInThrottle
 from shared.contracts.access import LOCAL, Person, Role
 from shared.contracts.audit import Deed
 from shared.errors import AlreadyExists, NotFound, SignInRefused
@@ -70,6 +71,7 @@ class OidcSignIn:
     identities: Identities
     sessions: Sessions
     callers: SessionCallers
+    throttle: SignInThrottle
     audit: Audit
     #: Names that belong to keys of the environment.
     reserved: frozenset[str]
@@ -79,11 +81,13 @@ class OidcSignIn:
 
         Raises:
             SignInRefused: the provider's word is none, or is no way in for this person.
-            ProviderUnavailable: the provider does not answer. NotInstalled: the extra is not here.
+            TooManySignIns: too many others were none. ProviderUnavailable: the provider does not answer.
+            NotInstalled: the extra is not here.
         """
         try:
-            claims = self.provider.claims_of(code, redirect_uri, begun.nonce, begun.verifier)
-            name = self._person_of(claims)
+            with self.throttle.attempt(address, ""):
+                claims = self.provider.claims_of(code, redirect_uri, begun.nonce, begun.verifier)
+                name = self._person_of(claims)
         except SignInRefused as exc:
             logger().warning("sign_in.refused", address=address, key="", reason=exc.message)
             self.audit.record(Actor(address), Deed.SIGN_IN_REFUSED, self.rules.issuer, "refused")

@@ -55,6 +55,13 @@ class SignIn:
             self.callers.forget_all()
         self.audit.record(caller.as_actor, Deed.SIGNED_OUT, session.id)
 
+    def replace(self, token: str | None) -> None:
+        """End the session that a browser had before it signed in anew: nobody holds its cookie any more."""
+        before = self.sessions.of_token(token) if token else None
+        if token and before is not None:
+            self.sessions.end(before)
+            self.callers.forget(token)
+
     def end_all(self, caller: Caller, person: str) -> int:
         """Sign all browsers of a person out; returns how many there were."""
         ended = self.sessions.end_all(person)

@@ -78,14 +78,14 @@ def test_beyond_loopback_the_stack_does_not_start_without_a_key(tmp_path):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("how", ["the settings", "its own option"])
+@pytest.mark.parametrize("how", ["the settings", "its own option", "a socket"])
 def test_beyond_loopback_gunicorn_does_not_start_without_a_key(valkey, redis_url, tmp_path, how):
     port = str(free_port())
     bound = {"DARKROOM_HOST": "0.0.0.0", "DARKROOM_PORT": port} if how == "the settings" else {}
-    option = ["--bind", f"0.0.0.0:{port}"] if how == "its own option" else []
+    options = {"its own option": ["--bind", f"0.0.0.0:{port}"], "a socket": ["--bind", f"unix:{tmp_path}/api.sock"]}
 
     said = refused(
-        [sys.executable, *GUNICORN, *option, APP],
+        [sys.executable, *GUNICORN, *options.get(how, []), APP],
         DARKROOM_REDIS_URL=redis_url,
         DARKROOM_DATA_DIR=str(tmp_path),
         **bound,

@@ -151,6 +151,16 @@ def test_an_invented_code_is_refused(browser):
     assert (answer.status_code, answer.json["error"]["code"]) == (403, "sign_in_refused")
 
 
+def test_invented_codes_are_counted_like_failed_sign_ins(browser, ours):
+    def invent() -> int:
+        asked = parse_qs(urlsplit(browser.get("/v1/oidc/login").headers["Location"]).query)
+        return browser.get(f"/v1/oidc/callback?state={asked['state'][0]}&code=invented").status_code
+
+    answers = [invent() for _ in range(ours.settings.sign_in_attempts + 1)]
+
+    assert answers == [403] * ours.settings.sign_in_attempts + [429]
+
+
 def test_who_says_no_at_the_provider_is_told_so(browser):
     asked = parse_qs(urlsplit(browser.get("/v1/oidc/login").headers["Location"]).query)
 

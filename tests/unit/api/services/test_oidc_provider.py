@@ -237,6 +237,16 @@ def test_a_provider_that_is_away_is_ours_to_wait_for(played):
         claims(played)
 
 
+def test_a_provider_that_is_away_is_not_asked_by_everybody(played):
+    played.is_away = True
+    one = provider(played)
+    for _ in range(5):
+        with pytest.raises(ProviderUnavailable):
+            one.authorization_url(BACK, "s", "n", "v")
+
+    assert len(played.asked) == 1
+
+
 @pytest.mark.parametrize(
     "said", [{"issuer": "https://evil.example"}, {"token_endpoint": None}, {"jwks_uri": 7}], ids=str
 )
