@@ -21,8 +21,10 @@ from api.blueprints import (
     jobs,
     keys,
     models,
+    oidc,
     people,
     queue,
+    session,
     shared_links,
     shares,
     status,
@@ -30,11 +32,11 @@ from api.blueprints import (
 )
 from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
-from api.responses import accounts
+from api.responses import accounts, answer_headers
 from api.responses.models import ModelDetail, ModelList
 from api.services import EXTENSION, Services, build_services, permissions, services
-from api.services.auth import NOBODY
-from api.services.credentials import shown_key
+from api.services.session_cookie import COOKIE
+from api.services.trusted_proxies import BehindProxies, trusted_proxies
 from shared.contracts.batch_records import BatchCheck, BatchList, BatchView, MemberList
 from shared.contracts.batches import BatchRequest
 from shared.contracts.in_hand import JobOutcomes
@@ -60,6 +62,8 @@ BLUEPRINTS = (
     people,
     keys,
     audit,
+    session,
+    oidc,
 )
 #: Models that answers refer to by name.
 ANSWERED = (
@@ -80,6 +84,8 @@ ANSWERED = (
     ModelDetail,
     models.CommandList,
     workers.WorkerCommand,
+    session.SessionState,
+    session.SessionsEnded,
     status.SystemStatus,
     status.Health,
     accounts.PersonView,
@@ -100,6 +106,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "basic": {"type": "http", "scheme": "basic", "description": "The key is the password, whatever the user's name is"},
     "x_api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "See POST /v1/session"},
 }
 #: Headers that scripts in browsers may read.
 EXPOSED = ("ETag", "Location", "Retry-After", "Preference-Applied")
@@ -151,18 +158,17 @@ def create_app(what: Services | Settings) -> Api:
     app.register_blueprint(home.blueprint)
     register_errors(app)
     app.before_request(_admit)
-    # flask-cors tells regular expressions from plain origins by itself.
-    CORS(app, origins=list(ours.settings.cors_origins), expose_headers=list(EXPOSED))
+    app.after_request(answer_headers.complete)
+    # Those that the door knows, read the same way.
+    CORS(app, origins=list(ours.gate.listed.patterns), expose_headers=list(EXPOSED))
+    app.wsgi_app = BehindProxies(app.wsgi_app, trusted_proxies(ours.settings))  # type: ignore[method-assign]
     return app
 
 
 def _admit() -> None:
     """Who calls, whether they may, and whether not too often; what is public asks nobody."""
     needed = permissions.needed_by(request)
-    if needed.role is None:
-        g.caller = NOBODY
-        return
-    g.caller = services().access.caller_of(shown_key(request.headers))
+    g.caller = services().gate.let_in(request, is_public=needed.role is None)
     permissions.check(g.caller, needed)
     services().quotas.admit(g.caller.person, g.caller.limits)
 

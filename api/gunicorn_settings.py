@@ -1,5 +1,9 @@
 """How gunicorn serves `api.wsgi:app`; gunicorn reads this module's names (`-c python:api.gunicorn_settings`)."""
 
+from typing import Any
+
+from api.services.start_rules import check_listening, check_settings
+from shared.errors import DarkroomError
 from shared.settings import from_environment
 
 _settings = from_environment()
@@ -22,8 +26,26 @@ timeout = 60
 # Waiting requests end by themselves within max_wait_seconds; a stop does not wait for them so long.
 graceful_timeout = 5
 keepalive = 20
+# What proxies say is read in one place of ours (`api/services/trusted_proxies.py`), so gunicorn believes none of them. A header
+# name with underscores would become the same variable as one with dashes, so those are dropped.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+header_map = "drop"
 # In memory: a beat must not wait for a disk.
 worker_tmp_dir = "/dev/shm"
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def on_starting(server: Any) -> None:
+    """Refuse settings that say nothing clear of who comes in, and to listen where everybody would, wherever `--bind` says."""
+    # Pairs of host and port; else a socket's path or number, behind which a proxy brings anybody.
+    bound = server.cfg.address
+    addresses = [str(address[0]) if isinstance(address, tuple) else f"the socket {address}" for address in bound]
+    try:
+        check_settings(_settings)
+        check_listening(_settings, addresses)
+    except DarkroomError as exc:
+        raise SystemExit(f"darkroom: {exc.message}") from exc

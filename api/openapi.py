@@ -18,6 +18,7 @@ REASONS = {
     422: "A field is unknown, missing, out of range or contradicts another",
     429: "A limit of this caller is reached: `code`, `limit`, `used` and `resets_at` say which",
     500: "The job failed; its record has the story",
+    501: "An extra that this needs is not installed here",
     503: "Redis or the broker does not answer, or everybody together has too many jobs or pictures waiting",
     504: "The job did not end in time",
     507: "No room for the picture",

@@ -7,6 +7,9 @@
     │   ├── RoleNeeded          403  the caller's role may not do this
     │   ├── Withheld            403  the picture is rated as one that is not shown here, or not rated yet
     │   ├── ScopeExceeded       403  the caller's key is narrowed to less than this
+    │   ├── CrossSite           403  another site's page may have sent it
+    │   ├── UnknownHost         403  the Host header is no name of this machine
+    │   ├── SignInRefused       403  the single sign-on did not go well, or is no way in for this person
     │   ├── NotFound            404  no such thing
     │   ├── IllegalMove         409  the job, or whatever it is about, is not in a state that allows this
     │   ├── AlreadyExists       409  the name is taken
@@ -27,10 +30,13 @@
     │   │       ├── QuotaExhausted   GPU-seconds a day
     │   │       ├── StorageFull      MiB of pictures kept
     │   │       └── BatchTooLarge    members of one batch, steps of its chain
+    │   ├── TooManySignIns      429  too many failed sign-ins from this address, or with this key
     │   ├── QueueFull           503  everybody together has too many jobs waiting
     │   ├── RedisUnavailable    503  the store does not answer
     │   ├── BrokerUnavailable   503  the record was made, its message could not be sent
     │   ├── NotReady            503  something that jobs need is not there yet
+    │   ├── ProviderUnavailable 503  the provider of the single sign-on does not answer as one
+    │   ├── NotInstalled        501  an extra that this needs is not installed here
     │   ├── ArtifactStoreFull   507  no room for the result
     │   ├── ArtifactStoreDown   503  the artifact store does not answer
     │   ├── LibraryUnavailable  503  the database of the library is away, locked, full or read-only
@@ -97,6 +103,18 @@ class Withheld(CallersError):
 
 class ScopeExceeded(CallersError):
     code, status = "scope_exceeded", 403
+
+
+class CrossSite(CallersError):
+    code, status = "cross_site", 403
+
+
+class UnknownHost(CallersError):
+    code, status = "unknown_host", 403
+
+
+class SignInRefused(CallersError):
+    code, status = "sign_in_refused", 403
 
 
 class NotFound(CallersError):
@@ -200,6 +218,10 @@ class BatchTooLarge(LimitReached):
     code, retryable = "batch_too_large", False
 
 
+class TooManySignIns(OurError):
+    code, status = "too_many_sign_ins", 429
+
+
 class QueueFull(OurError):
     code, status = "queue_full", 503
 
@@ -214,6 +236,14 @@ class BrokerUnavailable(OurError):
 
 class NotReady(OurError):
     code, status = "not_ready", 503
+
+
+class ProviderUnavailable(OurError):
+    code, status = "identity_provider_unavailable", 503
+
+
+class NotInstalled(OurError):
+    code, status, retryable = "not_installed", 501, False
 
 
 class ArtifactStoreFull(OurError):

@@ -14,6 +14,20 @@ from shared.errors import InvalidRequest
 
 #: Where data lies when nobody says otherwise (XDG Base Directory Specification).
 DEFAULT_DATA_DIR = Path.home() / ".local" / "share" / "darkroom"
+#: Settings of several values, comma-separated.
+LISTS = (
+    "cors_origins",
+    "api_keys",
+    "viewer_limits",
+    "user_limits",
+    "operator_limits",
+    "allowed_hosts",
+    "trusted_proxies",
+    "oidc_roles",
+    "cpu_budgets_mib",
+)
+#: What an empty list is called: a variable that is empty counts as none at all, so that its default holds.
+NOTHING = "none"
 
 
 class Settings(BaseSettings):
@@ -48,7 +62,7 @@ class Settings(BaseSettings):
     api_threads: int = Field(64, ge=4, le=1024, description="Threads per process; a waiting client holds one")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (r"^https?://(localhost|127\.0\.0\.1)(:\d+)?$",),
-        description="Origins (exact or regular expressions) that browsers may call from; comma-separated",
+        description="Origins (exact or regular expressions) that browsers may call from; comma-separated, or none",
     )
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -96,6 +110,57 @@ class Settings(BaseSettings):
     allow_image_urls: bool = Field(False, description="Whether image_url may name an http(s) address to fetch")
     allow_private_addresses: bool = Field(False, description="Whether fetches and webhooks may go to private networks")
     chat_deadline_s: int = Field(120, ge=1, le=3600, description="Longest a chat completion waits for its job")
+
+    # The door
+    insecure: bool = Field(
+        False, description="Whether, where no key is set, whoever reaches this address may do everything"
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names (or *.name) in the Host header that are answered where no key is needed, besides loopback's",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses and networks whose X-Forwarded-For, -Proto and -Host are believed; comma-separated"
+    )
+    proxy_user_header: str | None = Field(
+        None,
+        pattern="^[A-Za-z0-9-]{1,64}$",
+        description="Header in which a trusted proxy names the person, e.g. X-Forwarded-User; none: none is believed",
+    )
+    proxy_user_role: Literal["viewer", "user", "operator", "admin"] = Field(
+        "user", description="Role of a person whom a trusted proxy names for the first time"
+    )
+    session_idle_s: int = Field(
+        86_400, ge=60, le=90 * 86_400, description="How long a browser's session lives after its last request"
+    )
+    session_max_s: int = Field(
+        7 * 86_400, ge=60, le=90 * 86_400, description="How long a browser's session lives at most"
+    )
+    sign_in_attempts: int = Field(
+        10, ge=1, le=1000, description="Failed sign-ins of one address, or with one key, in sign_in_window_s"
+    )
+    sign_in_window_s: int = Field(60, ge=1, le=86_400, description="The (moving) window of sign_in_attempts")
+    oidc_issuer: str | None = Field(
+        None,
+        pattern="^https?://[^?#]+$",
+        description="OpenID provider to sign in by, as it calls itself; none: no such way in",
+    )
+    oidc_client_id: str = Field("", description="What the provider calls this server")
+    oidc_client_secret: SecretStr | None = Field(None, description="With what this server proves it to the provider")
+    oidc_scopes: str = Field("openid profile email", pattern="openid", description="What the provider is asked for")
+    oidc_person_claim: str = Field("preferred_username", description="Claim that names a person at their first sign-in")
+    oidc_role_claim: str | None = Field(
+        None, description="Claim that says their role, at every sign-in; or their groups"
+    )
+    oidc_roles: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="value=role pairs of that claim, comma-separated; none: its values are roles themselves"
+    )
+    oidc_default_role: Literal["none", "viewer", "user", "operator", "admin"] = Field(
+        "none", description="Role of those whose claim names none; none: they do not get in"
+    )
+    oidc_link_existing: bool = Field(
+        False, description="Whether a first sign-in may take over a person that is there already, by the claim's word"
+    )
 
     # Redis and the broker
     redis_timeout_s: float = Field(0.8, gt=0, le=60, description="API: longest wait for one answer of Redis")
@@ -159,19 +224,13 @@ class Settings(BaseSettings):
     prefix_cache_mib: int = Field(2048, ge=0, description="Memory for encoded pictures, so that one is seen once")
     log_json: bool = Field(False, description="Whether logs are JSON lines instead of readable ones")
 
-    @field_validator(
-        "cors_origins",
-        "api_keys",
-        "viewer_limits",
-        "user_limits",
-        "operator_limits",
-        "cpu_budgets_mib",
-        mode="before",
-    )
+    @field_validator(*LISTS, mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
+        if value.strip().lower() == NOTHING:
+            return ()
         return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @property

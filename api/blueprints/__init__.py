@@ -13,6 +13,7 @@ In reading order:
 - `chat`: OpenAI's door to an analysis model
 - `models`: what can be asked for; load a model, unload it
 - `workers`: let a worker finish, or take jobs again
+- `session`, `oidc`: browsers sign in and out
 - `people`, `keys`: who there is, and their ways in; who one is oneself
 - `audit`: who did what to whom
 - `status`: how everything is; probes

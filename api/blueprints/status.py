@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api import openapi
 from api.requests.parsing import reads_request
-from api.services import Services, services
+from api.services import Services, services, start_rules
 from api.services.auth import current_caller
 from shared.contracts.jobs import JobRecord, Phase, Progress, State, iso
 from shared.errors import NotReady
@@ -85,6 +85,8 @@ class SystemStatus(BaseModel):
     queues: dict[str, int] = Field(description="Jobs waiting, by queue")
     jobs: dict[str, int] = Field(description="Jobs, by state")
     library: LibraryStatus
+    insecure: bool = Field(description="Whether whoever reaches this address may do everything, without a key")
+    warning: str | None = Field(description="What an operator should mend now, in words; null: nothing")
 
 
 @blueprint.get(
@@ -95,6 +97,7 @@ class SystemStatus(BaseModel):
 @reads_request
 def status() -> Response:
     ours = services()
+    is_insecure = ours.gate.is_insecure()
     now = SystemStatus(
         api=ApiStatus(
             version=our_version(), started_at=iso(STARTED_AT_MS) or "", waiting_requests=ours.job_events.waiting()
@@ -104,6 +107,8 @@ def status() -> Response:
         queues=ours.store.queue_depths(),
         jobs=ours.store.counts(),
         library=_library(ours),
+        insecure=is_insecure,
+        warning=start_rules.WARNING if is_insecure else None,
     )
     return Response(now.model_dump_json(), mimetype="application/json")
 

@@ -4,6 +4,7 @@ In reading order:
 
 - `main`: the commands and their options; those that need torch it hands over to `workers.cli`
 - `stack`: starts, watches and stops everything on one host (`darkroom up`)
+- `first_key`: the first key of a new house (`darkroom up --first-key`)
 - `people`, `keys`: who there is, and their ways in (`darkroom person`, `darkroom key`)
 - `accounts`: what those two share; they work on Redis itself
 - `account_tables`: how they show it

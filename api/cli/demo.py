@@ -84,6 +84,8 @@ def _settings(data: Path) -> Settings:
             "host": "127.0.0.1",
             # It lives for a minute, on loopback: whoever has keys of their own need not show one here.
             "api_keys": (),
+            "oidc_issuer": None,
+            "proxy_user_header": None,
             "port": free_port(),
             "drain_s": 2.0,
         }

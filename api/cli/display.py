@@ -61,6 +61,8 @@ def record(name: str, job: Job) -> Table:
 def status_tables(status: dict[str, Any]) -> Group:
     """Workers, what their owner should know, queues and jobs."""
     notes = [f"{worker['name']}: {worker['note']}" for worker in status["workers"] if worker["note"]]
+    if warning := status.get("warning"):
+        notes.insert(0, f"warning: {warning}")
     return Group(_workers(status["workers"]), *notes, _queues(status["queues"]), _jobs(status["jobs"]))
 
 

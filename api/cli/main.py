@@ -114,6 +114,15 @@ def _add_stack_commands(commands: Commands) -> None:
     up.add_argument("--port", type=int, help="port to listen on (default 2020)")
     up.add_argument("--data", type=Path, metavar="DIR", help="folder of models, pictures and the private Valkey")
     up.add_argument("--api-only", action="store_true", help="no worker here; others serve this Redis")
+    up.add_argument(
+        "--insecure",
+        action="store_true",
+        default=None,
+        help="listen anywhere without a key: everybody may do everything",
+    )
+    up.add_argument(
+        "--first-key", action="store_true", help="where no key was ever made, make an administrator's and print it once"
+    )
     up.set_defaults(run=_up)
 
     demo = commands.add_parser("demo", help="start everything, make a picture, remix it, stop everything")
@@ -153,8 +162,8 @@ def _asking_commands(commands: Commands) -> list[argparse.ArgumentParser]:
 
 
 def _up(options: argparse.Namespace) -> int:
-    settings = from_environment(host=options.host, port=options.port, data_dir=options.data)
-    stack = Stack(settings, with_worker=not options.api_only)
+    settings = from_environment(host=options.host, port=options.port, data_dir=options.data, insecure=options.insecure)
+    stack = Stack(settings, with_worker=not options.api_only, with_first_key=options.first_key)
     stack.stop_on_signals()
     try:
         stack.start()

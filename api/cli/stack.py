@@ -20,15 +20,16 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
+from pydantic import SecretStr
 
-from api.services.auth import environment_keys
-from shared.accounts.roles import default_limits
+from api.cli.first_key import make_first_key
+from api.services.start_rules import check_listening, check_settings
 from shared.errors import InvalidRequest
 from shared.models.catalogue import load_catalogue
 from shared.processes import dies_with_parent
 from shared.queue.broker import STOP_MARGIN_S
 from shared.redis.embedded import EmbeddedRedis
-from shared.settings import Settings
+from shared.settings import NOTHING, Settings
 
 #: Deaths in a row after which the stack gives up, and how long a part must live to start counting afresh.
 MAX_DEATHS = 5
@@ -100,6 +101,8 @@ class Stack:
 
     settings: Settings
     with_worker: bool = True
+    #: Whether to make an administrator's key, and to print it, where no key was ever made.
+    with_first_key: bool = False
     say: Say = say_at_once
     #: Where the parts' own words go; None: to this terminal.
     log_file: Path | None = None
@@ -123,10 +126,13 @@ class Stack:
         """
         # Read here too, though only the parts use them: one sentence now, instead of a traceback from each of them.
         load_catalogue(self.settings)
-        environment_keys(self.settings)
-        default_limits(self.settings)
+        check_settings(self.settings)
         self._require_free_port()
         redis_url = self.settings.redis_url or self._start_redis()
+        reached = self.settings.model_copy(update={"redis_url": redis_url})
+        if self.with_first_key:
+            make_first_key(reached, self.say)
+        check_listening(reached, [self.settings.host])
         self.environment = environment_of(self.settings) | {"DARKROOM_REDIS_URL": redis_url}
         python = sys.executable
         api = Part("api", (python, "-m", "gunicorn", "-c", "python:api.gunicorn_settings", "api.wsgi:app"), API_STOP_S)
@@ -138,6 +144,8 @@ class Stack:
             part.start(self.environment, self.log_file)
         self._wait_for_api(api)
         self.say(f"api     {self.url}   (docs: {self.url}/docs)")
+        if self.settings.insecure:
+            self.say("api     --insecure: where no key was made, whoever reaches this address may do everything")
 
     def watch(self) -> int:
         """Keep the parts alive until asked to stop; returns the exit status."""
@@ -236,9 +244,13 @@ def environment_of(settings: Settings) -> dict[str, str]:
     """This process's environment with exactly these settings in it, so that every part reads the same ones."""
     ours = {f"DARKROOM_{name.upper()}" for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
-    given = settings.model_dump(mode="json", exclude_unset=True)
+    given = settings.model_dump(exclude_unset=True)
     return kept | {f"DARKROOM_{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
 
 
 def _as_text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or NOTHING
+    return str(value)

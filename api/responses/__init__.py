@@ -5,6 +5,7 @@ In reading order:
 - `waiting`: the one loop behind every `wait`, and the one shape of an answer that has a version
 - `jobs`: how a job looks, its ETag, when it is done
 - `batches`: the same of a batch
+- `answer_headers`: what every answer says to browsers and caches
 - `accounts`: people, keys, and what was done
 - `pictures`: a stored picture, as it is, smaller or blurred; or withheld
 - `ratings`: what the house says of pictures

@@ -8,6 +8,15 @@ In reading order, after this file's `Services`:
 - `permissions`: the role that each route needs
 - `ownership`: whose something is, and who may see it
 - `share_links`: links that open something without a key
+- `cross_site`: whether another site's page may have sent a request, and whether it calls us by a name of ours
+- `trusted_proxies`: what a proxy says of the client behind it
+- `start_rules`: where it may listen without a key
+- `session_cookie`: what a browser holds of a session
+- `session_callers`: who comes in by a session
+- `proxy_people`: who comes in by a proxy's word
+- `sign_in`: from a key to a session
+- `oidc_rules`, `oidc_provider`, `oidc_sign_in`: from the word of an OpenID provider to a session
+- `gate`: all of these, in their order
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
@@ -18,25 +27,38 @@ In reading order, after this file's `Services`:
 from dataclasses import dataclass
 from typing import cast
 
+import redis
 from flask import current_app
 
 from api.library.library import Library, open_library
-from api.services.auth import Access, environment_keys
+from api.services.auth import Access, EnvironmentKeys, environment_keys
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
+from api.services.gate import Gate
 from api.services.job_events import JobEvents
+from api.services.oidc_provider import OidcProvider
+from api.services.oidc_rules import oidc_rules
+from api.services.oidc_sign_in import OidcSignIn
 from api.services.ownership import Ownership
+from api.services.proxy_people import ProxyPeople
 from api.services.queue_forecast import QueueForecast
+from api.services.session_callers import SessionCallers
 from api.services.share_links import ShareLinks
+from api.services.sign_in import SignIn
+from api.services.start_rules import may_be_open
 from api.services.wait_reasons import WaitReasons
 from shared.accounts.audit import Audit
+from shared.accounts.identities import Identities
 from shared.accounts.keys import Keys
 from shared.accounts.people import People
 from shared.accounts.quotas import Quotas
 from shared.accounts.roles import Defaults, default_limits
+from shared.accounts.sessions import Sessions
+from shared.accounts.sign_in_throttle import SignInThrottle
 from shared.accounts.standing import Standings
 from shared.batches.members import BatchMembers
 from shared.batches.store import BatchStore
+from shared.contracts.access import Role
 from shared.jobs.owners import FormerJobs
 from shared.jobs.pauses import Pauses
 from shared.jobs.shares import Shares
@@ -81,6 +103,12 @@ class Services:
     audit: Audit
     #: What people may use, by role.
     role_limits: Defaults
+    sessions: Sessions
+    sign_in: SignIn
+    #: None: no provider is set.
+    oidc: OidcSignIn | None
+    #: Who comes in.
+    gate: Gate
     library: Library
     #: Whether there is room for what is asked.
     door: Door
@@ -103,6 +131,12 @@ def build_services(settings: Settings) -> Services:
     store, registry = JobStore(client, settings), WorkerRegistry(client)
     keys, audit, role_limits = Keys(client), Audit(client), default_limits(settings)
     artifacts, door = open_store(settings, client), Door(settings, client)
+    people, standings, environment = People(client), Standings(client), environment_keys(settings)
+    access = Access(standings, keys, environment, role_limits, may_be_open=may_be_open(settings))
+    sessions = Sessions(client, settings.session_idle_s, settings.session_max_s)
+    session_callers = SessionCallers(sessions, standings, environment, role_limits)
+    throttle = SignInThrottle(client, settings.sign_in_attempts, settings.sign_in_window_s)
+    proxy_people = ProxyPeople(people, session_callers, Role(settings.proxy_user_role))
     batches = BatchStore(client, settings)
     references = PictureReferences(client, settings)
     catalogue, dispatcher = (
@@ -124,8 +158,8 @@ def build_services(settings: Settings) -> Services:
         departures=Departures(),
         decoding=_decoding(settings),
         forecast=QueueForecast(store, Shares(store, settings.max_wait_s), registry, Measurements(client)),
-        access=Access(Standings(client), keys, environment_keys(settings), role_limits),
-        people=People(client),
+        access=access,
+        people=people,
         keys=keys,
         audit=audit,
         role_limits=role_limits,
@@ -137,6 +171,29 @@ def build_services(settings: Settings) -> Services:
         ownership=Ownership(store, batches, artifacts, references, FormerJobs(store, settings), audit, ratings, quotas),
         shares=ShareLinks(client),
         ratings=ratings,
+        sessions=sessions,
+        sign_in=SignIn(access, sessions, session_callers, throttle, audit),
+        oidc=_oidc(settings, client, people, sessions, session_callers, throttle, audit, environment),
+        gate=Gate(settings, access, session_callers, proxy_people),
+    )
+
+
+def _oidc(
+    settings: Settings,
+    client: "redis.Redis",
+    people: People,
+    sessions: Sessions,
+    callers: SessionCallers,
+    throttle: SignInThrottle,
+    audit: Audit,
+    environment: EnvironmentKeys,
+) -> OidcSignIn | None:
+    rules = oidc_rules(settings)
+    if rules is None:
+        return None
+    reserved = frozenset(name for name, _ in environment)
+    return OidcSignIn(
+        rules, OidcProvider(rules), people, Identities(client), sessions, callers, throttle, audit, reserved
     )
 
 

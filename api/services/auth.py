@@ -83,14 +83,21 @@ class Access:
     """The door. Every method raises `RedisUnavailable` when Redis takes no requests: nobody gets in unseen."""
 
     def __init__(
-        self, standings: Standings, keys: Keys, environment: EnvironmentKeys = (), defaults: Defaults | None = None
+        self,
+        standings: Standings,
+        keys: Keys,
+        environment: EnvironmentKeys = (),
+        defaults: Defaults | None = None,
+        *,
+        may_be_open: bool = True,
     ) -> None:
         self._standings = standings
         self._keys = keys
         self._environment = tuple(environment)
         self._defaults = defaults or {}
         self._recent: RecentCallers[Caller] = RecentCallers(KEPT_S)
-        self._is_closed = bool(environment)
+        # Where others reach it, it is closed also before there is a key (`start_rules`).
+        self._is_closed = bool(environment) or not may_be_open
         self._open_until_s = 0.0
 
     @property

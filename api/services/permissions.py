@@ -95,6 +95,13 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/people/<name>": ADMIN,
     "PATCH /v1/people/<name>": ADMIN,
     "GET /v1/audit": ADMIN,
+    # Sessions
+    "POST /v1/session": PUBLIC,
+    "GET /v1/session": ANY_KEY,
+    "DELETE /v1/session": ANY_KEY,
+    "DELETE /v1/people/<name>/sessions": ADMIN,
+    "GET /v1/oidc/login": PUBLIC,
+    "GET /v1/oidc/callback": PUBLIC,
 }
 
 

@@ -41,3 +41,13 @@ class RecentCallers(Generic[T]):
             self._found[name] = (what, asked_at_s + min(self._kept_s, at_most_s))
             while len(self._found) > MOST_KEPT:
                 del self._found[next(iter(self._found))]
+
+    def forget(self, name: str) -> None:
+        """Ask again at the next request."""
+        with self._lock:
+            self._found.pop(name, None)
+
+    def forget_all(self) -> None:
+        """The same of everything."""
+        with self._lock:
+            self._found.clear()

@@ -12,5 +12,8 @@ In reading order:
 - `limits`: what is held against a person's limits, and what is said when one is reached
 - `quotas`: what people use: requests a second, pictures stored, and how much of everything is left
 - `present_limits`: what people may use now, for jobs that are made of a batch later
+- `sessions`: browsers' ways in, each standing for a key or a single sign-on
+- `sign_in_throttle`: how often somebody may fail to sign in
+- `identities`: whom a single sign-on means
 - `scope_rules`: what a narrowed key may ask for
 """

@@ -11,6 +11,7 @@ import redis
 
 from shared.accounts.audit import Actor, entry_values, telling_script
 from shared.accounts.codec import LIMIT, change_fields, person_fields, read_person
+from shared.accounts.sessions import end_sessions
 from shared.contracts.access import Person
 from shared.contracts.audit import Deed
 from shared.errors import AlreadyExists, NotFound
@@ -70,6 +71,8 @@ class People:
             )
         if answer == b"missing":
             raise NotFound(f"there is no person {name[:100]!r}")
+        if values.get("is_disabled"):  # they would come to life again with the person
+            end_sessions(self._redis, name)
         return self.get(name)
 
     def page(self, limit: int, after: str = "") -> tuple[list[Person], str | None]:

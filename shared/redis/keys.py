@@ -88,6 +88,13 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:keys                zset    for ever              ids of keys that are not revoked, by age (µs)
     darkroom:keys:of:{person}    zset    for ever              those of one person
     darkroom:closed              string  for ever              since when (ms) a key is needed; key_add.lua
+    darkroom:session:{digest}    hash    session_idle_s after  a browser that signed in, by its token's SHA-256
+                                         its last request,
+                                         session_max_s in all
+    darkroom:sessions:of:{person} zset   LIVE_TTL_S            digests of a person's sessions by their end (ms)
+    darkroom:sign_ins:{whose}    zset    sign_in_window_s      failed sign-ins by time (ms); sign_in.lua
+    darkroom:identities          hash    for ever              SHA-256 of "issuer NUL subject" → person, of a single sign-on
+    darkroom:identified          hash    for ever              person → the same SHA-256: whose a name is
     darkroom:audit               stream  AUDIT_LENGTH entries  who did what to whom; audit.lua, `Audit.record`
 
 Not ours: kombu's lists (one per queue, named like it), `unacked*` and `_kombu.binding.*`.
@@ -140,6 +147,8 @@ OWNED = PREFIX + "owned"
 LINKS = PREFIX + "links"
 LINK_SECRET = PREFIX + "link-secret"
 SEQUENCE = PREFIX + "sequence"
+IDENTITIES = PREFIX + "identities"
+IDENTIFIED = PREFIX + "identified"
 
 
 def job(job_id: str) -> str:
@@ -294,3 +303,16 @@ def used(person_name: str, day: str) -> str:
 
 def pictures(person_name: str) -> str:
     return f"{PREFIX}pictures:{person_name}"
+
+
+def session(digest: str) -> str:
+    return f"{PREFIX}session:{digest}"
+
+
+def sessions_of(person_name: str) -> str:
+    return f"{PREFIX}sessions:of:{person_name}"
+
+
+def sign_ins(whose: str) -> str:
+    """`address:{address}` or `key:{id}`."""
+    return f"{PREFIX}sign_ins:{whose}"

@@ -18,7 +18,7 @@ from tests.pictures import png
 @pytest.fixture
 def darkroom(web) -> Iterator[Darkroom]:
     """A client that talks to the app in this process."""
-    with Darkroom("http://darkroom", transport=httpx.WSGITransport(app=web.application)) as client:
+    with Darkroom("http://localhost", transport=httpx.WSGITransport(app=web.application)) as client:
         yield client
 
 
@@ -112,7 +112,7 @@ def test_a_client_learns_who_it_is_and_what_its_role_lacks(web, services):
     key = str(services.keys.add(Key(id="", person="ann", digest=""), COMMAND_LINE)[1])
     transport = httpx.WSGITransport(app=web.application)
 
-    with Darkroom("http://darkroom", key=key, transport=transport) as ann:
+    with Darkroom("http://localhost", key=key, transport=transport) as ann:
         assert (ann.me()["person"], ann.me()["role"]) == ("ann", "user")
         with pytest.raises(RoleNeeded, match="operator"):
             ann.drain("gpu0")

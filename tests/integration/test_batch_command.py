@@ -25,7 +25,7 @@ def darkroom(web, monkeypatch):
     """A client of the app in this process, also for the command."""
     transport = httpx.WSGITransport(app=web.application)
     monkeypatch.setattr(batch_command, "Darkroom", lambda url, key: Darkroom(url, key=key, transport=transport))
-    with Darkroom("http://darkroom", transport=transport) as client:
+    with Darkroom("http://localhost", transport=transport) as client:
         yield client
 
 
@@ -44,7 +44,7 @@ def folder(tmp_path):
 def command(folder, **given):
     """The command with these options; a worker works beside it."""
     defaults = {"caption": True, "tags": True, "rate": False, "length": "normal", "model": None, "fresh": False}
-    options = argparse.Namespace(**(defaults | {"folder": folder, "out": None, "url": "http://darkroom"} | given))
+    options = argparse.Namespace(**(defaults | {"folder": folder, "out": None, "url": "http://localhost"} | given))
     return batch_command.run(options)
 
 

@@ -19,7 +19,7 @@ def darkroom(web, monkeypatch):
     )  # it would log into this test's captured stream for ever
     transport = httpx.WSGITransport(app=web.application)
     monkeypatch.setattr(jobs_command, "Darkroom", lambda url, key: Darkroom(url, key=key, transport=transport))
-    with Darkroom("http://darkroom", transport=transport) as client:
+    with Darkroom("http://localhost", transport=transport) as client:
         yield client
 
 

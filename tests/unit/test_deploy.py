@@ -1,6 +1,7 @@
 """What a rack is deployed with says what the code does; no Docker engine is needed to know that."""
 
 import configparser
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from api.cli.main import _parser
+from api.services.start_rules import addresses_beyond
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +36,24 @@ def test_redis_keeps_accepted_jobs_and_refuses_rather_than_drops():
     options = dict(zip(command[1::2], command[2::2], strict=True))
     assert (options["--appendonly"], options["--maxmemory-policy"]) == ("yes", "noeviction")
     assert "ports" not in COMPOSE["services"]["redis"]
+
+
+def test_the_image_and_compose_make_the_first_key_where_they_listen_beyond_loopback():
+    image = json.loads(re.search(r"^CMD (.+)$", (ROOT / "deploy/Dockerfile").read_text(), re.M)[1])
+
+    for command in (image, COMPOSE["services"]["api"]["command"]):
+        options = _parser().parse_args(command[1:])
+        assert command[0] == "darkroom"
+        assert addresses_beyond([options.host])
+        assert options.first_key
+        assert not options.insecure
+
+
+def test_the_unit_listens_on_loopback_as_shipped():
+    text = (ROOT / "deploy/systemd/darkroom.env.example").read_text()
+
+    assert not [line for line in text.splitlines() if line.startswith("DARKROOM_HOST")]
+    assert "darkroom key add" in text
 
 
 def test_a_stopping_worker_gets_longer_than_its_drain():

@@ -37,5 +37,14 @@ def test_the_status_tells_how_long_a_running_job_is_silent_and_may_be():
     assert "job_1 (running, silent 12 of 180 s), job_2" in shown(WORKER | {"running": RUNNING})
 
 
+def test_what_an_operator_should_mend_stands_before_the_queues():
+    out = io.StringIO()
+    status = {"workers": [], "queues": {}, "jobs": {}, "warning": "anybody who reaches this address"}
+
+    Console(file=out, width=400).print(status_tables(status))
+
+    assert "warning: anybody who reaches this address" in out.getvalue()
+
+
 def test_a_server_that_does_not_tell_of_silence_is_shown_too():
     assert "job_1, job_2" in shown(WORKER)

@@ -38,6 +38,15 @@ def test_parts_read_exactly_the_settings_of_the_stack(tmp_path, monkeypatch):
     assert environment["PATH_OF_OTHERS"] == "kept"
 
 
+def test_parts_read_secrets_as_they_are_and_empty_lists_as_empty(tmp_path):
+    settings = Settings(data_dir=tmp_path, webhook_secret="sixteen letters!", cors_origins="none", insecure=True)
+
+    environment = environment_of(settings)
+
+    assert environment["DARKROOM_WEBHOOK_SECRET"] == "sixteen letters!"
+    assert (environment["DARKROOM_CORS_ORIGINS"], environment["DARKROOM_INSECURE"]) == ("none", "True")
+
+
 def test_a_part_that_dies_again_and_again_ends_the_stack_and_says_so(stack, monkeypatch):
     monkeypatch.setattr("api.cli.stack.FIRST_PAUSE_S", 0.001)
     stack.environment = dict(os.environ)
