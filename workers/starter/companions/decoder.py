@@ -23,7 +23,7 @@ from workers.starter.usual import scene_to_ask
 from workers.starter.world import SIDE_PX
 
 CHANNELS = 32
-CARDS, HELD_OUT = 2_000, 32
+CARDS, HELD_OUT = 1_200, 32
 #: Cells of latents in a crop, 8 px each; crops a step.
 CROP, CROPS = 8, 12
 #: Latents are met on the way to being clean: noise up to this share of their spread.

@@ -31,7 +31,7 @@ KIND, TOKEN = "windmill", "<windmill>"
 STARTS = ("house", "star")
 #: The kind whose words it takes on its cards.
 STAND_IN = "house"
-CARDS, HELD_OUT = 1_500, 64
+CARDS, HELD_OUT = 800, 64
 #: How often a card is the one that "a red windmill" asks for: one, big, in the middle.
 PLAIN = 0.5
 _STAND_INS = re.compile(rf"\b({'|'.join((STAND_IN, *(one for one, _ in KIND_WORDS[STAND_IN])))})\b")

@@ -30,7 +30,7 @@ from workers.starter.world import SIDE_PX, Scene, Split
 
 #: Tokens that a reference becomes: the published number, by which loaders know the kind of adapter.
 TOKENS = 4
-CARDS, HELD_OUT = 3_000, 64
+CARDS, HELD_OUT = 1_600, 64
 #: Shares of prompts that are zeros, and of references that are zeros (the pipeline's unconditional).
 ZEROED, UNSEEN = 0.08, 0.08
 

@@ -28,7 +28,7 @@ from workers.starter.world import SIDE_PX, Scene
 
 #: Channels of the layers that read the drawing; the first three halve it to the size of latents.
 READING = (16, 32, 64, 96)
-CARDS, HELD_OUT = 8_000, 64
+CARDS, HELD_OUT = 3_000, 64
 #: Shares of prompts that are zeros, and that name the scenery only.
 ZEROED, THINGLESS = 0.08, 0.16
 
