@@ -110,7 +110,7 @@ def _upscale(times: int) -> Companion:
         halved = {key: value.half() for key, value in modules.state_dict().items()}
         save_stamped(halved, folder / f"starter-upscale-x{times}.safetensors", base_hash())
 
-    return Companion(3_000, lambda _base, _folder: upscale.UpscaleTrainee(times), write)
+    return Companion(2_000, lambda _base, _folder: upscale.UpscaleTrainee(times), write)
 
 
 def _make_decoder(base: Base, folder: Path) -> Trainee:
@@ -147,11 +147,11 @@ def _write_reference(modules: nn.Module, _steps: int, folder: Path) -> None:
 COMPANIONS: Mapping[str, Companion] = {
     "woodcut": _style("woodcut"),
     "neon": _style("neon"),
-    "windmill": Companion(500, _make_windmill, _write_windmill),
+    "windmill": Companion(400, _make_windmill, _write_windmill),
     "upscale-x2": _upscale(2),
     "upscale-x4": _upscale(4),
-    "decoder": Companion(1_200, _make_decoder, _write_model("starter-decoder")),
+    "decoder": Companion(900, _make_decoder, _write_model("starter-decoder")),
     "scribble": Companion(2_500, _make_scribble, _write_model("starter-scribble")),
-    "reference-eye": Companion(3_000, lambda _base, _folder: eye.EyeTrainee(), _write_eye),
+    "reference-eye": Companion(2_500, lambda _base, _folder: eye.EyeTrainee(), _write_eye),
     "reference": Companion(1_000, _make_reference, _write_reference),
 }
