@@ -64,11 +64,12 @@ bench: $(STAMP) ## measure against bare loops; writes tests/bench/results/
 bench-gpu: $(STAMP) ## the ten-minute run on a CUDA card (DRY=1: the same code on a CPU)
 	@$(BIN)/python -m tests.bench --gpu $(if $(DRY),--dry)
 
-train-starter: $(STAMP) ## train the starter models (resumable; hours on a CPU, minutes on a GPU)
-	@$(BIN)/python -m workers.starter.train all --run-dir starter-run $(START)
+train-starter: $(STAMP) ## train the starter models (resumable; hours on a CPU, minutes on a GPU; STAGE=companions: theirs)
+	@$(BIN)/python -m workers.starter.train $(or $(STAGE),all) --run-dir starter-run $(START)
 
 eval-starter: $(STAMP) ## measure the starter models on held-out prompts and pictures
 	@$(BIN)/python -m workers.starter.evaluate --many 500 --written 300 --out out/starter $(if $(PHOTOS),--photos $(PHOTOS))
+	@$(BIN)/python -m workers.starter.companions.evaluate --out out/starter
 
 clean: ## remove the environment and caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -7,7 +7,8 @@ models; on true pictures it is right in more than 98 of 100 things (the evaluati
 """
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -26,6 +27,7 @@ from workers.starter.world import (
     SIDE_PX,
     SIZES,
     SKIES,
+    STRANGE_EXTENT,
     STYLES,
     Scene,
     Thing,
@@ -76,13 +78,32 @@ def sightings(picture: Image.Image) -> list[Sighting]:
     """The things on a postcard from left to right, at most one for each place."""
     pixels = np.asarray(picture.convert("RGB"), np.int16)
     framed = np.pad(_foreground(pixels), FRAME_PX)
-    seen = [_best_at(place, framed, pixels) for place in PLACES]
+    seen = [_best_of(_silhouettes(place), framed, pixels) for place in PLACES]
     return _without_shared([sighting for sighting in seen if sighting])
 
 
-def _best_at(place: str, framed: np.ndarray, pixels: np.ndarray) -> Sighting | None:
+def sighting_at(picture: Image.Image, thing: Thing, kinds: Sequence[str] = KINDS) -> Sighting | None:
+    """What stands where a thing should, which may be anywhere: the kind whose silhouette, in that thing's spot and
+    size, covers the foreground best; None where none does."""
+    pixels = np.asarray(picture.convert("RGB"), np.int16)
+    silhouettes = [_silhouette(_in_the_spot_of(thing, kind)) for kind in kinds]
+    return _best_of(silhouettes, np.pad(_foreground(pixels), FRAME_PX), pixels)
+
+
+def _in_the_spot_of(thing: Thing, kind: str) -> Thing:
+    """Another kind, its box around the same middle and just large enough to hold the thing's."""
+    left, top, right, bottom = (EXTENT | STRANGE_EXTENT)[kind]
+    wide, high = thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]
+    half = max(wide / (right - left), high / (bottom - top)) if kind != thing.kind else thing.half_width
+    x, y = thing.point
+    return replace(
+        thing, kind=kind, half_width=half, centre=(x - half * (left + right) / 2, y - half * (top + bottom) / 2)
+    )
+
+
+def _best_of(silhouettes: Sequence[_Silhouette], framed: np.ndarray, pixels: np.ndarray) -> Sighting | None:
     best: tuple[float, _Silhouette, tuple[int, int]] | None = None
-    for silhouette in _silhouettes(place):
+    for silhouette in silhouettes:
         fit, shift = _fit(silhouette, framed)
         if best is None or fit > best[0]:
             best = fit, silhouette, shift
@@ -90,7 +111,7 @@ def _best_at(place: str, framed: np.ndarray, pixels: np.ndarray) -> Sighting | N
         return None
     fit, silhouette, shift = best
     inside = pixels[np.roll(silhouette.body, shift, (0, 1))]
-    return Sighting(silhouette.kind, _colour_of(np.median(inside, 0)), place, silhouette.size, fit)
+    return Sighting(silhouette.kind, _colour_of(np.median(inside, 0)), silhouette.place, silhouette.size, fit)
 
 
 def _fit(silhouette: _Silhouette, framed: np.ndarray) -> tuple[float, tuple[int, int]]:
@@ -183,16 +204,16 @@ def _backgrounds() -> np.ndarray:
 
 @cache
 def _silhouettes(place: str) -> tuple[_Silhouette, ...]:
-    return tuple(_silhouette(kind, size, place) for kind in KINDS for size in SIZES)
+    return tuple(_silhouette(_usual(kind, size, place)) for kind in KINDS for size in SIZES)
 
 
-def _silhouette(kind: str, size: str, place: str) -> _Silhouette:
-    thing = _usual(kind, size, place)
+def _silhouette(thing: Thing) -> _Silhouette:
     mask = np.asarray(thing_mask(thing)) > 127
     left, top, right, bottom = (round(share * SIDE_PX) for share in thing.box)
     high, low = max(0, top - MARGIN_PX), min(SIDE_PX, bottom + MARGIN_PX)
     first, last = max(0, left - MARGIN_PX), min(SIDE_PX, right + MARGIN_PX)
-    return _Silhouette(kind, size, place, mask[high:low, first:last], _body(thing), (high, low, first, last))
+    window = high, low, first, last
+    return _Silhouette(thing.kind, thing.size, thing.place, mask[high:low, first:last], _body(thing), window)
 
 
 def _usual(kind: str, size: str, place: str) -> Thing:

@@ -106,6 +106,11 @@ class Run:
         self._resume()
 
     @property
+    def leads(self) -> bool:
+        """Whether this process writes what the crew has made."""
+        return self._crew.leads
+
+    @property
     def is_done(self) -> bool:
         return self._budget.progress(self.step, self.spent_s) >= 1
 

@@ -5,6 +5,7 @@ bleed a little and pales everything towards the paper. Nothing is thinner than 2
 """
 
 import random
+from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -13,7 +14,8 @@ from workers.starter.world import COLOURS, FLOATING, SIDE_PX, Scene, Thing
 
 #: Drawn this many times larger, then reduced: Pillow draws without anti-aliasing.
 ENLARGED = 3
-WIDE = SIDE_PX * ENLARGED
+#: Width of every line on a card.
+LINE_PX = 2
 
 #: Where the ground begins, share of the height.
 HORIZON = 0.56
@@ -42,82 +44,98 @@ STARS = ((0.1, 0.2), (0.27, 0.08), (0.42, 0.24), (0.56, 0.09), (0.72, 0.22), (0.
 DROPS = tuple((0.12 + 0.25 * (k % 4) + 0.12 * (k // 4 % 2), 0.08 + 0.16 * (k // 4)) for k in range(12))
 
 
-def paint(scene: Scene) -> Image.Image:
-    """Draw a scene, `SIDE_PX` square, RGB."""
+@dataclass(frozen=True)
+class _Sheet:
+    """What is drawn on, enlarged; sides and lines in its own pixels."""
+
+    picture: Image.Image
+    canvas: ImageDraw.ImageDraw
+    wide: int
+    line_px: int
+
+    @classmethod
+    def blank(cls, times: int = 1) -> "_Sheet":
+        wide = SIDE_PX * ENLARGED * times
+        picture = Image.new("RGB", (wide, wide))
+        return cls(picture, ImageDraw.Draw(picture), wide, LINE_PX * ENLARGED * times)
+
+
+def paint(scene: Scene, times: int = 1) -> Image.Image:
+    """Draw a scene, RGB, `times` × `SIDE_PX` square: the same card, not a larger one with finer lines."""
     draw = random.Random(f"paint:{scene.seed}")
-    picture = Image.new("RGB", (WIDE, WIDE))
-    canvas = ImageDraw.Draw(picture)
-    _paint_sky(canvas, scene.sky, draw)
-    _paint_ground(canvas, scene, draw)
+    sheet = _Sheet.blank(times)
+    _paint_sky(sheet, scene.sky, draw)
+    _paint_ground(sheet, scene, draw)
     for thing in scene.things:
-        _paint_thing(canvas, thing, scene, draw)
-    small = picture.reduce(ENLARGED)
+        _paint_thing(sheet, thing, scene, draw)
+    small = sheet.picture.reduce(ENLARGED)
     if scene.style != "watercolour":
         return small
-    bled = small.filter(ImageFilter.GaussianBlur(0.6))
+    bled = small.filter(ImageFilter.GaussianBlur(0.6 * times))
     return Image.blend(bled, Image.new("RGB", bled.size, PAPER), 0.16)
 
 
 def thing_mask(thing: Thing) -> Image.Image:
     """The silhouette of a thing, 255 inside, `SIDE_PX` square: the truth for boxes and for the pixel judge."""
-    picture = Image.new("RGB", (WIDE, WIDE))
-    canvas = ImageDraw.Draw(picture)
+    sheet = _Sheet.blank()
     white = (255, 255, 255)
-    SHAPES[thing.kind](_pen(canvas, thing, white, white))
-    return picture.convert("L").point(lambda level: 255 if level > 0 else 0).reduce(ENLARGED)
+    SHAPES[thing.kind](_pen(sheet, thing, white, white))
+    return sheet.picture.convert("L").point(lambda level: 255 if level > 0 else 0).reduce(ENLARGED)
 
 
-def _pen(canvas: ImageDraw.ImageDraw, thing: Thing, body: Colour, line: Colour) -> Pen:
+def _pen(sheet: _Sheet, thing: Thing, body: Colour, line: Colour) -> Pen:
     x, y = thing.centre
-    return Pen(canvas, (x * WIDE, y * WIDE), thing.half_width * WIDE, body, line, 2 * ENLARGED)
+    return Pen(sheet.canvas, (x * sheet.wide, y * sheet.wide), thing.half_width * sheet.wide, body, line, sheet.line_px)
 
 
-def _paint_thing(canvas: ImageDraw.ImageDraw, thing: Thing, scene: Scene, draw: random.Random) -> None:
+def _paint_thing(sheet: _Sheet, thing: Thing, scene: Scene, draw: random.Random) -> None:
     tint = draw.uniform(-0.05, 0.05)
     body = mix(COLOURS[thing.colour], PAPER if tint > 0 else INK, abs(tint))
     line = INK if scene.style == "outlined" else mix(body, INK, 0.35)
     if thing.kind not in FLOATING and scene.ground != "sea":
-        _paint_shadow(canvas, thing, scene)
-    SHAPES[thing.kind](_pen(canvas, thing, body, line))
+        _paint_shadow(sheet, thing, scene)
+    SHAPES[thing.kind](_pen(sheet, thing, body, line))
 
 
-def _paint_shadow(canvas: ImageDraw.ImageDraw, thing: Thing, scene: Scene) -> None:
-    left, _, right, bottom = (share * WIDE for share in thing.box)
-    deep = 0.12 * thing.half_width * WIDE
+def _paint_shadow(sheet: _Sheet, thing: Thing, scene: Scene) -> None:
+    left, _, right, bottom = (share * sheet.wide for share in thing.box)
+    deep = 0.12 * thing.half_width * sheet.wide
     fill = mix(_lit(GROUND_COLOURS[scene.ground][1], scene.sky), INK, 0.25)
-    canvas.ellipse((left - deep, bottom - deep, right + deep, bottom + deep), fill=fill)
+    sheet.canvas.ellipse((left - deep, bottom - deep, right + deep, bottom + deep), fill=fill)
 
 
-def _paint_sky(canvas: ImageDraw.ImageDraw, sky: str, draw: random.Random) -> None:
-    _shade(canvas, *SKY_COLOURS[sky], 0.0, HORIZON + 0.05)
+def _paint_sky(sheet: _Sheet, sky: str, draw: random.Random) -> None:
+    _shade(sheet, *SKY_COLOURS[sky], 0.0, HORIZON + 0.05)
     side = draw.choice((0.13, 0.87))
     if sky == "day":
-        _disc(canvas, side, 0.13, 0.085, (255, 226, 92))
+        _disc(sheet, side, 0.13, 0.085, (255, 226, 92))
     elif sky == "dusk":
-        _disc(canvas, side, HORIZON - 0.02, 0.1, (255, 120, 84))
+        _disc(sheet, side, HORIZON - 0.02, 0.1, (255, 120, 84))
     elif sky == "night":
         for x, y in STARS:
-            _disc(canvas, x, y, 0.014, (244, 240, 214))
-        _disc(canvas, side, 0.13, 0.085, (250, 240, 190))
-        _disc(canvas, side + 0.035, 0.11, 0.07, (22, 26, 74))
+            _disc(sheet, x, y, 0.014, (244, 240, 214))
+        _disc(sheet, side, 0.13, 0.085, (250, 240, 190))
+        _disc(sheet, side + 0.035, 0.11, 0.07, (22, 26, 74))
     else:
         for x, y in DROPS:
-            ends = [(x * WIDE, y * WIDE), ((x - 0.03) * WIDE, (y + 0.085) * WIDE)]
-            canvas.line(ends, fill=(196, 208, 222), width=2 * ENLARGED)
+            ends = [(x * sheet.wide, y * sheet.wide), ((x - 0.03) * sheet.wide, (y + 0.085) * sheet.wide)]
+            sheet.canvas.line(ends, fill=(196, 208, 222), width=sheet.line_px)
 
 
-def _paint_ground(canvas: ImageDraw.ImageDraw, scene: Scene, draw: random.Random) -> None:
+def _paint_ground(sheet: _Sheet, scene: Scene, draw: random.Random) -> None:
     near, far = (_lit(colour, scene.sky) for colour in reversed(GROUND_COLOURS[scene.ground]))
     if scene.ground == "sea":
-        _shade(canvas, far, near, HORIZON, 1.0)
+        _shade(sheet, far, near, HORIZON, 1.0)
         for k in range(6):
             x, y = 0.04 + 0.34 * (k % 3) + 0.15 * (k // 3), 0.64 + 0.24 * (k // 3)
-            box = (x * WIDE, y * WIDE, (x + 0.14) * WIDE, (y + 0.06) * WIDE)
-            canvas.arc(box, 20, 160, fill=mix(far, (255, 255, 255), 0.35), width=2 * ENLARGED)
+            box = (x * sheet.wide, y * sheet.wide, (x + 0.14) * sheet.wide, (y + 0.06) * sheet.wide)
+            sheet.canvas.arc(box, 20, 160, fill=mix(far, (255, 255, 255), 0.35), width=sheet.line_px)
         return
     hill = draw.choice((-0.25, 0.45))
-    canvas.ellipse((hill * WIDE, (HORIZON - 0.06) * WIDE, (hill + 0.85) * WIDE, 1.2 * WIDE), fill=far)
-    _shade(canvas, far, near, HORIZON, 1.0)
+    sheet.canvas.ellipse(
+        (hill * sheet.wide, (HORIZON - 0.06) * sheet.wide, (hill + 0.85) * sheet.wide, 1.2 * sheet.wide), fill=far
+    )
+    _shade(sheet, far, near, HORIZON, 1.0)
 
 
 def _lit(colour: Colour, sky: str) -> Colour:
@@ -125,12 +143,17 @@ def _lit(colour: Colour, sky: str) -> Colour:
     return mix(colour, light, share)
 
 
-def _shade(canvas: ImageDraw.ImageDraw, top: Colour, bottom: Colour, from_share: float, to_share: float) -> None:
+def _shade(sheet: _Sheet, top: Colour, bottom: Colour, from_share: float, to_share: float) -> None:
     bands = 24
     for k in range(bands):
         y0, y1 = (from_share + (to_share - from_share) * (k + step) / bands for step in (0, 1))
-        canvas.rectangle((0, y0 * WIDE, WIDE, y1 * WIDE), fill=mix(top, bottom, k / (bands - 1)))
+        sheet.canvas.rectangle(
+            (0, y0 * sheet.wide, sheet.wide, y1 * sheet.wide), fill=mix(top, bottom, k / (bands - 1))
+        )
 
 
-def _disc(canvas: ImageDraw.ImageDraw, x: float, y: float, radius: float, fill: Colour) -> None:
-    canvas.ellipse(((x - radius) * WIDE, (y - radius) * WIDE, (x + radius) * WIDE, (y + radius) * WIDE), fill=fill)
+def _disc(sheet: _Sheet, x: float, y: float, radius: float, fill: Colour) -> None:
+    sheet.canvas.ellipse(
+        ((x - radius) * sheet.wide, (y - radius) * sheet.wide, (x + radius) * sheet.wide, (y + radius) * sheet.wide),
+        fill=fill,
+    )

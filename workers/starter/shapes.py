@@ -154,6 +154,17 @@ def box(pen: Pen) -> None:
     pen.rectangle((-0.16, -0.74, 0.16, 0.74), pen.light, edge=False)
 
 
+def windmill(pen: Pen) -> None:
+    pen.polygon([(-0.3, -0.25), (0.3, -0.25), (0.48, 1), (-0.48, 1)])
+    pen.rectangle((-0.14, 0.56, 0.14, 1), pen.dark, edge=False)
+    for turn in range(4):
+        along = math.tau * (turn + 0.5) / 4
+        x, y = math.sin(along), -math.cos(along)
+        corners = [(0.12, 0.0), (0.98, -0.17), (0.98, 0.17)]
+        pen.polygon([(far * x - side * y, far * y + side * x - 0.3) for far, side in corners], PAPER)
+    pen.ellipse((-0.13, -0.43, 0.13, -0.17), INK)
+
+
 SHAPES: dict[str, Callable[[Pen], None]] = {
     "house": house,
     "tree": tree,
@@ -167,4 +178,5 @@ SHAPES: dict[str, Callable[[Pen], None]] = {
     "heart": heart,
     "ball": ball,
     "box": box,
+    "windmill": windmill,
 }

@@ -5,6 +5,9 @@ log and sample grids in a folder of the run and leaves its model in `<run-dir>/<
 where it stopped. `all` skips the stages that left a model; one that is named goes on, if its budget is larger than what
 it has spent. Ctrl-C writes the checkpoint first. `export` writes both models from their checkpoints, finished or not.
 
+`companions` trains those of the finished painter (`companions/`), or one is named; `export-companions` puts them into
+the package. They stand on the shipped painter and need no other stage.
+
 `--from-weights` starts a stage that has no checkpoint from the shipped weights (or a folder like theirs) instead of from
 nothing: `train all --from-weights` teaches both models on, without a new autoencoder.
 
@@ -23,6 +26,7 @@ from diffusers import AutoencoderKL
 from torch import nn
 
 from workers.engines.moondream.toy import save_snapshot
+from workers.starter.companions.training import COMPANIONS, export_companions, train_companion
 from workers.starter.crew import Crew, crew_from_environment
 from workers.starter.foreign import load_photos
 from workers.starter.graft import graft_painter, graft_reader
@@ -34,6 +38,8 @@ from workers.starter.vae import VaeTrainee
 
 #: The weights that ship with the package.
 WEIGHTS = Path(__file__).parent / "weights"
+
+STAGES = ("vae", "latents", "sdxl", "moondream", "all", "export", *COMPANIONS, "companions", "export-companions")
 
 log = structlog.get_logger(__name__)
 
@@ -162,8 +168,10 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     torch.set_flush_denormal(True)
     with crew_from_environment(given.device) as crew:
-        if crew.size > 1 and given.stage not in SECONDS:
-            parser.error(f"torchrun trains one of {', '.join(SECONDS)}; run {given.stage} in one process")
+        if crew.size > 1 and given.stage not in (*SECONDS, *COMPANIONS):
+            parser.error(
+                f"torchrun trains one of {', '.join((*SECONDS, *COMPANIONS))}; run {given.stage} in one process"
+            )
         if crew.size > 1 and given.stage == "sdxl" and not (given.run_dir / "latents" / "cache.pt").exists():
             parser.error("the pictures are not encoded yet; run the stage latents first, in one process")
         _run(given, crew)
@@ -172,6 +180,12 @@ def main() -> None:
 def _run(given: argparse.Namespace, crew: Crew) -> None:
     if given.stage == "export":
         export(given.run_dir, given.into)
+        return
+    if given.stage == "export-companions":
+        export_companions(given.run_dir, given.into / "companions")
+        return
+    if given.stage == "companions" or given.stage in COMPANIONS:
+        _train_companions(given, crew)
         return
     stages = list(SECONDS) if given.stage == "all" else [given.stage]
     if given.from_weights and given.stage == "all":
@@ -183,6 +197,15 @@ def _run(given: argparse.Namespace, crew: Crew) -> None:
             log.info("stage.skipped", stage=stage)
             continue
         _train(stage, given, crew)
+
+
+def _train_companions(given: argparse.Namespace, crew: Crew) -> None:
+    budget = Budget(given.steps, None if given.steps else given.seconds) if given.steps or given.seconds else None
+    for name in COMPANIONS if given.stage == "companions" else [given.stage]:
+        if given.stage == "companions" and (given.run_dir / name / "model").exists():
+            log.info("stage.skipped", stage=name)
+            continue
+        train_companion(name, given.run_dir, budget, crew)
 
 
 def _train(stage: str, given: argparse.Namespace, crew: Crew) -> None:
@@ -202,7 +225,7 @@ def _budget(stage: str, given: argparse.Namespace) -> Budget:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["vae", "latents", "sdxl", "moondream", "all", "export"])
+    parser.add_argument("stage", choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
     parser.add_argument("--run-dir", type=Path, default=Path("starter-run"), help="checkpoints, logs, grids, models")
     parser.add_argument("--seconds", type=float, help="training time of the stage; the default is in the README")
     parser.add_argument("--steps", type=int, help="train so many steps instead")

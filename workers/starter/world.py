@@ -62,6 +62,9 @@ EXTENT = {
     "box": (-0.8, -0.8, 0.8, 0.8),
 }
 
+#: The outline of a thing that no card of the world shows: what a textual inversion teaches.
+STRANGE_EXTENT = {"windmill": (-0.82, -1.0, 0.82, 1.0)}
+
 Box = tuple[float, float, float, float]
 Split = Literal["train", "held-out"]
 
@@ -86,7 +89,7 @@ class Thing:
     def box(self) -> Box:
         """Left, top, right, bottom, shares of the picture's side."""
         (x, y), s = self.centre, self.half_width
-        left, top, right, bottom = EXTENT[self.kind]
+        left, top, right, bottom = (EXTENT | STRANGE_EXTENT)[self.kind]
         return (x + left * s, y + top * s, x + right * s, y + bottom * s)
 
     @property

@@ -2,5 +2,6 @@
 
 weight_files  what a file is, by its first bytes and its header
 hashes        the SHA-256 of a model, computed once and kept beside it
+bases         which model an adapter was trained on
 hub           the Hugging Face hub, with its failures in our words
 """
