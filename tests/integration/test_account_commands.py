@@ -32,6 +32,7 @@ def darkroom(settings, monkeypatch, capsys):
 
 def runner(capsys):
     def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()  # what the app in this process said before is not the command's
         status = main(list(arguments))
         said = capsys.readouterr()
         return status, said.out, said.err

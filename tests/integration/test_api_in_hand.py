@@ -4,6 +4,7 @@ import pytest
 
 from api.app import create_app
 from api.services import auth
+from api.services.gate import Gate
 from shared.accounts.audit import Audit
 from shared.contracts.access import Role, Scopes
 from shared.contracts.base import Priority
@@ -23,7 +24,7 @@ QUEUE = "sdxl-toy.normal"
 def web_of(services, monkeypatch):
     """A client for each caller; who calls is told by a header."""
     callers: dict[str, auth.Caller] = {}
-    monkeypatch.setattr(auth.Access, "caller_of", lambda self, shown: callers[shown or "anna"])
+    monkeypatch.setattr(Gate, "let_in", lambda self, asked, **_: callers[asked.headers.get("x-api-key", "anna")])
     app = create_app(services)
 
     def client(person="anna", role=Role.USER, **more):

@@ -6,6 +6,7 @@ import pytest
 
 from api.app import create_app
 from api.services import auth
+from api.services.gate import Gate
 from shared.contracts.access import Limits, Role
 from shared.contracts.jobs import State
 from shared.errors import ArtifactStoreFull
@@ -24,7 +25,7 @@ def anna(services, monkeypatch):
 
     def limited(**limits):
         caller = auth.Caller("anna", Role.USER, limits=Limits(**limits))
-        monkeypatch.setattr(auth.Access, "caller_of", lambda *_: caller)
+        monkeypatch.setattr(Gate, "let_in", lambda self, asked, *, is_public: auth.NOBODY if is_public else caller)
         return create_app(services).test_client()
 
     return limited
