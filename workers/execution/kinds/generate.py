@@ -75,7 +75,8 @@ def _starting_picture(params: GenerationParams, runtime: Runtime) -> Image | Non
 def _shape(params: list[GenerationParams]) -> Shape:
     first = params[0]
     pictures = sum(p.n for p in params)
-    return Shape(first.width, first.height, pictures, first.is_guided, is_img2img=first.is_img2img)
+    guided, img2img = any(p.is_guided for p in params), any(p.is_img2img for p in params)
+    return Shape(first.width, first.height, pictures, guided, is_img2img=img2img)
 
 
 def _about(engine: GenerateEngine, weights_hash: str | None) -> dict[str, Any]:
