@@ -15,12 +15,12 @@ from shared.contracts.generation import GenerationParams
 from shared.contracts.passes import shared_by_pass
 from shared.errors import EngineFailed, NotFinite, OutOfVram
 from workers.engines.base import GenerateWork, Watch
-from workers.engines.sdxl import vae_encoding
+from workers.engines.sdxl import checkpoints, vae_encoding
 from workers.engines.sdxl.img2img import fit
 from workers.engines.sdxl.one_pass import advance
 from workers.engines.sdxl.progress import StepReport
-from workers.engines.sdxl.prompt_encoding import encode
-from workers.engines.sdxl.samples import Sample, begin
+from workers.engines.sdxl.prompt_encoding import Conditioning, encode
+from workers.engines.sdxl.samples import Sample, begin, prepared
 from workers.engines.sdxl.vae import Vae
 from workers.engines.torch_tools.finite import refuse_non_finite
 from workers.engines.torch_tools.out_of_vram import free_cache, named_out_of_vram
@@ -93,8 +93,7 @@ class Denoiser:
             NotFinite: the VAE makes no numbers of the starting picture, in no precision.
         """
         params = work.params
-        with named_out_of_vram("encoding the prompt"):
-            conditioning = encode(self.txt2img, params.prompt, params.negative_prompt, guided=params.is_guided)
+        conditioning = self._conditioning(params)
         if work.image is None:
             return [begin(self.txt2img, params, seed, conditioning, self.scheduler_config) for seed in params.seeds()]
         pixels = self.img2img.image_processor.preprocess([fit(work.image, params.width, params.height)])
@@ -105,6 +104,29 @@ class Denoiser:
         return [
             begin(self.img2img, params, seed, conditioning, self.scheduler_config, start) for seed in params.seeds()
         ]
+
+    def saved(self, sample: Sample) -> bytes:
+        """See `checkpoints.saved`."""
+        fresh = prepared(
+            self._pipe_of(sample.params), sample.params, sample.seed, sample.conditioning, self.scheduler_config
+        )
+        return checkpoints.saved(sample, fresh.scheduler)
+
+    def resumed(self, work: GenerateWork, place: int, data: bytes) -> Sample:
+        """One picture of a job, from where it was saved.
+
+        Args:
+            place: of the picture among the job's.
+
+        Raises:
+            EngineFailed: these bytes are no state of such a sample. OutOfVram: the prompt does not fit.
+        """
+        params = work.params
+        conditioning = self._conditioning(params)
+        seed = params.seeds()[place]
+        sample = prepared(self._pipe_of(params), params, seed, conditioning, self.scheduler_config)
+        checkpoints.restore(sample, data)
+        return sample
 
     def step(self, samples: Sequence[Sample]) -> None:
         """One pass over samples of one key. See `one_pass.advance`.
@@ -138,6 +160,13 @@ class Denoiser:
                     watch.degrade(SPLIT)
                 behind = [sample for sample, before in zip(waiting, calls, strict=True) if sample.calls == before]
             report.passed(group)
+
+    def _conditioning(self, params: GenerationParams) -> Conditioning:
+        with named_out_of_vram("encoding the prompt"):
+            return encode(self.txt2img, params.prompt, params.negative_prompt, guided=params.is_guided)
+
+    def _pipe_of(self, params: GenerationParams) -> Any:
+        return self.img2img if params.is_img2img else self.txt2img
 
     def _encoded(
         self, pixels: torch.Tensor, generator: torch.Generator, params: GenerationParams, watch: Watch

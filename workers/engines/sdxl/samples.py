@@ -117,37 +117,46 @@ def begin(
         start: img2img: draws from the generator and gives the starting picture's latents, (1, 4, height/8, width/8).
 
     Raises:
+        InvalidRequest: see `prepared`.
+    """
+    sample = prepared(pipe, params, seed, conditioning, config)
+    device, dtype = pipe._execution_device, conditioning.prompt.dtype
+    if start is None:
+        noise = _noise(pipe, params, conditioning, sample.generator, device)
+        sample.latents = noise * sample.scheduler.init_noise_sigma
+    else:
+        encoded = start(sample.generator)
+        noise = randn_tensor(encoded.shape, generator=[sample.generator], device=device, dtype=dtype)
+        sample.latents = sample.scheduler.add_noise(encoded, noise, sample.timesteps[:1])
+    return sample
+
+
+def prepared(pipe: Any, params: GenerationParams, seed: int, conditioning: Conditioning, config: Any) -> Sample:
+    """A sample that has all but its latents: they are empty, and the generator has drawn nothing.
+
+    Raises:
         InvalidRequest: no step would run. The door refuses that too; painting with another strength would be a lie.
     """
     if params.steps_run < 1:
         raise InvalidRequest(
             f"{params.steps} steps × strength {params.strength} leave no step to run", field="strength"
         )
-    device, generator = pipe._execution_device, generator_of(seed)
+    device = pipe._execution_device
     scheduler = _scheduler(params, seed, config, device)
-    if start is None:
-        timesteps = scheduler.timesteps
-        if hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(0)
-        latents = _noise(pipe, params, conditioning, generator, device) * scheduler.init_noise_sigma
-        sizes = _time_ids(pipe, params, conditioning)
-    else:
-        encoded = start(generator)
-        timesteps = _later_timesteps(scheduler, params)
-        noise = randn_tensor(encoded.shape, generator=[generator], device=device, dtype=conditioning.prompt.dtype)
-        latents = scheduler.add_noise(encoded, noise, timesteps[:1])
-        sizes = _img2img_time_ids(pipe, latents, conditioning)
+    ids = _img2img_time_ids if params.is_img2img else _time_ids
+    time_ids, negative_time_ids = ids(pipe, params, conditioning)
+    empty = torch.empty((1, 0, 0, 0), device=device, dtype=conditioning.prompt.dtype)
     return Sample(
         params,
         seed,
         conditioning,
         scheduler,
-        timesteps,
-        latents,
-        generator,
-        sizes[0].to(device),
-        sizes[1].to(device),
-        _guidance_embedding(pipe, params, latents),
+        _timesteps(scheduler, params),
+        empty,
+        generator_of(seed),
+        time_ids.to(device),
+        negative_time_ids.to(device),
+        _guidance_embedding(pipe, params, empty),
     )
 
 
@@ -160,8 +169,8 @@ def _scheduler(params: GenerationParams, seed: int, config: Any, device: Any) ->
     return scheduler
 
 
-def _later_timesteps(scheduler: Any, params: GenerationParams) -> torch.Tensor:
-    """Those that a run from a picture still makes.
+def _timesteps(scheduler: Any, params: GenerationParams) -> torch.Tensor:
+    """Those that are walked: from a picture, the later ones.
 
     diffusers counts a list of time steps by its entries, which second-order samplers double: from a picture it then
     starts too late, or runs off the end. Here a step is a step.
@@ -169,8 +178,8 @@ def _later_timesteps(scheduler: Any, params: GenerationParams) -> torch.Tensor:
     first = (params.steps - params.steps_run) * scheduler.order
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(first)
-    later: torch.Tensor = scheduler.timesteps[first:]
-    return later
+    walked: torch.Tensor = scheduler.timesteps[first:]
+    return walked
 
 
 def _noise(
@@ -194,19 +203,19 @@ def _time_ids(pipe: Any, params: GenerationParams, conditioning: Conditioning) -
 
 
 def _img2img_time_ids(
-    pipe: Any, latents: torch.Tensor, conditioning: Conditioning
+    pipe: Any, params: GenerationParams, conditioning: Conditioning
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The sizes, or the aesthetic scores where the model wants those (refiners): diffusers' own defaults, 6 and 2.5."""
-    height, width = (side * pipe.vae_scale_factor for side in latents.shape[-2:])
+    size = (params.height, params.width)
     ids: tuple[torch.Tensor, torch.Tensor] = pipe._get_add_time_ids(
-        (height, width),
+        size,
         (0, 0),
-        (height, width),
+        size,
         6.0,
         2.5,
-        (height, width),
+        size,
         (0, 0),
-        (height, width),
+        size,
         dtype=conditioning.prompt.dtype,
         text_encoder_projection_dim=pipe.text_encoder_2.config.projection_dim,
     )
