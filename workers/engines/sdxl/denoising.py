@@ -16,7 +16,6 @@ from shared.contracts.passes import shared_by_pass
 from shared.errors import EngineFailed, NotFinite, OutOfVram
 from workers.engines.base import GenerateWork, Watch
 from workers.engines.sdxl import checkpoints, vae_encoding
-from workers.engines.sdxl.img2img import fit
 from workers.engines.sdxl.one_pass import advance
 from workers.engines.sdxl.progress import StepReport
 from workers.engines.sdxl.prompt_encoding import Conditioning, encode
@@ -81,6 +80,11 @@ class Denoiser:
         for group, most in zip(groups, steps, strict=True):
             self._walk(group, report, watch)
             report.finished(most)
+        refuse_non_finite(
+            torch.cat([sample.latents for _, sample in begun]),
+            "the latents",
+            [f"seed {sample.seed}" for _, sample in begun],
+        )
         # Slices, joined by `cat`, keep the memory layout (some latents are channels-last): the VAE's convolutions round
         # by it, and pictures are to equal diffusers' to the last bit.
         return torch.cat([sample.latents for _, sample in begun])
@@ -96,7 +100,7 @@ class Denoiser:
         conditioning = self._conditioning(params)
         if work.image is None:
             return [begin(self.txt2img, params, seed, conditioning, self.scheduler_config) for seed in params.seeds()]
-        pixels = self.img2img.image_processor.preprocess([fit(work.image, params.width, params.height)])
+        pixels = self.img2img.image_processor.preprocess([vae_encoding.fit(work.image, params.width, params.height)])
 
         def start(generator: torch.Generator) -> torch.Tensor:
             return self._encoded(pixels, generator, params, watch)
@@ -133,15 +137,10 @@ class Denoiser:
 
         Raises:
             OutOfVram: it did not fit; samples whose `calls` have not grown are as they were.
-            NotFinite: those that are done now are no numbers.
         """
         height, width = (side * self.txt2img.vae_scale_factor for side in samples[0].latents.shape[-2:])
         with named_out_of_vram(f"{len(samples)} × {width}×{height}"):
             advance(self.txt2img.unet, samples)
-        done = [sample for sample in samples if sample.is_done]
-        if done:
-            latents = torch.cat([sample.latents for sample in done])
-            refuse_non_finite(latents, "the latents", [f"seed {sample.seed}" for sample in done])
 
     def _walk(self, group: Sequence[tuple[int, Sample]], report: StepReport, watch: Watch) -> None:
         """A group to its end, a round of passes at a time; in ever smaller passes where memory is short."""

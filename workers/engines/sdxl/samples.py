@@ -86,6 +86,11 @@ class Sample:
         surplus = -(-len(self.timesteps) // order) - steps
         return 0 if not self.calls else min(steps, max(1, -(-self.calls // order) - surplus))
 
+    @property
+    def steps(self) -> int:
+        """Denoising steps in all."""
+        return self.params.steps_run
+
     def model_input(self) -> torch.Tensor:
         """The latents as the UNet is given them."""
         scaled: torch.Tensor = self.scheduler.scale_model_input(self.latents, self.timestep)

@@ -3,7 +3,7 @@
 from PIL import Image
 
 from tests.unit.workers.engines.parts import levels_apart, rings
-from workers.engines.sdxl.img2img import fit
+from workers.engines.sdxl.vae_encoding import fit
 
 
 def test_a_picture_of_the_right_size_passes_untouched():
