@@ -82,7 +82,7 @@ class Stepping(Protocol):
         """
         ...
 
-    def resumed(self, work: GenerateWork, place: int, data: bytes) -> Any:
+    def resumed(self, work: GenerateWork, place: int, data: bytes, watch: Watch) -> Any:
         """The job's picture at `place` (from 0), where it was saved.
 
         Raises:

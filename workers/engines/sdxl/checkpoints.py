@@ -54,7 +54,7 @@ def restore(sample: Sample, data: bytes) -> None:
     """
     try:
         tensors, about = load(data), json.loads(_metadata(data)[ABOUT])
-        if about["version"] != VERSION or not 0 < about["calls"] < len(sample.timesteps):
+        if about["version"] != VERSION or not 0 < about["calls"] <= len(sample.timesteps):
             raise ValueError("another version, or another number of steps")
         state = {name: _take(value, tensors, sample) for name, value in about["scheduler"].items()}
         latents = _take(about[LATENTS], tensors, sample)

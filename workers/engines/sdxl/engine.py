@@ -26,7 +26,7 @@ from shared.contracts.generation import GenerationParams
 from shared.errors import OutOfVram
 from shared.models.catalogue import ModelCard
 from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
-from workers.engines.sdxl import files, offloading, placement, sharing, toy
+from workers.engines.sdxl import checkpoints, files, offloading, placement, sharing, toy
 from workers.engines.sdxl.denoising import Denoiser, refuse_mixture
 from workers.engines.sdxl.progress import begin_preview
 from workers.engines.sdxl.samples import Sample
@@ -175,9 +175,12 @@ class SdxlEngine:
         """See `Stepping`."""
         return self._denoiser.saved(sample)
 
-    def resumed(self, work: GenerateWork, place: int, data: bytes) -> Sample:
-        """See `Stepping`."""
-        return self._denoiser.resumed(work, place, data)
+    def resumed(self, work: GenerateWork, place: int, data: bytes, watch: Watch) -> Sample:
+        """See `Stepping`. Where it was saved in another precision, the watch is told."""
+        sample = self._denoiser.resumed(work, place, data)
+        if checkpoints.dtype_of(data) != sample.latents.dtype:
+            watch.degrade("resumed_in_another_precision")
+        return sample
 
     def rest(self) -> None:
         """See `Stepping`."""
@@ -225,4 +228,4 @@ class SdxlEngine:
 
 
 #: One shelf a process: models of all folders meet on it.
-KIND = EngineKind(load=partial(load, shelf=Shelf()), build=toy.build)
+KIND = EngineKind(load=partial(load, shelf=Shelf()), makes_steps=True, build=toy.build)
