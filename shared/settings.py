@@ -219,6 +219,20 @@ class Settings(BaseSettings):
         le=10_000,
         description="Batch members of one person under way at once, at least; grows with the workers",
     )
+    continuous_batching: bool = Field(
+        False,
+        description="Whether pictures are made in runs that jobs join and leave between any two steps (new: off until kills "
+        "and drains have tried it)",
+    )
+    slower_in_company: float = Field(
+        2.5,
+        ge=1,
+        le=100,
+        description="How many times its time alone a step may take for company, where a job of priority normal or high is in it",
+    )
+    checkpoint_steps: int = Field(
+        5, ge=0, le=1000, description="Steps between two checkpoints of a running job; 0: none are kept"
+    )
     preview_every_steps: int = Field(4, ge=0, le=1000, description="Steps between two previews; 0: none")
     yield_to_others: bool = Field(False, description="Whether a worker unloads when a foreign process needs the card")
     prefix_cache_mib: int = Field(2048, ge=0, description="Memory for encoded pictures, so that one is seen once")

@@ -215,7 +215,9 @@ def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[],
     )
     bell = FeedBell(client, lambda: duties.hurry(feeder.feed))
     cleaning = Housekeeping(store, open_store(settings, client), settings.artifact_ttl_s)
-    return MainProcess(slot.name, common.registry, leases, duties, standing, launcher, (bell, cleaning))
+    return MainProcess(
+        slot.name, common.registry, leases, duties, standing, launcher, settings.drain_s, (bell, cleaning)
+    )
 
 
 def _child_watch(common: _Common, pool: Callable[[], Any]) -> watchdog.ChildWatch:

@@ -84,17 +84,15 @@ class GenerationParams(BaseModel):
     negative_prompt: Annotated[str, OWN]
     width: Annotated[int, SharedByPass()]
     height: Annotated[int, SharedByPass()]
-    steps: Annotated[int, SharedByPass()]
-    #: Whether there is guidance at all is shared with its scale.
-    guidance_scale: Annotated[float, SharedByPass()]
-    scheduler: Annotated[str, SharedByPass("sampling")]
+    steps: Annotated[int, OWN]
+    guidance_scale: Annotated[float, OWN]
+    scheduler: Annotated[str, OWN]
     #: None: what the scheduler's name says (records of versions that knew no schedules).
-    schedule: Annotated[str | None, SharedByPass("sampling")] = None
+    schedule: Annotated[str | None, OWN] = None
     seed: Annotated[int, OWN]
     n: Annotated[int, OWN]
-    #: The picture is a sample's own; whether there is one is not.
-    image: Annotated[str | None, SharedByPass("is_img2img")] = None
-    strength: Annotated[float | None, SharedByPass()] = None
+    image: Annotated[str | None, OWN] = None
+    strength: Annotated[float | None, OWN] = None
 
     @property
     def sampling(self) -> Sampling:

@@ -64,7 +64,8 @@ _TEXTS = {
     Reason.MOVED_TO_LARGER_GPU: "it fits a larger card only",
 }
 
-Phase = Literal["loading", "running", "storing"]
+#: paused: it gave its seat to a more urgent job, and goes on where it is.
+Phase = Literal["loading", "running", "paused", "storing"]
 
 
 class Progress(Frozen):
@@ -75,6 +76,9 @@ class Progress(Frozen):
     steps: int = 0
     percent: int = Field(0, ge=0, le=100)
     has_preview: bool = False
+    resumed_at: int = Field(
+        0, ge=0, description="The step it went on from, of an attempt that was cut short; 0: its beginning"
+    )
 
 
 class Timings(Frozen):
@@ -103,6 +107,8 @@ class Attempt(Frozen):
     started_at_ms: int
     ended_at_ms: int
     reason: str
+    #: The step at which this attempt had gone on from the one before; 0: it began at the beginning.
+    resumed_at_step: int = 0
 
     @property
     def has_lost_worker(self) -> bool:

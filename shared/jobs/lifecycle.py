@@ -286,6 +286,7 @@ def _requeue(record: JobRecord, now_ms: int, reason: str, not_before_ms: int) ->
         started_at_ms=record.started_at_ms,
         ended_at_ms=now_ms,
         reason=reason,
+        resumed_at_step=record.progress.resumed_at if record.progress else 0,
     )
     return record.model_copy(
         update={

@@ -5,6 +5,7 @@ written, the record stays queued without a message, and recovery sends one: the 
 was told to try again, which an Idempotency-Key makes harmless.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 from celery import Celery
@@ -21,6 +22,8 @@ from shared.jobs.store import Idempotency, JobStore
 from shared.log import logger
 from shared.queue.broker import publish, publish_chains
 
+#: Between tries of a message that must get through.
+FIRST_PAUSE_S, MOST_PAUSE_S = 0.1, 2.0
 #: What publishing raises when the broker is away or refuses.
 _BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
@@ -81,6 +84,22 @@ class Dispatcher:
     def resend(self, record: JobRecord) -> None:
         """Send a fresh ticket for a queued record whose first one may be lost. Raises what the broker raises."""
         publish(self._app, record.id, record.queue)
+
+    def send_run(self, ticket: str, queue: str) -> None:
+        """Send a worker the message that lets its run go on; tries for as long as the broker is away, for the run's jobs
+        stand still until it comes.
+
+        Args:
+            ticket: an id that is no job's.
+        """
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return publish(self._app, ticket, queue)
+            except _BROKER_ERRORS as exc:
+                logger().warning("run.waits_for_the_broker", reason=type(exc).__name__)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, MOST_PAUSE_S)
 
     def send_chains(self, chains: Sequence[Sequence[JobRecord]]) -> bool:
         """Send the tickets of stored chains; False where the broker did not take them all: recovery sends the rest."""

@@ -123,6 +123,16 @@ class WorkerRegistry:
         with redis_errors():
             self._redis.delete(keys.paused(name))
 
+    def drain(self, name: str, limit_s: float) -> None:
+        """A worker is asked to stop and has so long to end its jobs."""
+        with redis_errors():
+            self._redis.set(keys.draining(name), "1", px=max(1, round(limit_s * 1000)))
+
+    def is_draining(self, name: str) -> bool:
+        """Whether it was asked to stop."""
+        with redis_errors():
+            return bool(self._redis.exists(keys.draining(name)))
+
     def is_paused(self, name: str) -> bool:
         with redis_errors():
             return bool(self._redis.exists(keys.paused(name)))

@@ -53,6 +53,9 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:idem:{caller}:{key} string  idempotency_ttl_s     create.lua: "job id, body hash"
     darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410; "of person"
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
+    darkroom:checkpoint:{id}     hash    CHECKPOINT_TTL_S      the child: picture's place → state; gone at the job's end
+    darkroom:checkpoints:{s}     string  5 s                   bytes of checkpoints written in that second
+    darkroom:draining:{worker}   string  as drain_s            set when a worker is asked to stop
     darkroom:tokens:{id}         stream  PREVIEW_TTL_S         text deltas of a streaming answer
     darkroom:ended               stream  LIVE_TTL_S            move.lua: ids of jobs that ended and leave something to
                                                                the library, which trims what it has taken in
@@ -105,6 +108,8 @@ LIVE_TTL_S = 90 * 86400
 #: How long an expired id is remembered, so that it answers 410 instead of 404. 30 days.
 GONE_TTL_S = 30 * 86400
 PREVIEW_TTL_S = 300
+#: Of the states of running jobs: a worker that takes one over does so within minutes.
+CHECKPOINT_TTL_S = 3600
 STORE_TTL_S = LIVE_TTL_S
 #: How long a revoked or expired key can still be looked at. 90 days.
 KEY_TTL_S = 90 * 86400
@@ -237,6 +242,18 @@ def gone(any_id: str) -> str:
 
 def preview(job_id: str) -> str:
     return f"{PREFIX}preview:{job_id}"
+
+
+def checkpoint(job_id: str) -> str:
+    return f"{PREFIX}checkpoint:{job_id}"
+
+
+def checkpoint_budget(second: int) -> str:
+    return f"{PREFIX}checkpoints:{second}"
+
+
+def draining(worker_name: str) -> str:
+    return f"{PREFIX}draining:{worker_name}"
 
 
 def tokens(job_id: str) -> str:

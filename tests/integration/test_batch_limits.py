@@ -42,11 +42,13 @@ def waiting(kind: str) -> JobRecord:
 
 
 @pytest.fixture
-def runtime(services):
+def runtime(services, monkeypatch):
+    monkeypatch.setattr(runner, "engine_kind", lambda name: SimpleNamespace(makes_steps=False))
     return SimpleNamespace(
         settings=services.settings,
         slot=Slot(name="gpu0", gpu="GPU-0", device="cpu", total_mib=1000, budget_mib=1000, models=("m",)),
         store=services.store,
+        catalogue=SimpleNamespace(get=lambda model: SimpleNamespace(engine=model)),
         dispatcher=services.dispatcher,
         residency=SimpleNamespace(residents=list, expire_idle=list, leaked_mib=0),
         tell_residents=lambda: None,
@@ -56,7 +58,11 @@ def runtime(services):
 def test_a_new_kind_of_job_needs_no_more_than_its_rows(services, runtime, monkeypatch):
     seen = Seen()
     monkeypatch.setitem(KIND_RULES, "enlarge", KindRules(BaseModel, is_work=True))
-    monkeypatch.setitem(KINDS, "enlarge", SimpleNamespace(run=seen, most_peers=lambda record, settings: 2))
+    monkeypatch.setitem(
+        KINDS,
+        "enlarge",
+        SimpleNamespace(run=seen, most_peers=lambda record, settings: 2, may_share=lambda first, other: True),
+    )
     records = [waiting("enlarge") for _ in range(WAITING)]
     for record in records:
         services.dispatcher.submit(record)

@@ -10,7 +10,7 @@ from shared.errors import RedisUnavailable
 from shared.jobs import lifecycle
 from shared.jobs.routing import queue_of
 from workers.devices.slot import Slot
-from workers.execution import runner
+from workers.execution import claiming, runner
 from workers.execution.continuation import carry_on
 from workers.execution.kinds.base import Outcome
 from workers.execution.kinds.table import KINDS
@@ -40,12 +40,14 @@ def sent() -> list[str]:
 
 
 @pytest.fixture
-def worker(services, sent) -> Runner:
+def worker(services, sent, monkeypatch) -> Runner:
+    monkeypatch.setattr(runner, "engine_kind", lambda name: SimpleNamespace(makes_steps=False))
     return Runner(
         SimpleNamespace(
             settings=services.settings,
             slot=Slot(name="gpu0", gpu="GPU-0", device="cpu", total_mib=1000, budget_mib=1000, models=("m",)),
             store=services.store,
+            catalogue=SimpleNamespace(get=lambda model: SimpleNamespace(engine=model)),
             dispatcher=SimpleNamespace(try_resend=lambda record: sent.append(record.id)),
             residency=SimpleNamespace(residents=list, expire_idle=list, leaked_mib=0),
             tell_residents=lambda: None,
@@ -175,7 +177,7 @@ def ticket_of(steps: list[JobRecord]) -> tuple[str, list[dict]]:
 
 def test_later_steps_run_once_each_whichever_tickets_ran_the_first_ones(services, worker, ran, sent, monkeypatch):
     """Each ticket runs another chain's job: what Celery does after the task is played here."""
-    monkeypatch.setattr(runner.Runner, "_claim_peers", lambda self, first: [])
+    monkeypatch.setattr(claiming.Claiming, "peers_of", lambda self, *asked: [])
     chains = [chain(services, "many"), chain(services, "many"), chain(services, "few")]
     tickets = [ticket_of(steps) for steps in chains]
 
@@ -221,6 +223,7 @@ def test_the_time_of_a_gpu_batch_is_charged_to_its_people_by_the_cost_of_their_j
         return [Outcome({"images": []}) for _ in found]
 
     monkeypatch.setattr(KINDS["generate"], "run", run)
+    monkeypatch.setattr(KINDS["generate"], "may_share", lambda first, other: True)
 
     worker.run(records[0].id, QUEUE)
 

@@ -99,6 +99,7 @@ class MainProcess:
     duties: Duties
     standing: Standing
     launcher_watch: LauncherWatch
+    drain_s: float
     #: What else has a thread of its own; it ends with the process.
     others: Sequence[threading.Thread] = ()
 
@@ -107,8 +108,10 @@ class MainProcess:
             thread.start()
 
     def drain(self) -> None:
-        """The worker takes no more jobs and ends after the one it runs."""
+        """The worker takes no more jobs and ends after those it runs; its child, whose run would take more, reads it."""
         self.standing.drain()
+        with contextlib.suppress(RedisUnavailable):
+            self.registry.drain(self.name, self.drain_s)
 
     def stop(self) -> None:
         """The worker ends cleanly: it says so, instead of falling silent."""

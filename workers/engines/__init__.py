@@ -1,6 +1,7 @@
 """Engines: the only files that know how a kind of model loads and runs, and the only ones with torch.
 
     base         what an engine promises, and the plan by which it is loaded; engines of others import this alone
+    stepping     what an engine promises beside, that makes pictures a step at a time
     registry     engines by the name that the catalogue uses
     inspections  what is wrong with a model's files, told without loading them
     sdxl         pictures from words and pictures

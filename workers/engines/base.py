@@ -199,6 +199,8 @@ class EngineKind:
 
     #: Loads a model from its folder or file.
     load: Callable[[ModelCard, Path, LoadPlan], Engine]
+    #: Whether its engines are `stepping.Stepping`.
+    makes_steps: bool = False
     #: Builds the weights where the project makes them itself (toy models); None: they are fetched.
     build: Callable[[Path], None] | None = None
 

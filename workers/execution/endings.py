@@ -76,11 +76,17 @@ class Endings:
         records: Sequence[JobRecord],
         stopwatch: Stopwatch,
         ratings: RatingJobs | None = None,
+        *,
+        sends_all: bool = False,
     ) -> None:
+        """
+        Args:
+            sends_all: whether the tickets of all following steps are sent from here, the first job's too.
+        """
         self._runtime = runtime
         self._chains = chains
         self._ratings = ratings
-        self._first_id = records[0].id
+        self._first_id = "" if sends_all else records[0].id
         self._stopwatch = stopwatch
         self._parts = dict(zip((r.id for r in records), parts([r.cost_s for r in records]), strict=True))
         #: The next step of the first job's chain, once it is queued; its ticket is the caller's to send.
@@ -100,22 +106,25 @@ class Endings:
             self.fail_one(claim, error, in_batch=len(alive), degradations=watch.degradations_of(claim))
 
     def lose(self, watch: GpuBatchWatch, why: DeviceLost) -> None:
-        """The GPU is lost under the batch. A job that was alone on it counts it as a lost worker; of several nobody can
-        tell which one broke it, if any did, so each runs again by itself and none is to blame yet."""
+        """The GPU is lost under the batch."""
         alive = watch.alive
         for claim in alive:
-            if len(alive) > 1:
-                self._run_alone(claim, why)
-            else:
-                self._lose_one(claim, why)
+            self.lose_one(claim, why, in_batch=len(alive))
 
     # -- one of them -------------------------------------------------------------------------------------------------
 
-    def end_one(self, claim: Claim, outcome: Outcome, degradations: tuple[str, ...]) -> None:
-        """A job ends with its outcome, whether the others go on or not."""
+    def end_one(
+        self, claim: Claim, outcome: Outcome, degradations: tuple[str, ...], *, spent_s: float | None = None
+    ) -> None:
+        """A job ends with its outcome, whether the others go on or not.
+
+        Args:
+            spent_s: GPU-seconds that were its own; None: its part of the batch's time.
+        """
         honest = outcome.honest
         state = State.FAILED if honest.error else State.SUCCEEDED
-        ended = self._end(claim, state, result=honest.result, error=honest.error, degradations=degradations)
+        more: dict[str, Any] = {} if spent_s is None else {"spent_s": round(spent_s, 3)}
+        ended = self._end(claim, state, result=honest.result, error=honest.error, degradations=degradations, **more)
         if ended is not None and ended.state == State.SUCCEEDED and honest.artifacts:
             # The record names them now; recovery need not look after them.
             until_redis_answers(lambda: self._runtime.store.settle(honest.artifacts))
@@ -132,6 +141,14 @@ class Endings:
             self._move_to(larger, claim)
         else:
             self._end(claim, State.FAILED, error=lifecycle.failure_of(error), degradations=degradations)
+
+    def lose_one(self, claim: Claim, why: DeviceLost, *, in_batch: int) -> None:
+        """The GPU is lost under a job. One that was alone on it counts it as a lost worker; of several nobody can tell
+        which one broke it, if any did, so each runs again by itself and none is to blame yet."""
+        if in_batch > 1:
+            self._run_alone(claim, why)
+        else:
+            self._lose_one(claim, why)
 
     def stop(self, claim: Claim, why: Stop) -> None:
         """A job leaves its GPU batch early."""
@@ -188,7 +205,8 @@ class Endings:
 
     def _end(self, claim: Claim, state: State, **how: Any) -> JobRecord | None:
         timings = self._stopwatch.timings()
-        how |= {"token": claim.token, "state": state, "timings": timings, "spent_s": self._spent_s(claim, timings)}
+        how = {"spent_s": self._spent_s(claim, timings)} | how
+        how |= {"token": claim.token, "state": state, "timings": timings}
         ended = self._write(claim, lambda job, now_ms: lifecycle.end(job, now_ms, **how))
         if ended is not None:
             error = ended.error.code if ended.error else None
@@ -244,3 +262,10 @@ class Endings:
 
 def _retries(record: JobRecord) -> int:
     return sum(past.reason == Reason.RETRIED for past in record.history)
+
+
+def rating_jobs(runtime: Runtime) -> RatingJobs | None:
+    """Who has pictures rated; None where this house rates none."""
+    if runtime.settings.rating == "off":
+        return None
+    return RatingJobs(runtime.store, runtime.dispatcher, runtime.catalogue, runtime.settings)

@@ -30,9 +30,18 @@ T = TypeVar("T")
 
 
 def with_room(
-    residency: Residency, plans: CurrentPlans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
+    residency: Residency,
+    plans: CurrentPlans,
+    card: ModelCard,
+    shape: Shape,
+    watch: Watch,
+    work: Callable[[Any], T],
+    used: Callable[[], Shape | None] | None = None,
 ) -> T:
     """Do `work` with the loaded model, giving up what must be given up to make it fit.
+
+    Args:
+        used: asked afterwards for the size of the work that was really done, whose peak is kept; None: all of `shape`.
 
     Raises:
         OutOfVram, DoesNotFit: it does not fit this GPU in any form; the message has the numbers.
@@ -44,7 +53,7 @@ def with_room(
         watch.degrade(what)
     is_this_job_only = bool(shape.parts) or plans.need(card, shape).peak_mib > residency.budget_mib
     try:
-        return _climb(residency, plans, card, shape, watch, work)
+        return _climb(residency, plans, card, shape, watch, work, used or (lambda: shape))
     finally:
         if is_this_job_only and plans.of(card) != usual:
             plans.put(card, usual)
@@ -52,7 +61,13 @@ def with_room(
 
 
 def _climb(
-    residency: Residency, plans: CurrentPlans, card: ModelCard, shape: Shape, watch: Watch, work: Callable[[Any], T]
+    residency: Residency,
+    plans: CurrentPlans,
+    card: ModelCard,
+    shape: Shape,
+    watch: Watch,
+    work: Callable[[Any], T],
+    used: Callable[[], Shape | None],
 ) -> T:
     while True:
         try:
@@ -60,7 +75,8 @@ def _climb(
             with residency.using(card, need.peak_mib, need.host_mib, shape.parts) as engine:
                 residency.start_peak()
                 done = work(engine)
-                plans.add_peak(card, shape, residency.peak_mib(card.id))
+                if (done_at := used()) is not None:
+                    plans.add_peak(card, done_at, residency.peak_mib(card.id))
                 return done
         except NotFinite as exc:
             went_on = _upcast(residency, plans, card, watch, exc)

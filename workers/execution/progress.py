@@ -95,6 +95,10 @@ class GpuBatchWatch:
         if not is_quiet or step >= steps:
             self._beat()
 
+    def resumed(self, step: int) -> None:
+        """The work goes on from a step that an earlier attempt had reached."""
+        self._progress = self._progress.model_copy(update={"resumed_at": step})
+
     def pulse(self) -> None:
         """Nothing new, but alive. Raises a `Signal` when nobody wants the rest."""
         if self._clock() >= self._quiet_until:

@@ -1,7 +1,7 @@
 """One job, or one GPU batch, from claim to result.
 
-A message is a permit: it says that its queue has a ready job, and the claim takes the one whose turn it is, which need not
-be the one that the message names. So nobody waits because others sent first (`shared.jobs.fair_share`).
+Pictures of engines that make steps are made in runs (`stepping`), which go on over many messages; everything else from end
+to end here.
 
 The runner never raises for a failed job: it records the failure, so one bad member does not break its GPU batch, and the
 message is done either way. What it raises is `NotOurs`, for a message that stands for no work.
@@ -14,38 +14,30 @@ that the process can do no more.
 """
 
 import uuid
+from functools import partial
 
-from shared.contracts.jobs import JobRecord, State
-from shared.errors import (
-    Busy,
-    DarkroomError,
-    DeviceLost,
-    EngineFailed,
-    Gone,
-    IllegalMove,
-    NotFound,
-    RedisUnavailable,
-    Signal,
-)
-from shared.jobs import lifecycle
+from shared.contracts.jobs import JobRecord
+from shared.errors import DarkroomError, DeviceLost, EngineFailed, Signal
 from shared.jobs.chains import Chains
-from shared.jobs.shares import Shares
-from shared.jobs.store import Rule
+from shared.jobs.routing import PRIORITIES, own_queue_of
 from shared.log import bound, logger
 from shared.models.measurements import Measurements
-from shared.queue.rating_jobs import RatingJobs
-from shared.redis.client import until_redis_answers
+from workers.engines.registry import engine_kind
 from workers.engines.torch_tools import device_lost
-from workers.execution.endings import Endings
+from workers.execution.claiming import Claiming, NotOurs
+from workers.execution.endings import Endings, rating_jobs
 from workers.execution.kinds.table import KINDS
 from workers.execution.preview_thread import PreviewThread
 from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.runtime import Runtime
+from workers.execution.stepping.behind import Behind
+from workers.execution.stepping.run import SteppingRun
 from workers.execution.timing import Stopwatch, record_timing
 
+__all__ = ["NotOurs", "Runner"]
 
-class NotOurs(Exception):
-    """The message stands for no work: a duplicate, a job of somebody else, an unknown id."""
+#: Begins the ids of messages that let a run go on; no job's id does.
+RUN_TICKET = "run_"
 
 
 class Runner:
@@ -54,18 +46,24 @@ class Runner:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._learned = Measurements(runtime.store.redis)
-        self._shares = Shares(runtime.store, runtime.settings.max_wait_s)
+        self._claiming = Claiming(runtime.store, runtime.slot, runtime.settings.max_wait_s)
         self._chains = Chains(runtime.store, runtime.settings)
         self._ratings = rating_jobs(runtime)
         self._preview_thread = PreviewThread()
         self._has_lost_device = False
+        self._behind = Behind()
+        #: Model → what it has under way, in steps.
+        self._runs: dict[str, SteppingRun] = {}
+        #: Id of a message that is on its way → the model whose run it lets go on.
+        self._run_tickets: dict[str, str] = {}
 
     def run(self, job_id: str, queue: str = "") -> JobRecord | None:
         """Claim the next job of a queue (and peers for its GPU batch), run it, record how it ended.
 
         Args:
             job_id: the one that the message names. It is claimed itself where the queue has no ready job and it still waits
-                there: it may have been sent before there were shares.
+                there: it may have been sent before there were shares. Or the id of a message of our own, which lets a
+                run go on.
             queue: where the message came from; "": where its job waits.
 
         Returns the next step of this job's chain where it is queued now; the caller sends its ticket. Those of the
@@ -74,8 +72,15 @@ class Runner:
         Raises:
             NotOurs: there was nothing to do.
         """
-        first = self._claim(job_id, queue)
-        claims = [first, *self._claim_peers(first.record)]
+        if job_id.startswith(RUN_TICKET):
+            self._go_on(job_id)
+            return None
+        first = self._claiming.claim(job_id, queue)
+        if self._is_stepped(first.record):
+            self._step(self._run_of(first.record), first)
+            return None
+        may_share = partial(KINDS[first.record.kind].may_share, first.record)
+        claims = [first, *self._claiming.peers_of(first.record, self._room_for_peers(first.record), may_share)]
         with bound(job=first.record.id, model=first.record.model, worker=self._runtime.slot.name):
             logger().info("job.started", kind=first.record.kind, attempt=first.record.attempt, gpu_batch=len(claims))
             return self._run_batch(claims)
@@ -84,95 +89,47 @@ class Runner:
         """Send a released step's ticket; should the broker not take it, recovery sends it later."""
         self._runtime.dispatcher.try_resend(record)
 
-    # -- claiming ----------------------------------------------------------------------------------------------------
+    # -- in steps ----------------------------------------------------------------------------------------------------
 
-    def _claim(self, job_id: str, queue: str) -> Claim:
+    def _is_stepped(self, record: JobRecord) -> bool:
+        """Whether its pictures are made a step at a time."""
+        if record.kind != "generate" or not self._runtime.settings.continuous_batching:
+            return False
+        return engine_kind(self._runtime.catalogue.get(record.model).engine).makes_steps
+
+    def _run_of(self, record: JobRecord) -> SteppingRun:
+        if record.model not in self._runs:
+            card = self._runtime.catalogue.get(record.model)
+            self._runs[record.model] = SteppingRun(self._runtime, self._claiming, self._chains, self._behind, card)
+        return self._runs[record.model]
+
+    def _go_on(self, ticket: str) -> None:
+        model = self._run_tickets.pop(ticket, None)
+        if model is None or not self._runs[model].members:
+            raise NotOurs(f"no run waits for {ticket}")
+        self._step(self._runs[model], None)
+
+    def _step(self, run: SteppingRun, first: Claim | None) -> None:
+        """One ticket's worth of a run. What is under way afterwards goes on with the next, which is sent here."""
         try:
-            claim = self._claim_next(queue or self._queue_of(job_id)) or self._claim_itself(job_id, queue)
-        except (Busy, IllegalMove, NotFound, Gone) as exc:
-            raise NotOurs(exc.message) from exc
-        if claim.record.state != State.RUNNING:
-            raise NotOurs(f"job {claim.record.id} is {claim.record.state.value}")
-        return claim
-
-    def _claim_next(self, queue: str) -> Claim | None:
-        """The job of a queue whose turn it is; those found overdue end on the way. None: it has none that is ready.
-
-        One token for all tries, and before each further one a look whether the one before was made and only its answer was
-        lost: else that job would be held here and run by nobody.
-        """
-        token, rule = self._pen()
-        tries = 0
-
-        def take() -> JobRecord | None:
-            nonlocal tries
-            tries += 1
-            mine = self._claimed_with(token) if tries > 1 else None
-            return mine or self._shares.claim_next(queue, rule)
-
-        while (record := until_redis_answers(take)) is not None:
-            if record.state == State.RUNNING:
-                return Claim(record, token)
-        return None
-
-    def _claimed_with(self, token: str) -> JobRecord | None:
-        held = self._runtime.store.held_by(self._runtime.slot.name)
-        ours = [job_id for job_id, pen in held.items() if pen == token]
-        return self._runtime.store.get(ours[0]) if ours else None
-
-    def _claim_itself(self, job_id: str, queue: str) -> Claim:
-        record = until_redis_answers(lambda: self._runtime.store.get(job_id))
-        if queue and record.queue != queue:
-            raise IllegalMove(f"job {job_id} waits in {record.queue} by now, and {queue} has no job that is ready")
-        return self._claim_now(job_id)
-
-    def _queue_of(self, job_id: str) -> str:
-        return until_redis_answers(lambda: self._runtime.store.get(job_id)).queue
-
-    def _claim_now(self, job_id: str) -> Claim:
-        """One token for all tries: a claim whose answer was lost must find itself, not somebody else's."""
-        token, rule = self._pen()
-        return Claim(until_redis_answers(lambda: self._runtime.store.move(job_id, rule)), token)
-
-    def _pen(self) -> tuple[str, Rule]:
-        """A fresh token, and the claim that writes it."""
-        token, slot = uuid.uuid4().hex, self._runtime.slot
-
-        def rule(job: JobRecord, now_ms: int) -> JobRecord:
-            return lifecycle.claim(job, now_ms, worker=slot.name, gpu=slot.gpu, token=token)
-
-        return token, rule
-
-    def _claim_peers(self, first: JobRecord) -> list[Claim]:
-        """Queued jobs that may share this one's GPU batch, as many as fit; only where each is on its first attempt."""
-        room = self._room_for_peers(first)
-        if room < 1:
-            return []
-        claims: list[Claim] = []
-        for job_id in self._peers_of(first, 4 * room):
-            if len(claims) == room:
-                break
-            try:
-                claim = self._claim_now(job_id)
-            except DarkroomError:
-                continue  # somebody else was faster
-            if claim.record.state == State.RUNNING:
-                claims.append(claim)
-        return claims
-
-    def _peers_of(self, first: JobRecord, limit: int) -> list[str]:
-        """None while Redis is away: the job in hand must not wait for company."""
-        try:
-            return self._shares.peers(first.batch_key, limit)
-        except RedisUnavailable:
-            return []
+            run.go(first)
+        except DeviceLost as exc:
+            self._has_lost_device = True
+            logger().error("device.lost", gpu=self._runtime.slot.gpu, reason=exc.message)
+            return
+        if run.members and run.card.id not in self._run_tickets.values():
+            ticket = RUN_TICKET + uuid.uuid4().hex
+            self._run_tickets[ticket] = run.card.id
+            level = min(member.level for member in run.members)
+            self._runtime.dispatcher.send_run(ticket, own_queue_of(self._runtime.slot.name, PRIORITIES[level]))
+        self._tidy()
 
     def _room_for_peers(self, first: JobRecord) -> int:
         if first.attempt > 1 or not first.batch_key:
             return 0
         return KINDS[first.kind].most_peers(first, self._runtime.settings)
 
-    # -- running -----------------------------------------------------------------------------------------------------
+    # -- from end to end -----------------------------------------------------------------------------------------------------
 
     def _run_batch(self, claims: list[Claim]) -> JobRecord | None:
         stopwatch = Stopwatch()
@@ -244,10 +201,3 @@ class Runner:
 
     def _is_loaded(self, model: str) -> bool:
         return any(resident.model == model for resident in self._runtime.residency.residents())
-
-
-def rating_jobs(runtime: Runtime) -> RatingJobs | None:
-    """Who has pictures rated; None where this house rates none."""
-    if runtime.settings.rating == "off":
-        return None
-    return RatingJobs(runtime.store, runtime.dispatcher, runtime.catalogue, runtime.settings)

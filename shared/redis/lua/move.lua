@@ -87,7 +87,7 @@ if final and old.state ~= new.state then
   redis.call('ZADD', P .. 'done', now, id)
   redis.call('ZREMRANGEBYSCORE', P .. 'done', '-inf', now - tonumber(ARGV[9]) * 1000)
   redis.call('EXPIRE', P .. 'done', ARGV[9])
-  redis.call('DEL', P .. 'preview:' .. id)
+  redis.call('DEL', P .. 'preview:' .. id, P .. 'checkpoint:' .. id)
   redis.call('ZREM', P .. 'deadlines', id)
   settle_quota(KEYS[1], new.caller)
   if new.state == 'succeeded' then count_pictures_of(KEYS[1], new.caller, ttl) end

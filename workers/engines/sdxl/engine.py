@@ -4,18 +4,21 @@ Pictures equal, pixel for pixel, what diffusers' own SDXL pipelines make from th
 same machine. Noise comes from one CPU generator per picture, so a seed means the same on every worker; from 2³² on it is
 our own (`workers.engines.torch_tools.noise`): diffusers' would not tell such seeds apart.
 
-The pipelines run up to the finished latents (`denoising`); the VAE's decode follows (`vae`), so that it can be repeated in
-tiles. Short of memory, the engine first gives something up by itself and tells the watch: `vae_tiling`, then `batch_split`.
-A VAE that overflows in fp16 goes on in fp32: `upcast`. What is beyond one engine (other models, the UNet's precision,
-another GPU) is its owner's to decide, on `OutOfVram` and on `NotFinite`: what is no number never becomes a (black) picture.
+The loop is our own: whoever calls may take pictures from step to step in any company (`begin`, `step`, `finish`), or have
+jobs made from end to end (`generate`). The VAE's decode follows the steps (`vae`), so that it can be repeated in tiles.
+
+Short of memory, the engine first gives something up by itself and tells the watch: `vae_tiling`, then `batch_split`. A VAE
+that overflows in fp16 goes on in fp32: `upcast`. What is beyond one engine (other models, the UNet's precision, another
+GPU) is its owner's to decide, on `OutOfVram` and on `NotFinite`: what is no number never becomes a (black) picture.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL.Image import Image
 from torch import nn
 
@@ -23,11 +26,14 @@ from shared.contracts.generation import GenerationParams
 from shared.errors import OutOfVram
 from shared.models.catalogue import ModelCard
 from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
-from workers.engines.sdxl import files, offloading, placement, sharing, toy
+from workers.engines.sdxl import checkpoints, files, offloading, placement, sharing, toy
 from workers.engines.sdxl.denoising import Denoiser, refuse_mixture
+from workers.engines.sdxl.progress import begin_preview
+from workers.engines.sdxl.samples import Sample
 from workers.engines.sdxl.sharing import Copy, Shares, Shelf
 from workers.engines.sdxl.smallest import Nobody, smallest
 from workers.engines.sdxl.vae import Vae
+from workers.engines.torch_tools.finite import refuse_non_finite
 from workers.engines.torch_tools.host_copy import forget
 from workers.engines.torch_tools.noise import NOISE_VERSION
 from workers.engines.torch_tools.out_of_vram import forget_frames, free_cache, named_out_of_vram
@@ -139,6 +145,48 @@ class SdxlEngine:
             pictures = iter(self._pictures(works, watch))
         return [[next(pictures) for _ in range(work.params.n)] for work in works]
 
+    def begin(self, work: GenerateWork, watch: Watch) -> list[Sample]:
+        """See `Stepping`. A starting picture is scaled to cover width × height and centre-cropped."""
+        with self._vae_ready(work.params, watch):
+            return self._denoiser.begin(work, watch)
+
+    def step(self, samples: Sequence[Sample]) -> None:
+        """See `Stepping`."""
+        try:
+            self._denoiser.step(samples)
+        except OutOfVram as exc:
+            forget_frames(exc)
+            free_cache()
+            raise
+
+    def finish(self, samples: Sequence[Sample], watch: Watch) -> list[Image]:
+        """See `Stepping`."""
+        names = [f"seed {sample.seed}" for sample in samples]
+        with self._vae_ready(samples[0].params, watch):
+            latents = torch.cat([sample.latents for sample in samples])
+            refuse_non_finite(latents, "the latents", names)
+            return self._shown(self._vae.decode(latents, names, samples[0].params, watch))
+
+    def preview(self, sample: Sample) -> Callable[[], Image]:
+        """See `Stepping`."""
+        return begin_preview(sample.latents[0])
+
+    def saved(self, sample: Sample) -> bytes:
+        """See `Stepping`."""
+        return self._denoiser.saved(sample)
+
+    def resumed(self, work: GenerateWork, place: int, data: bytes, watch: Watch) -> Sample:
+        """See `Stepping`. Where it was saved in another precision, the watch is told."""
+        sample = self._denoiser.resumed(work, place, data)
+        if checkpoints.dtype_of(data) != sample.latents.dtype:
+            watch.degrade("resumed_in_another_precision")
+        return sample
+
+    def rest(self) -> None:
+        """See `Stepping`."""
+        if placement.offloads(self._plan):
+            offloading.end_visits(placement.modules_of(self._txt2img).values())
+
     def smallest_call(self) -> None:
         """Some steps at the smallest size; nothing is decoded."""
         params, watch = smallest(self.card), Nobody()
@@ -150,12 +198,24 @@ class SdxlEngine:
         latents = self._denoiser.denoise(works, watch)
         names = [f"seed {seed}" for work in works for seed in work.params.seeds()]
         values = self._vae.decode(latents, names, works[0].params, watch)
+        return self._shown(values)
+
+    def _shown(self, values: torch.Tensor) -> list[Image]:
         pictures: list[Image] = self._txt2img.image_processor.postprocess(values, output_type="pil")
         return pictures
 
     @contextmanager
     def _usable_afterwards(self, params: GenerationParams, watch: Watch) -> Iterator[None]:
         """Whatever happens inside, the next job finds the engine as the plan wants it, and no memory is held."""
+        try:
+            with self._vae_ready(params, watch):
+                yield
+        finally:
+            self.rest()
+
+    @contextmanager
+    def _vae_ready(self, params: GenerationParams, watch: Watch) -> Iterator[None]:
+        """The VAE as the plan wants it, whatever the call before gave up; no memory is held where this fails."""
         self._vae.prepare(params, watch)
         try:
             yield
@@ -165,9 +225,7 @@ class SdxlEngine:
             raise
         finally:
             self._vae.restore()
-            if placement.offloads(self._plan):
-                offloading.end_visits(placement.modules_of(self._txt2img).values())
 
 
 #: One shelf a process: models of all folders meet on it.
-KIND = EngineKind(load=partial(load, shelf=Shelf()), build=toy.build)
+KIND = EngineKind(load=partial(load, shelf=Shelf()), makes_steps=True, build=toy.build)

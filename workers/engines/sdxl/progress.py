@@ -1,7 +1,7 @@
-"""Tells a watch how far a GPU batch is, out of diffusers' callbacks, and shows it: latents → a small picture.
+"""Tells a watch how far a call is, and shows it: latents → a small picture.
 
-A GPU batch may need several runs of the pipeline (prompts of different length, or a split for want of memory). Steps are
-counted over all of them: `steps` is what is really going to run, and grows when a split adds a run.
+Samples that cannot share a pass (prompts of different length) go in groups, one after the other. Steps are counted over
+all groups: `steps` is what is really going to run.
 
 A preview is made without the VAE. SDXL's four latent channels are, roughly, light, cyan–red, lime–purple and pattern; a
 linear mix of them looks like the picture at an eighth of its size and costs nothing. The factors and the reading of the
@@ -14,13 +14,12 @@ whoever finishes the picture, on another thread, waits for the copy.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
 
 import torch
 from PIL import Image
 
 from workers.engines.base import Watch
+from workers.engines.sdxl.samples import Sample
 
 #: Rows R, G, B; columns the latent channels. In levels of 255 per unit of latent.
 RGB_FACTORS = ((60.0, -60.0, 25.0, -70.0), (60.0, -5.0, 15.0, -50.0), (60.0, 10.0, -5.0, -35.0))
@@ -31,41 +30,34 @@ BLANK = (128, 128, 128)
 
 
 class StepReport:
-    """The progress of one GPU batch over its runs. `steps`: of one run."""
+    """The progress of one call of the engine. Its groups of samples go one after the other.
 
-    def __init__(self, watch: Watch, jobs: int, runs: int, steps: int) -> None:
+    Args:
+        jobs: whose pictures these are, by their numbers from 0.
+        steps: per group, those of its longest sample.
+    """
+
+    def __init__(self, watch: Watch, jobs: int, steps: Sequence[int]) -> None:
         self._watch = watch
-        self._steps = steps
-        self._runs = runs
-        self._finished_runs = 0
+        self._steps = sum(steps)
+        self._finished = 0
         #: Per job the latents of its first picture; None before its first step.
         self._latents: list[torch.Tensor | None] = [None] * jobs
 
-    def run_added(self) -> None:
-        self._runs += 1
+    def passed(self, samples: Sequence[tuple[int, Sample]]) -> None:
+        """One round of passes is done. Raises a `Signal` when nobody wants the rest.
 
-    def run_finished(self) -> None:
-        self._finished_runs += 1
+        Args:
+            samples: of the group that goes now, in order, each with its job's number.
+        """
+        for job, sample in reversed(samples):
+            self._latents[job] = sample.latents[0]
+        longest = max((sample for _, sample in samples), key=lambda sample: sample.calls_left)
+        self._watch.step(self._finished + longest.step, self._steps, self._previews)
 
-    def callback(self, jobs: Sequence[int]) -> Callable[..., dict[str, Any]]:
-        """A `callback_on_step_end` for one run; `jobs` says which job each picture of the run belongs to."""
-        first_pictures = {job: place for place, job in reversed(list(enumerate(jobs)))}
-        return partial(self._step_ended, first_pictures)
-
-    def _step_ended(
-        self, first_pictures: dict[int, int], pipe: Any, index: int, _timestep: Any, tensors: dict[str, Any]
-    ) -> dict[str, Any]:
-        for job, place in first_pictures.items():
-            self._latents[job] = tensors["latents"][place]
-        done = self._finished_runs * self._steps + self._steps_of(index + 1, pipe)
-        self._watch.step(done, self._runs * self._steps, self._previews)
-        return {}
-
-    def _steps_of(self, calls: int, pipe: Any) -> int:
-        """Second-order samplers call the model twice a step, but for the last; PNDM calls it once more at the start."""
-        order = pipe.scheduler.order
-        surplus = -(-pipe.num_timesteps // order) - self._steps
-        return min(self._steps, max(1, -(-calls // order) - surplus))
+    def finished(self, steps: int) -> None:
+        """A group is done."""
+        self._finished += steps
 
     def _previews(self) -> Callable[[], list[Image.Image]]:
         height, width = next(latents.shape[1:] for latents in self._latents if latents is not None)

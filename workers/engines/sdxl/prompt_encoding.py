@@ -8,7 +8,6 @@ chunk, and the result equals plain diffusers to the last bit.
 Prompt and negative prompt must have equally many chunks; the shorter is continued with empty ones.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,18 +50,6 @@ def encode(pipe: Any, prompt: str, negative_prompt: str, *, guided: bool) -> Con
     if zeros:
         return Conditioning(positive, pooled, torch.zeros_like(positive), torch.zeros_like(pooled))
     return Conditioning(positive, pooled, *_read(pipe, negative_prompt, chunks))
-
-
-def together(conditionings: Sequence[Conditioning]) -> dict[str, torch.Tensor | None]:
-    """The conditionings of several pictures, all of one length, as arguments of a pipeline's call."""
-    names = {
-        "prompt_embeds": "prompt",
-        "pooled_prompt_embeds": "pooled",
-        "negative_prompt_embeds": "negative",
-        "negative_pooled_prompt_embeds": "negative_pooled",
-    }
-    parts = {argument: [getattr(each, name) for each in conditionings] for argument, name in names.items()}
-    return {argument: None if tensors[0] is None else torch.cat(tensors) for argument, tensors in parts.items()}
 
 
 def _readers(pipe: Any) -> list[tuple[Any, Any]]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from shared.contracts.base import non_finite_in
-from shared.contracts.jobs import Failure, JobRecord
+from shared.contracts.jobs import Failure, JobRecord, Phase
 from shared.errors import NotFinite
 from shared.jobs.lifecycle import failure_of
 from shared.models.catalogue import ModelCard
 from shared.settings import Settings
+from workers.engines.base import Watch
 from workers.execution.oom_ladder import with_room
 from workers.execution.progress import GpuBatchWatch
 from workers.execution.runtime import Runtime
@@ -35,12 +36,24 @@ class Outcome:
         return self if where is None else Outcome(error=failure_of(NotFinite(f"{where} of the result is not finite")))
 
 
+class PhasedWatch(Watch, Protocol):
+    """A watch that is also told when loading ends, and that all is well while nothing else can be told."""
+
+    def phase(self, phase: Phase) -> None: ...
+
+    def pulse(self) -> None: ...
+
+
 class JobKind(Protocol):
     """How a worker runs jobs of a kind; a module is one. What else follows from the kind stands in its row of
     `shared.contracts.kinds`, because those who send and show jobs ask for it too."""
 
     def most_peers(self, record: JobRecord, settings: Settings) -> int:
         """How many other jobs may share a GPU batch with this one."""
+        ...
+
+    def may_share(self, first: JobRecord, other: JobRecord) -> bool:
+        """Whether two jobs of one batch key may be in one GPU batch."""
         ...
 
     def run(
@@ -56,16 +69,18 @@ class JobKind(Protocol):
 
 def with_engine(
     runtime: Runtime,
-    watch: GpuBatchWatch,
+    watch: PhasedWatch,
     stopwatch: Stopwatch,
     card: ModelCard,
     shape: Shape,
     call: Callable[[Any, int], T],
+    used: Callable[[], Shape | None] | None = None,
 ) -> T:
     """Bring a model onto the GPU, give it its threads, and from there on the jobs run.
 
     Args:
         shape: of the work; decides how much memory it needs.
+        used: the size of the work that was really done; None: all of `shape`.
         call: does it, with the loaded engine and the CPU threads it has; done afresh on each rung of the ladder.
 
     Raises:
@@ -79,4 +94,4 @@ def with_engine(
         watch.phase("running")
         return call(engine, threads)
 
-    return with_room(runtime.residency, runtime.plans, card, shape, watch, work)
+    return with_room(runtime.residency, runtime.plans, card, shape, watch, work, used)

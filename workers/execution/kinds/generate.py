@@ -3,7 +3,7 @@
 PNG results carry their own parameters, as A1111 writes them and as JSON, so a picture can always be made again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from PIL.Image import Image
 
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord
+from shared.contracts.samplers import sampling_of
 from shared.contracts.sizes import seen_part
 from shared.pictures.a1111_text import a1111_parameters
 from shared.pictures.artifact_store import id_of
@@ -27,43 +28,49 @@ from workers.execution.timing import Stopwatch
 from workers.memory.shapes import Shape
 
 
-@dataclass(frozen=True)
-class Made:
-    """What the engine made of a GPU batch, and what is to be said of it."""
-
-    #: Per job, in order.
-    pictures: list[list[Image]]
-    #: What a picture must name beside its own parameters, so that it can be made again.
-    about: dict[str, Any]
-    #: Of the whole GPU, per picture; None: it does not count.
-    joules_per_picture: float | None
-
-
 def most_peers(record: JobRecord, settings: Settings) -> int:
     """See `JobKind`. A job of several pictures fills its passes by itself."""
     return 0 if record.params.get("n", 1) > 1 else settings.max_batch - 1
 
 
+def may_share(first: JobRecord, other: JobRecord) -> bool:
+    """See `JobKind`. Made from end to end, jobs take as many steps in the same way: nobody waits for another's."""
+    return _manner(first.params) == _manner(other.params)
+
+
+def _manner(params: Mapping[str, Any]) -> tuple[Any, ...]:
+    named = params.get("scheduler")
+    sampling = sampling_of(named, params.get("schedule")) if named else None
+    alike = (params.get(name) for name in ("width", "height", "steps", "guidance_scale", "strength"))
+    return (*alike, sampling, params.get("image") is not None)
+
+
 def run(records: Sequence[JobRecord], runtime: Runtime, watch: GpuBatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
-    """See `JobKind`. The jobs share everything a pass shares."""
-    params = [GenerationParams.model_validate(record.params) for record in records]
-    works = [GenerateWork(p, _starting_picture(p, runtime)) for p in params]
+    """See `JobKind`. Runs of steps (`stepping`) do the same a step at a time."""
+    works = [work_of(record, runtime) for record in records]
+    params = [work.params for work in works]
     card = runtime.catalogue.get(records[0].model)
 
-    def call(engine: GenerateEngine, threads: int) -> Made:
-        about = _about(engine, runtime.residency.weights.get(card.id)) | {"cpu_threads": threads}
+    def call(engine: GenerateEngine, threads: int) -> tuple[list[list[Image]], About]:
         before = runtime.gpu_now()
         pictures = engine.generate(works, watch)
-        return Made(pictures, about, joules_per_picture(before, runtime.gpu_now(), sum(p.n for p in params)))
+        joules = joules_per_picture(before, runtime.gpu_now(), sum(each.n for each in params))
+        return pictures, about_of(engine, runtime.residency.weights.get(card.id), threads, joules)
 
-    made = with_engine(runtime, watch, stopwatch, card, _shape(params), call)
+    made, about = with_engine(runtime, watch, stopwatch, card, shape_of(params), call)
     stopwatch.start("storing")
     watch.phase("storing")
     wanted = {claim.record.id for claim in watch.alive}
     return [
-        _store(record, work, pictures, runtime, made) if record.id in wanted else Outcome()
-        for record, work, pictures in zip(records, works, made.pictures, strict=True)
+        stored(record, work, pictures, about, runtime) if record.id in wanted else Outcome()
+        for record, work, pictures in zip(records, works, made, strict=True)
     ]
+
+
+def work_of(record: JobRecord, runtime: Runtime) -> GenerateWork:
+    """A job as its engine takes it, its starting picture fetched and decoded."""
+    params = GenerationParams.model_validate(record.params)
+    return GenerateWork(params, _starting_picture(params, runtime))
 
 
 def _starting_picture(params: GenerationParams, runtime: Runtime) -> Image | None:
@@ -72,34 +79,44 @@ def _starting_picture(params: GenerationParams, runtime: Runtime) -> Image | Non
     return decode(runtime.artifacts.get(params.image), runtime.limits)
 
 
-def _shape(params: list[GenerationParams]) -> Shape:
+def shape_of(params: Sequence[GenerationParams]) -> Shape:
+    """What a pass over all pictures of these jobs takes."""
     first = params[0]
     pictures = sum(p.n for p in params)
-    return Shape(first.width, first.height, pictures, first.is_guided, is_img2img=first.is_img2img)
+    guided, img2img = any(p.is_guided for p in params), any(p.is_img2img for p in params)
+    return Shape(first.width, first.height, pictures, guided, is_img2img=img2img)
 
 
-def _about(engine: GenerateEngine, weights_hash: str | None) -> dict[str, Any]:
-    """What a picture must name of its engine beside its own parameters, so that it can be made again."""
+@dataclass(frozen=True)
+class About:
+    """What is to be said of a picture beside its own parameters."""
+
+    #: What it must name, so that it can be made again.
+    how: Mapping[str, Any]
+    #: Of the whole GPU, per picture; None: it does not count.
+    joules_per_picture: float | None = None
+
+
+def about_of(engine: GenerateEngine, weights_hash: str | None, threads: int, joules: float | None) -> About:
+    """What pictures of an engine name.
+
+    Args:
+        threads: of the CPU, which change rounding.
+    """
     noise = {"noise_version": engine.noise_version} if isinstance(engine, Seeded) else {}
-    return noise | ({"weights_hash": weights_hash} if weights_hash else {})
+    weights = {"weights_hash": weights_hash} if weights_hash else {}
+    return About(noise | weights | {"cpu_threads": threads}, joules)
 
 
-def _store(
-    record: JobRecord,
-    work: GenerateWork,
-    pictures: list[Image],
-    runtime: Runtime,
-    made: Made,
-) -> Outcome:
+def stored(record: JobRecord, work: GenerateWork, pictures: Sequence[Image], about: About, runtime: Runtime) -> Outcome:
+    """Put a job's pictures into the store, in the order of their seeds; the job's result."""
     images = [
-        _store_one(record, work.params, seed, picture, runtime, made.about)
+        _store_one(record, work.params, seed, picture, runtime, about.how)
         for seed, picture in zip(work.params.seeds(), pictures, strict=True)
     ]
-    spent_j = made.joules_per_picture
+    spent_j = about.joules_per_picture
     energy = {} if spent_j is None else {"energy_per_picture_j": round(spent_j, 1)}
-    return Outcome(
-        {"images": images, **made.about, **_fit(work), **energy}, artifacts=tuple(image["id"] for image in images)
-    )
+    return Outcome({"images": images, **about.how, **_fit(work), **energy}, artifacts=tuple(i["id"] for i in images))
 
 
 def _fit(work: GenerateWork) -> dict[str, Any]:
@@ -116,7 +133,7 @@ def _store_one(
     seed: int,
     picture: Image,
     runtime: Runtime,
-    about: dict[str, Any],
+    about: Mapping[str, Any],
 ) -> dict[str, Any]:
     shown = params.model_dump(exclude_none=True)
     told = {"job": record.id, "model": record.model, "seed": seed, "params": {**shown, "seed": seed, "n": 1}, **about}

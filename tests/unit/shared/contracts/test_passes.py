@@ -60,15 +60,7 @@ def test_a_field_that_nobody_classified_is_found():
 
 
 def test_what_a_pass_shares():
-    assert shared_by_pass(GenerationParams) == (
-        "width",
-        "height",
-        "steps",
-        "guidance_scale",
-        "sampling",
-        "is_img2img",
-        "strength",
-    )
+    assert shared_by_pass(GenerationParams) == ("width", "height")
 
 
 @pytest.mark.parametrize("name", GenerationParams.model_fields)

@@ -102,7 +102,7 @@ def main_process(registry: Any) -> MainProcess:
     standing = Standing("w", registry, on_pause=lambda _: None, has_yielded=lambda: False, can_work=lambda: True)
     watchdog = Watchdog("w", Renewing(), nothing, settings, children=list)
     duties = Duties([Duty(3600.0, lambda: None)], on_outage=watchdog.excuse_silence)
-    return MainProcess("w", registry, watchdog, duties, standing, LauncherWatch(nothing, 30.0, nothing.end))
+    return MainProcess("w", registry, watchdog, duties, standing, LauncherWatch(nothing, 30.0, nothing.end), 30.0)
 
 
 class Renewing:

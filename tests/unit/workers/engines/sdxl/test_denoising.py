@@ -56,8 +56,8 @@ def test_prompts_of_different_length_run_one_after_the_other_and_are_counted_so(
 
 
 def test_jobs_that_differ_in_shared_settings_are_refused(engine):
-    with pytest.raises(EngineFailed, match="steps"):
-        engine.generate([work(), work(steps=4)], Watch())
+    with pytest.raises(EngineFailed, match="width"):
+        engine.generate([work(), work(width=72)], Watch())
 
 
 def test_a_missing_starting_picture_is_refused(engine):

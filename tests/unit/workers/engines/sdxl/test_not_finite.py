@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from shared.errors import NotFinite
 from tests.unit.workers.engines.parts import UNSLICED, Watch, levels_apart, rings, toy_card, work
+from workers.engines.sdxl import denoising
 from workers.engines.sdxl import engine as sdxl
 from workers.engines.sdxl import files as sdxl_files
 
@@ -51,14 +52,15 @@ def test_a_starting_picture_that_the_vae_cannot_read_makes_no_black_picture(toy_
 
 
 def test_only_the_pictures_that_are_not_finite_are_named(engine, monkeypatch):
-    real = engine._txt2img.prepare_latents
+    begin = denoising.begin
 
-    def prepare(*args):
-        latents = real(*args)
-        latents[1] = math.nan
-        return latents
+    def broken(pipe, params, seed, *others):
+        sample = begin(pipe, params, seed, *others)
+        if seed == 8:
+            sample.latents[:] = math.nan
+        return sample
 
-    monkeypatch.setattr(engine._txt2img, "prepare_latents", prepare)
+    monkeypatch.setattr(denoising, "begin", broken)
 
     with pytest.raises(NotFinite, match="of seed 8 are not finite"):
         engine.generate([work(n=3, **SMALL)], Watch())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workers.engines.sdxl.prompt_encoding import encode, together, token_chunks
+from workers.engines.sdxl.prompt_encoding import encode, token_chunks
 
 #: The toy's tokenizer has no merges: every letter is a token.
 TOKENS_75 = "x" * 75
@@ -30,7 +30,7 @@ def test_without_guidance_there_is_no_negative_part(plain):
     encoded = encode(plain, "a red fox", "a cat", guided=False)
 
     assert encoded.negative is None
-    assert together([encoded])["negative_prompt_embeds"] is None
+    assert encoded.negative_pooled is None
 
 
 @pytest.mark.parametrize(("tokens", "chunks"), [(75, 1), (76, 2), (150, 2), (151, 3)])

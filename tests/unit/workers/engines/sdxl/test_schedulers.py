@@ -8,7 +8,7 @@ import torch
 from shared.contracts.generation import MAX_STEPS, SCHEDULERS
 from shared.errors import InvalidRequest
 from tests.unit.workers.engines.parts import Watch, distance, levels_apart, rings, work
-from workers.engines.sdxl import schedulers
+from workers.engines.sdxl import samples, schedulers
 
 #: Small and guided by nothing: the samplers are at test here, not the model.
 SMALL = {"width": 32, "height": 32, "guidance_scale": 0.0, "steps": 5, "seed": 3}
@@ -68,7 +68,7 @@ def test_each_sampler_takes_the_most_steps_a_caller_may_ask_for(engine, name):
 )
 def test_the_noise_that_a_sampler_adds_on_its_way_depends_on_all_bits_of_a_seed(engine, name, monkeypatch):
     """From a start that is the same for both: what differs was drawn on the way."""
-    monkeypatch.setattr(engine._txt2img, "prepare_latents", lambda *args: torch.ones(1, 4, 4, 4) * 14)
+    monkeypatch.setattr(samples, "_noise", lambda *args: torch.ones(1, 4, 4, 4))
 
     first, second = (picture(engine, name, seed=seed) for seed in (5, 5 + 2**32))
 

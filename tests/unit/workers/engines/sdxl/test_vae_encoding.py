@@ -1,11 +1,9 @@
-"""Starting pictures keep their aspect, and at least one step is left."""
+"""Starting pictures keep their aspect."""
 
-import pytest
 from PIL import Image
 
-from shared.errors import InvalidRequest
-from tests.unit.workers.engines.parts import levels_apart, params, rings
-from workers.engines.sdxl.img2img import fit, start
+from tests.unit.workers.engines.parts import levels_apart, rings
+from workers.engines.sdxl.vae_encoding import fit
 
 
 def test_a_picture_of_the_right_size_passes_untouched():
@@ -32,13 +30,3 @@ def test_a_small_picture_is_enlarged_to_cover():
 
 def test_other_modes_become_rgb():
     assert fit(Image.new("LA", (8, 8)), 8, 8).mode == "RGB"
-
-
-def test_a_strength_that_leaves_no_step_is_refused_and_never_changed():
-    with pytest.raises(InvalidRequest, match=r"1 steps × strength 0.05"):
-        start(params(image="an id", steps=1, strength=0.05), [rings()])
-
-
-@pytest.mark.parametrize(("steps", "strength"), [(10, 0.37), (10, 0.1), (1, 1.0), (20, 0.05)])
-def test_a_strength_that_leaves_a_step_is_not_touched(steps, strength):
-    assert start(params(image="an id", steps=steps, strength=strength), [rings()])["strength"] == strength

@@ -1,0 +1,67 @@
+"""How far running jobs were: bytes of their engines' own, beside the records, for whoever takes a job over.
+
+One hash a job: place of a picture → its state, and whether the attempt that wrote it was resumed itself. It goes with the
+job's end (`move.lua`), and with its time. All workers together write at most `MOST_BYTES_PER_S`: what is beyond is left
+out, for a checkpoint that comes rarer costs steps, and a Redis that is busy with them costs everybody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from shared.redis import keys
+from shared.redis.client import redis_errors
+
+MOST_BYTES_PER_S = 4 * 2**20
+#: The largest there is: 16 pictures of the largest size.
+MOST_BYTES = 64 * 2**20
+WAS_RESUMED = b"was_resumed"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a job."""
+
+    #: Place of a picture → its state.
+    states: dict[int, bytes] = field(default_factory=dict)
+    was_resumed: bool = False
+
+
+class Checkpoints:
+    """All access to them. Every method raises `RedisUnavailable` when the server does not take requests."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis: Any = client
+
+    def put(self, job_id: str, states: Mapping[int, bytes], *, was_resumed: bool) -> bool:
+        """Keep a job's states instead of those before; False: too much was written in this second, nothing has changed."""
+        size = sum(map(len, states.values()))
+        if size > MOST_BYTES or not self._may_write(size):
+            return False
+        fields = {str(place): data for place, data in states.items()} | {"was_resumed": b"1" if was_resumed else b""}
+        with redis_errors():
+            pipe = self._redis.pipeline()
+            pipe.delete(keys.checkpoint(job_id))
+            pipe.hset(keys.checkpoint(job_id), mapping=fields)
+            pipe.expire(keys.checkpoint(job_id), keys.CHECKPOINT_TTL_S)
+            pipe.execute()
+        return True
+
+    def get(self, job_id: str) -> Kept:
+        """What is kept of a job; nothing where nothing is."""
+        with redis_errors():
+            fields = self._redis.hgetall(keys.checkpoint(job_id))
+        was_resumed = bool(fields.pop(WAS_RESUMED, b""))
+        return Kept({int(place): data for place, data in fields.items()}, was_resumed)
+
+    def _may_write(self, size: int) -> bool:
+        """A budget of seconds: what one large checkpoint overdraws, those after it wait for."""
+        with redis_errors():
+            now_s = int(self._redis.time()[0])
+            pipe = self._redis.pipeline()
+            pipe.incrby(keys.checkpoint_budget(now_s), size)
+            pipe.expire(keys.checkpoint_budget(now_s), 5)
+            written, _ = pipe.execute()
+        return int(written) <= max(MOST_BYTES_PER_S, size)

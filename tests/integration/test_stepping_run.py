@@ -1,0 +1,430 @@
+"""A run of steps over the real store: jobs join, share passes, give up seats, go on from checkpoints. The engine is played."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from shared.contracts.base import Priority
+from shared.contracts.generation import GenerationParams
+from shared.contracts.jobs import JobRecord, Reason, State, new_job_id
+from shared.errors import EngineFailed, NotFinite, OutOfVram
+from shared.jobs import lifecycle
+from shared.jobs.checkpoints import Checkpoints
+from shared.jobs.routing import batch_key_of, own_queue_of, queue_of
+from shared.rack.worker_registry import WorkerRegistry
+from workers import assembly
+from workers.devices.slot import Slot
+from workers.execution.runner import NotOurs, Runner
+from workers.execution.runtime import Runtime
+from workers.execution.stepping import run as stepping_run
+from workers.execution.threads import Threads
+from workers.memory.residency import Residency
+
+MODEL = "sdxl-toy"
+QUEUE = queue_of(MODEL, Priority.NORMAL)
+
+
+@dataclass
+class PlayedSample:
+    work: Any
+    seed: int
+    step: int = 0
+
+    @property
+    def steps(self) -> int:
+        return self.work.params.steps
+
+    @property
+    def key(self):
+        return (self.work.params.width, self.work.params.height)
+
+    rows = 1
+
+    @property
+    def is_done(self) -> bool:
+        return self.step >= self.steps
+
+
+@dataclass
+class PlayedEngine:
+    """Counts steps instead of computing; `at_pass` is told of each pass before it is made."""
+
+    card: Any
+    passes: list[list[tuple[str, int]]] = field(default_factory=list)
+    at_pass: Any = lambda samples: None
+    at_finish: Any = lambda samples: None
+
+    def held_mib(self) -> int:
+        return 10
+
+    uses_mib = host_mib = held_mib
+
+    def close(self) -> None: ...
+
+    def rest(self) -> None: ...
+
+    def begin(self, work, watch):
+        return [PlayedSample(work, seed) for seed in work.params.seeds()]
+
+    def step(self, samples):
+        self.at_pass(samples)
+        self.passes.append([(s.work.params.prompt, s.step + 1) for s in samples])
+        for sample in samples:
+            sample.step += 1
+
+    def finish(self, samples, watch):
+        self.at_finish(samples)
+        return [Image.new("RGB", s.key, (s.seed % 256, 0, 0)) for s in samples]
+
+    def preview(self, sample):
+        return lambda: Image.new("RGB", (8, 8))
+
+    def saved(self, sample) -> bytes:
+        return str(sample.step).encode()
+
+    def resumed(self, work, place, data, watch):
+        return PlayedSample(work, work.params.seeds()[place], int(data))
+
+
+@pytest.fixture
+def engine(services) -> PlayedEngine:
+    return PlayedEngine(services.catalogue.get(MODEL))
+
+
+@pytest.fixture
+def sent() -> list[tuple[str, str]]:
+    return []
+
+
+class Sends:
+    """Remembers tickets instead of sending them."""
+
+    def __init__(self, dispatcher, sent):
+        self._dispatcher, self._sent = dispatcher, sent
+
+    def send_run(self, ticket, queue):
+        self._sent.append((ticket, queue))
+
+    def try_resend(self, record):
+        self._sent.append((record.id, record.queue))
+
+
+def runtime_of(services, engine, sent, **settings) -> Runtime:
+    ours = services.settings.model_copy(
+        update={"max_batch": 2, "slower_in_company": 100.0, "continuous_batching": True} | settings
+    )
+    slot = Slot(
+        name="gpu0",
+        gpu="GPU-0",
+        device="cpu",
+        total_mib=8000,
+        budget_mib=8000,
+        models=(MODEL, "sdxl-starter"),
+        threads=1,
+    )
+    return Runtime(
+        settings=ours,
+        slot=slot,
+        store=services.store,
+        artifacts=services.artifacts,
+        catalogue=services.catalogue,
+        dispatcher=Sends(services.dispatcher, sent),
+        residency=Residency(lambda card: engine, 8000),
+        plans=assembly.plans_of(ours, slot, services.catalogue, NoPeaks()),
+        threads=Threads((1,), None, None),
+    )
+
+
+class NoPeaks:
+    def of(self, *args):
+        return {}
+
+    add = of
+    __call__ = of
+
+
+@pytest.fixture
+def runner(services, engine, sent) -> Runner:
+    return warm(Runner(runtime_of(services, engine, sent)), services, engine)
+
+
+def warm(runner: Runner, services, engine) -> Runner:
+    """It knows what a step takes alone: before, a pass has no company."""
+    runner.run(queued(services, "warm").id, QUEUE)
+    engine.passes.clear()
+    return runner
+
+
+def queued(
+    services, name: str, *, steps: int = 4, priority=Priority.NORMAL, n: int = 1, side: int = 64, **fields
+) -> JobRecord:
+    params = GenerationParams(
+        prompt=name,
+        negative_prompt="",
+        width=side,
+        height=side,
+        steps=steps,
+        guidance_scale=0.0,
+        scheduler="euler",
+        seed=1,
+        n=n,
+    )
+    record = JobRecord(
+        id=new_job_id(),
+        kind="generate",
+        model=MODEL,
+        state=State.QUEUED,
+        caller="ann",
+        priority=priority,
+        params=params.model_dump(),
+        queue=queue_of(MODEL, priority),
+        batch_key=batch_key_of(MODEL, params),
+        **fields,
+    )
+    return services.store.create(record)[0]
+
+
+def states(services, *records) -> list[str]:
+    return [services.store.get(record.id).state.value for record in records]
+
+
+def test_jobs_of_one_size_share_passes_whatever_their_steps_are(services, engine, runner):
+    long, short, third = (
+        queued(services, "long", steps=5),
+        queued(services, "short", steps=2),
+        queued(services, "third", steps=3),
+    )
+
+    runner.run(long.id, QUEUE)
+
+    together = [sorted(name for name, _ in each) for each in engine.passes if len(each) == 2]
+    assert ["long", "short"] in together
+    assert ["long", "third"] in together  # it joined when the short one left
+    assert states(services, long, short, third) == ["succeeded"] * 3
+    assert services.store.get(short.id).result["images"][0]["width"] == 64
+
+
+def test_a_job_of_several_pictures_is_that_many_samples_and_ends_with_the_last(services, engine, runner):
+    job = queued(services, "many", n=3, steps=2)
+
+    runner.run(job.id, QUEUE)
+
+    assert max(map(len, engine.passes)) == 2
+    assert [image["seed"] for image in services.store.get(job.id).result["images"]] == [1, 2, 3]
+
+
+def test_jobs_of_other_sizes_come_one_after_the_other_in_one_run(services, engine, runner):
+    jobs = [queued(services, f"job {side}", side=side, steps=2) for side in (64, 72, 80)]
+
+    runner.run(jobs[0].id, QUEUE)
+
+    assert {len(each) for each in engine.passes} == {1}
+    assert states(services, *jobs) == ["succeeded"] * 3
+
+
+def test_an_urgent_job_takes_a_seat_within_a_step_and_who_gave_it_goes_on_where_it_was(services, engine, runner):
+    first, second = queued(services, "first", steps=6), queued(services, "second", steps=6)
+    urgent = []
+
+    def send(samples):
+        time.sleep(0.03)  # what waits is looked at every fiftieth of a second
+        if len(engine.passes) == 3 and not urgent:
+            urgent.append(queued(services, "urgent", steps=2, priority=Priority.HIGH))
+
+    engine.at_pass = send
+    runner.run(first.id, QUEUE)
+
+    at = next(i for i, each in enumerate(engine.passes) if ("urgent", 1) in each)
+    assert at <= 5  # sent during the fourth pass
+    assert all(len(each) <= 2 for each in engine.passes)
+    assert states(services, first, second, *urgent) == ["succeeded"] * 3
+    assert [step for each in engine.passes for name, step in each if name == "second"] == list(range(1, 7))
+
+
+def test_who_gave_up_its_seat_is_told_to_be_paused(services, engine, runner):
+    first, second = queued(services, "first", steps=6), queued(services, "second", steps=6)
+    seen = set()
+
+    def look(samples):
+        time.sleep(0.03)
+        if len(engine.passes) == 2:
+            for name in ("u1", "u2"):
+                queued(services, name, steps=4, priority=Priority.HIGH)
+        seen.update(
+            services.store.get(record.id).progress.phase
+            for record in (first, second)
+            if services.store.get(record.id).progress
+        )
+
+    engine.at_pass = look
+    runner.run(first.id, QUEUE)
+
+    assert "paused" in seen
+    assert states(services, first, second) == ["succeeded"] * 2
+
+
+def test_a_cancelled_job_leaves_and_the_other_goes_on(services, engine, runner):
+    stays, goes = queued(services, "stays", steps=5), queued(services, "goes", steps=50)
+
+    def cancel(samples):
+        time.sleep(0.05)  # beats are told every quarter of a second
+        if len(engine.passes) == 2:
+            services.store.move(goes.id, lifecycle.cancel)
+
+    engine.at_pass = cancel
+    runner.run(stays.id, QUEUE)
+
+    assert states(services, stays, goes) == ["succeeded", "cancelled"]
+    assert len(engine.passes) < 30
+
+
+def test_a_run_gives_its_ticket_back_and_goes_on_with_the_next(services, engine, runner, sent, monkeypatch):
+    monkeypatch.setattr(stepping_run, "TICKET_S", 0.0)
+    job = queued(services, "long", steps=3)
+
+    runner.run(job.id, QUEUE)
+
+    [(ticket, queue)] = sent
+    assert queue == own_queue_of("gpu0", Priority.NORMAL)
+    assert states(services, job) == ["running"]
+    monkeypatch.setattr(stepping_run, "TICKET_S", 60.0)
+    runner.run(ticket, queue)
+    assert states(services, job) == ["succeeded"]
+    assert len(engine.passes) == 3
+    with pytest.raises(NotOurs):
+        runner.run(ticket, queue)
+
+
+def test_a_command_is_given_way_within_a_step(services, engine, runner, sent):
+    job = queued(services, "long", steps=20)
+
+    def command(samples):
+        if len(engine.passes) == 3:
+            record = JobRecord(
+                id=new_job_id(),
+                kind="unload",
+                model=MODEL,
+                state=State.QUEUED,
+                params={"model": MODEL},
+                queue=own_queue_of("gpu0"),
+            )
+            services.store.create(record)
+            time.sleep(0.03)
+
+    engine.at_pass = command
+    runner.run(job.id, QUEUE)
+
+    assert len(engine.passes) in (4, 5)
+    assert states(services, job) == ["running"]
+    ticket, queue = sent[-1]
+    engine.at_pass = lambda samples: None
+    runner.run(ticket, queue)  # the command's own ticket would come first; the run gives way again
+    assert states(services, job) == ["running"]
+
+
+def test_a_draining_worker_takes_nobody_more(services, engine, runner):
+    first = queued(services, "first", steps=4)
+    later = []
+
+    def drain(samples):
+        if len(engine.passes) == 1:
+            WorkerRegistry(services.store.redis).drain("gpu0", 30.0)
+            later.append(queued(services, "later"))
+            time.sleep(0.03)
+
+    engine.at_pass = drain
+    runner.run(first.id, QUEUE)
+
+    assert states(services, first, *later) == ["succeeded", "queued"]
+
+
+def test_who_broke_a_pass_runs_alone_and_nobody_joins_it(services, engine, runner):
+    bad, good = queued(services, "bad", steps=3), queued(services, "good", steps=3)
+
+    def crash(samples):
+        names = {sample.work.params.prompt for sample in samples}
+        if "bad" in names and (len(names) == 2 or samples[0].step == 2):
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    engine.at_pass = crash
+    runner.run(bad.id, QUEUE)
+    while services.store.counts()["queued"]:
+        runner.run(bad.id, QUEUE)
+
+    assert states(services, bad, good) == ["failed", "succeeded"]
+    assert services.store.get(bad.id).error.code == EngineFailed.code
+    assert services.store.get(good.id).history[0].reason == Reason.RUNS_ALONE
+    assert max(len(each) for each in engine.passes) == 1
+
+
+def test_a_pass_that_does_not_fit_is_made_smaller(services, engine, runner):
+    jobs = [queued(services, f"job {i}", steps=2) for i in range(2)]
+
+    def full(samples):
+        if len(samples) > 1:
+            raise OutOfVram("no room")
+
+    engine.at_pass = full
+    runner.run(jobs[0].id, QUEUE)
+
+    assert states(services, *jobs) == ["succeeded"] * 2
+    assert services.store.get(jobs[0].id).degradations == ("batch_split",)
+
+
+def test_a_picture_that_is_none_fails_its_own_job_alone(services, engine, runner):
+    bad, good = queued(services, "bad", steps=2), queued(services, "good", steps=4)
+
+    def black(samples):
+        if samples[0].work.params.prompt == "bad":
+            raise NotFinite("the pixels of seed 1 are not finite")
+
+    engine.at_finish = black
+    runner.run(bad.id, QUEUE)
+    while services.store.counts()["queued"]:
+        runner.run(bad.id, QUEUE)
+
+    assert states(services, bad, good) == ["failed", "succeeded"]
+
+
+def test_a_job_whose_worker_died_goes_on_from_its_checkpoint(services, engine, runner):
+    job = queued(services, "long", steps=20)
+    services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
+    Checkpoints(services.store.redis).put(job.id, {0: b"12"}, was_resumed=False)
+    services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
+
+    runner.run(job.id, QUEUE)
+
+    record = services.store.get(job.id)
+    assert record.state == State.SUCCEEDED
+    assert [step for each in engine.passes for _, step in each] == list(range(13, 21))
+    assert record.progress.resumed_at == 12
+    assert not Checkpoints(services.store.redis).get(job.id).states
+
+
+def test_a_job_whose_resumed_attempt_was_lost_starts_from_zero(services, engine, runner):
+    job = queued(services, "long", steps=20)
+    services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
+    Checkpoints(services.store.redis).put(job.id, {0: b"12"}, was_resumed=True)
+    services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
+
+    runner.run(job.id, QUEUE)
+
+    assert len(engine.passes) == 20
+
+
+def test_checkpoints_are_written_on_the_way(services, engine, sent):
+    runner = warm(Runner(runtime_of(services, engine, sent, checkpoint_steps=2)), services, engine)
+    job = queued(services, "long", steps=8)
+    found = []
+
+    def look(samples):
+        time.sleep(0.02)
+        found.append(Checkpoints(services.store.redis).get(job.id).states)
+
+    engine.at_pass = look
+    runner.run(job.id, QUEUE)
+
+    assert {0: b"2"} in found

@@ -1,0 +1,116 @@
+"""Who joins a run while it goes on, and when it should end: what waits in the queues, looked at between two passes.
+
+A run of one model takes jobs of that model as long as it has seats: those of the shape it is at first (`peers`), so that
+they share passes, and where there are none, whoever is next. An urgent job takes a seat from one that is less so. It takes
+nobody while its worker drains, while a job runs that must be alone, or once somebody else's turn has come: then it runs
+out, its ticket goes back, and the worker's reader decides.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shared.errors import RedisUnavailable
+from shared.jobs.routing import PRIORITIES, own_queue_of, queue_of
+from shared.log import logger
+from shared.redis import keys
+from shared.redis.client import redis_errors
+from workers.execution.claiming import Claiming
+from workers.execution.progress import Claim
+from workers.execution.runtime import Runtime
+
+#: Between two looks; a look costs 0.2 ms, and an urgent job waits for it.
+LOOK_EVERY_S = 0.02
+#: After a look in vain, Redis being away.
+PAUSE_S = 1.0
+#: How long a run may go on taking jobs while other models' jobs wait here: longer runs fill their passes better.
+TURN_S = 10.0
+#: How often a job may lose its seat to a more urgent one.
+MOST_PREEMPTED = 3
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits in this worker's queues."""
+
+    #: Levels (0: the most urgent) at which this model has ready jobs.
+    levels: tuple[int, ...] = ()
+    #: Whether a command to this worker waits.
+    has_command: bool = False
+    #: The most urgent level at which work for another model that is loaded here waits; None: none does.
+    elsewhere: int | None = None
+    #: Whether anything waits for another model.
+    others: bool = False
+    is_draining: bool = False
+
+
+class Arrivals:
+    """Looks at the queues for one run."""
+
+    def __init__(
+        self, runtime: Runtime, claiming: Claiming, model: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._runtime = runtime
+        self._claiming = claiming
+        self._model = model
+        self._clock = clock
+        self._looked_at_s = float("-inf")
+        self._waiting = Waiting()
+        self._since_s = clock()
+
+    def turn_begins(self) -> None:
+        """A ticket has come: the reader has just decided for this model."""
+        self._since_s = self._clock()
+        self._looked_at_s = float("-inf")
+
+    def look(self) -> Waiting:
+        """What waits now, at most `LOOK_EVERY_S` old. Nothing new is known while Redis is away."""
+        now_s = self._clock()
+        if now_s - self._looked_at_s >= LOOK_EVERY_S:
+            self._looked_at_s = now_s
+            try:
+                self._waiting = self._asked()
+            except RedisUnavailable as exc:
+                self._looked_at_s = now_s + PAUSE_S
+                logger().warning("run.looked_in_vain", reason=exc.message)
+                self._waiting = Waiting(is_draining=self._waiting.is_draining)
+        return self._waiting
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether this run may take more jobs: not once its turn is over and others wait."""
+        is_over = self._clock() - self._since_s > min(TURN_S, self._runtime.settings.max_wait_s)
+        return not self._waiting.is_draining and not (is_over and self._waiting.others)
+
+    def next_one(self, level: int) -> Claim | None:
+        """The job of this model and level whose turn it is."""
+        self._looked_at_s = float("-inf")
+        return self._claiming.next_of(queue_of(self._model, PRIORITIES[level]))
+
+    def peers(self, claim: Claim, level: int, room: int) -> list[Claim]:
+        """Jobs of a level that have the same size as one that runs."""
+        self._looked_at_s = float("-inf")
+        queue = queue_of(self._model, PRIORITIES[level])
+        return self._claiming.peers_of(claim.record, room, lambda job: job.queue == queue)
+
+    def _asked(self) -> Waiting:
+        slot, resident = self._runtime.slot, {r.model for r in self._runtime.residency.residents()}
+        mine = [queue_of(self._model, priority) for priority in PRIORITIES]
+        own = [own_queue_of(slot.name, priority) for priority in PRIORITIES]
+        other = {m: [queue_of(m, p) for p in PRIORITIES] for m in slot.models if m != self._model}
+        ready = self._claiming.ready([*mine, *own, *(queue for queues in other.values() for queue in queues)])
+        with redis_errors():
+            is_draining = bool(self._runtime.store.redis.exists(keys.draining(slot.name)))
+        here = [own, *(queues for model, queues in other.items() if model in resident)]
+        return Waiting(
+            levels=_levels(mine, ready),
+            # Commands are sent at the highest priority; steps of pictures it knows come on any.
+            has_command=own[0] in ready,
+            elsewhere=min((level for queues in here for level in _levels(queues, ready)), default=None),
+            others=any(_levels(queues, ready) for queues in (own, *other.values())),
+            is_draining=is_draining,
+        )
+
+
+def _levels(queues: Sequence[str], ready: set[str]) -> tuple[int, ...]:
+    return tuple(level for level, queue in enumerate(queues) if queue in ready)

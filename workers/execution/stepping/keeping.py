@@ -1,0 +1,111 @@
+"""What a run keeps of its samples, so that a kill costs a few steps: checkpoints to Redis, beside the passes.
+
+A job's is written every `checkpoint_steps` steps, at most every `LEAST_S`, and at once when the worker drains. Written by
+one thread; what finds it busy, or Redis slow or full, is left out: the job goes on, and the next one is newer anyway.
+
+Who takes a job over goes on from there. Not, though, where that is what may have broken it: a job that broke a pass, or
+whose resumed attempt was lost, starts at its beginning.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shared.contracts.jobs import JobRecord, Reason
+from shared.errors import DarkroomError, EngineFailed, RedisUnavailable
+from shared.jobs.checkpoints import Checkpoints
+from shared.log import logger
+from workers.engines.stepping import Stepping
+from workers.execution.preview_thread import PreviewThread
+from workers.execution.runtime import Runtime
+from workers.execution.stepping.members import Member
+
+#: Between two checkpoints of one job.
+LEAST_S = 2.0
+
+
+class Keeping:
+    """The checkpoints of one run."""
+
+    def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = Checkpoints(runtime.store.redis)
+        self._every = runtime.settings.checkpoint_steps
+        self._clock = clock
+        self._thread = PreviewThread()
+
+    def look(self, engine: Stepping, members: Sequence[Member], *, at_once: bool = False) -> None:
+        """Write the checkpoint that is due longest.
+
+        Args:
+            at_once: the worker drains: whatever has changed is due.
+        """
+        if not self._every or not self._thread.is_free:
+            return
+        due = [member for member in members if self._is_due(member, at_once)]
+        if due:
+            self._write(engine, min(due, key=lambda member: member.saved_at_s))
+
+    def resumed(self, engine: Stepping, member: Member) -> list[Any] | None:
+        """The samples of a job where its checkpoint left them; None: it starts at its beginning.
+
+        Raises whatever `engine.begin` raises.
+        """
+        record = member.record
+        if not record.history:
+            return None
+        try:
+            kept = self._store.get(record.id)
+            if not kept.states or not may_resume(record, was_resumed=kept.was_resumed):
+                return None
+            return self._restored(engine, member, kept.states)
+        except (EngineFailed, RedisUnavailable) as exc:
+            logger().warning("checkpoint.not_used", job=record.id, reason=exc.message)
+            return None
+
+    def _restored(self, engine: Stepping, member: Member, states: dict[int, bytes]) -> list[Any]:
+        work = member.work.result()
+        resumed = {
+            place: engine.resumed(work, place, data, member.watch)
+            for place, data in states.items()
+            if place < work.params.n
+        }
+        missing = len(resumed) < work.params.n
+        fresh = engine.begin(work, member.watch) if missing else []
+        samples = [resumed.get(place) or fresh[place] for place in range(work.params.n)]
+        member.resumed_at = sum(sample.step for sample in samples) // len(samples)
+        member.watch.resumed(member.resumed_at)
+        logger().info("job.resumed", job=member.record.id, step=member.resumed_at, steps=samples[0].steps)
+        return samples
+
+    def _is_due(self, member: Member, at_once: bool) -> bool:
+        if not member.is_begun or member.is_made or member.steps_done <= member.saved_steps:
+            return False
+        has_gone_on = member.steps_done - member.saved_steps >= self._every
+        return at_once or (has_gone_on and self._clock() - member.saved_at_s >= LEAST_S)
+
+    def _write(self, engine: Stepping, member: Member) -> None:
+        member.saved_at_s, member.saved_steps = self._clock(), member.steps_done
+        try:
+            states = {place: engine.saved(sample) for place, sample in enumerate(member.samples) if sample.step}
+        except EngineFailed as exc:
+            logger().warning("checkpoint.not_kept", job=member.record.id, reason=exc.message)
+            return
+        job_id, was_resumed = member.record.id, member.resumed_at > 0
+
+        def send() -> None:
+            try:
+                self._store.put(job_id, states, was_resumed=was_resumed)
+            except DarkroomError as exc:
+                logger().warning("checkpoint.not_kept", job=job_id, reason=exc.message)
+
+        self._thread.take(send)
+
+
+def may_resume(record: JobRecord, *, was_resumed: bool) -> bool:
+    """Whether a job may go on from its checkpoint. Pure.
+
+    Args:
+        was_resumed: whether the attempt that wrote it had been resumed itself.
+    """
+    last = record.history[-1]
+    return last.reason != Reason.RUNS_ALONE and not (was_resumed and last.has_lost_worker)

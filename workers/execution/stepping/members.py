@@ -1,0 +1,116 @@
+"""One job of a run: its claim, its pictures on their way, and how it ends.
+
+A job of n pictures is n samples. It ends by itself, whatever becomes of the others: with a result when the last of its
+pictures is stored, early when nobody wants it, or with what broke it.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL.Image import Image
+
+from shared.contracts.jobs import JobRecord, Phase
+from shared.errors import Signal
+from shared.jobs.routing import PRIORITIES
+from workers.engines.base import GenerateWork
+from workers.engines.stepping import Stepping
+from workers.execution.endings import Endings
+from workers.execution.progress import Claim, GpuBatchWatch
+from workers.execution.timing import Stopwatch
+from workers.memory.shapes import Shape
+
+
+@dataclass(eq=False)
+class Member:
+    """A job while it is in a run. The loop owns it until its pictures are made, then a thread behind."""
+
+    claim: Claim
+    #: Of the claims of this worker.
+    order: int
+    #: What a pass of one of its pictures takes.
+    shape: Shape
+    watch: GpuBatchWatch
+    stopwatch: Stopwatch
+    endings: Endings
+    #: Its starting picture is fetched and decoded beside the passes.
+    work: "Future[GenerateWork]"
+    samples: list[Any] = field(default_factory=list)
+    #: Place → picture, of those that are decoded.
+    pictures: dict[int, Image] = field(default_factory=dict)
+    is_begun: bool = False
+    #: How often others took its seat.
+    preempted: int = 0
+    is_paused: bool = False
+    #: Seconds of the GPU that were its own: its rows of each pass, its encoding and decoding.
+    spent_s: float = 0.0
+    last_step_s: float = 0.0
+    #: Steps of all its samples at the last checkpoint, and when that was.
+    saved_steps: int = 0
+    saved_at_s: float = 0.0
+    #: At which step it went on from a checkpoint; 0: it began at its beginning.
+    resumed_at: int = 0
+    #: What the card had used, and the run had spent, when it began.
+    began_with: Any = None
+
+    @property
+    def record(self) -> JobRecord:
+        return self.claim.record
+
+    @property
+    def level(self) -> int:
+        """0 is the most urgent."""
+        return PRIORITIES.index(self.record.priority)
+
+    @property
+    def must_be_alone(self) -> bool:
+        """A job that lost a worker, or broke a pass, takes nobody with it."""
+        return self.record.attempt > 1 and bool(self.record.history)
+
+    @property
+    def is_wanted(self) -> bool:
+        return bool(self.watch.alive)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether all its pictures have taken their last step."""
+        return self.is_begun and all(sample.is_done for sample in self.samples)
+
+    @property
+    def steps_done(self) -> int:
+        """Of the job as its record shows it: of all pictures together, as if they went side by side."""
+        return sum(sample.step for sample in self.samples) // max(1, len(self.samples))
+
+    def begin(self, samples: Sequence[Any]) -> None:
+        """Its pictures stand before their next step."""
+        self.samples, self.is_begun = list(samples), True
+        self.stopwatch.start("running")
+        self.phase("running")
+
+    def restart(self) -> None:
+        """Its samples belong to a model that is no more: it begins again."""
+        self.samples, self.pictures, self.is_begun, self.resumed_at = [], {}, False, 0
+
+    def phase(self, phase: Phase) -> None:
+        """Tell its record; whoever does not want it any more leaves (`is_wanted`)."""
+        self._tell(lambda: self.watch.phase(phase))
+
+    def pulse(self) -> None:
+        """Nothing new, but alive."""
+        self._tell(self.watch.pulse)
+
+    def tell_step(self, engine: Stepping) -> None:
+        """Tell its record how far it is, with a preview where one is owed."""
+        first = self.samples[0]
+
+        def previews() -> Callable[[], list[Image]]:
+            finish = engine.preview(first)
+            return lambda: [finish()]
+
+        self._tell(lambda: self.watch.step(self.steps_done, first.steps, previews))
+
+    def _tell(self, tell: Callable[[], None]) -> None:
+        with suppress(Signal):  # its end is written (`on_stop`), and `is_wanted` says so
+            tell()

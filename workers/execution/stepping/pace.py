@@ -1,0 +1,67 @@
+"""How many samples a pass may hold: by what memory has refused, and so that nobody beside becomes slow.
+
+Memory: whoever ran out of it halves the seats of that shape, for as long as this process lives.
+
+Time: by default a pass in which somebody is in no hurry to wait (priority normal or above) may take `SLOWER` times what the
+leading sample's step takes alone, so that a job of four steps does not become three times slower because seven jobs of
+fifty sit beside it. What a pass of so many rows takes is measured, first alone; what was not measured yet is taken for
+proportional to its rows, which is never too low.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+#: Steps alone before there is company, once a shape: the first may be slow for its own reasons.
+ALONE_FIRST = 2
+#: How much of a new measurement counts.
+WEIGHT = 0.3
+
+
+@dataclass
+class Pace:
+    """What one model's passes take here. Keys are those of samples."""
+
+    #: How many times its time alone a step may take.
+    slower: float
+    _took_s: dict[tuple[Hashable, int], float] = field(default_factory=dict)
+    _alone: dict[tuple[Hashable, int], int] = field(default_factory=dict)
+    _most: dict[Hashable, int] = field(default_factory=dict)
+
+    def learn(self, key: Hashable, rows: int, took_s: float) -> None:
+        """A pass of so many rows took so long."""
+        known = self._took_s.get((key, rows))
+        seen = self._alone[key, rows] = self._alone.get((key, rows), 0) + 1
+        # The first one is replaced: memory was allocated in it, kernels were chosen.
+        fresh = known is None or seen == ALONE_FIRST
+        self._took_s[key, rows] = took_s if fresh or known is None else known + WEIGHT * (took_s - known)
+
+    def most_rows(self, key: Hashable, alone: int) -> int:
+        """Rows that a pass may have, led by a sample that takes `alone` of them (1 or 2)."""
+        solo_s = self._took_s.get((key, alone))
+        if solo_s is None or self._alone[key, alone] < ALONE_FIRST:
+            return alone
+        limit_s, rows = self.slower * solo_s, alone
+        while rows < 256 and self._expected_s(key, rows + 1) <= limit_s:
+            rows += 1
+        return rows
+
+    def halve(self, key: Hashable, samples: int) -> None:
+        """A pass of so many samples did not fit."""
+        self._most[key] = max(1, samples // 2)
+
+    def most_samples(self, key: Hashable, usual: int) -> int:
+        """Samples that a pass may have."""
+        return min(usual, self._most.get(key, usual))
+
+    def expected_s(self, key: Hashable, rows: int) -> float | None:
+        """What such a pass takes; None: no pass of this key was ever measured."""
+        return self._expected_s(key, rows) if any(known == key for known, _ in self._took_s) else None
+
+    def _expected_s(self, key: Hashable, rows: int) -> float:
+        measured = {n: took_s for (known, n), took_s in self._took_s.items() if known == key}
+        if rows in measured:
+            return measured[rows]
+        below = max((n for n in measured if n < rows), default=None)
+        if below is not None:
+            return measured[below] * rows / below
+        return measured[min(measured)]
