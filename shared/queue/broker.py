@@ -18,6 +18,8 @@ from shared.settings import Settings
 
 #: The one task that runs jobs: generation, analysis, and commands to a worker.
 RUN_JOB = "darkroom.run_job"
+#: Begins the ids of messages that let a run of steps go on; no job's id does.
+RUN_TICKET = "run_"
 #: Longest a stopping worker may take beside `drain_s`: unloading, last reports.
 STOP_MARGIN_S = 5.0
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from celery.worker.strategy import default
 
-from shared.contracts.jobs import JOB_ID, State
+from shared.contracts.jobs import State
 from shared.errors import RedisUnavailable
 from shared.jobs.codec import text
 from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.log import logger
+from shared.queue.broker import RUN_TICKET
 
 #: Dotted path of `strategy`, for Celery.
 STRATEGY = "workers.control.tickets:strategy"
@@ -64,9 +65,9 @@ def strategy(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[...
 
     def handle(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **more: Any) -> Any:
         job_id = str(message.headers.get("id", ""))
-        is_job = JOB_ID.fullmatch(job_id) is not None  # else it lets a run go on
         queue = queue_of_ticket(message.delivery_info)
-        if is_job and _is_stale is not None and _is_stale(job_id, queue):
+        # A run's own message stands for no queued job, and is needed all the same.
+        if not job_id.startswith(RUN_TICKET) and _is_stale is not None and _is_stale(job_id, queue):
             logger().info("message.dropped", job=job_id, reason=f"{queue} has no job that is ready")
             return ack(logger(), errors)
         return hand_on(message, body, ack, reject, callbacks, **more)

@@ -22,6 +22,7 @@ from shared.jobs.chains import Chains
 from shared.jobs.routing import PRIORITIES, own_queue_of
 from shared.log import bound, logger
 from shared.models.measurements import Measurements
+from shared.queue.broker import RUN_TICKET
 from workers.engines.registry import engine_kind
 from workers.engines.torch_tools import device_lost
 from workers.execution.claiming import Claiming, NotOurs
@@ -35,9 +36,6 @@ from workers.execution.stepping.run import SteppingRun
 from workers.execution.timing import Stopwatch, record_timing
 
 __all__ = ["NotOurs", "Runner"]
-
-#: Begins the ids of messages that let a run go on; no job's id does.
-RUN_TICKET = "run_"
 
 
 class Runner:
