@@ -39,7 +39,7 @@ class UpscaleTrainee:
         self.network = SRVGGNetCompact(FEATURES, LAYERS, times)
         with torch.no_grad():
             for value in self.network.body[-1].parameters():
-                value *= 0.1  # begins near repetition
+                value.mul_(0.1)  # begins near repetition
         self.modules: nn.Module = self.network
         self.schedule = Schedule(peak_rate, warmup_steps=50, flat_until=0.4, floor=0.01)
         self.ema_decay, self.weight_decay = 0.99, 0.0
