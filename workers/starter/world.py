@@ -164,11 +164,11 @@ def _arrange(draw: random.Random, combos: list[tuple[str, str]]) -> tuple[Thing,
 def put(draw: random.Random, kind: str, colour: str, size: str, place: str) -> Thing:
     """Stand a thing on the ground, or hang it over it; the jitter is small enough that neighbours never touch."""
     half = HALF_WIDTH[size] * draw.uniform(0.96, 1.04)
-    left, _, right, _ = EXTENT[kind]
+    left, _, right, low = (EXTENT | STRANGE_EXTENT)[kind]
     x = {"left": 0.2, "middle": 0.5, "right": 0.8}[place] + draw.uniform(-0.01, 0.01)
     x = min(max(x, 0.015 - left * half), 0.985 - right * half)
     if kind in FLOATING:
         y = 0.45 + draw.uniform(-0.02, 0.02)
     else:
-        y = 0.86 + draw.uniform(-0.015, 0.015) - EXTENT[kind][3] * half
+        y = 0.86 + draw.uniform(-0.015, 0.015) - low * half
     return Thing(kind, colour, size, place, (x, y), half)

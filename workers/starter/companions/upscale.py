@@ -24,18 +24,22 @@ FEATURES, LAYERS = 32, 6
 CROP_PX, CROPS, CARDS_PER_STEP = 32, 16, 4
 #: How often a crop is blurred before it is enlarged, and how much at most, px.
 BLURRED, BLUR_PX = 0.25, 0.6
+#: Squared errors of cards are a hundredth of their L1.
+SQUARED_WEIGHT = 100.0
 #: Held-out cards that a look measures.
 LOOKED_AT = 12
 
 
 class UpscaleTrainee:
-    """L1 between the enlarged crop and the card drawn larger."""
+    """Squared error mostly. With L1 alone it learnt to add nothing at all and kept to that: nine pixels in ten of a card
+    are flat, there repetition is right, and L1 asks for the median."""
 
-    def __init__(self, times: int, peak_rate: float = 2e-3) -> None:
+    def __init__(self, times: int, peak_rate: float = 1e-3) -> None:
         self._times = times
         self.network = SRVGGNetCompact(FEATURES, LAYERS, times)
-        for value in self.network.body[-1].parameters():
-            nn.init.zeros_(value)  # begins as repetition
+        with torch.no_grad():
+            for value in self.network.body[-1].parameters():
+                value.mul_(0.1)  # begins near repetition
         self.modules: nn.Module = self.network
         self.schedule = Schedule(peak_rate, warmup_steps=50, flat_until=0.4, floor=0.01)
         self.ema_decay, self.weight_decay = 0.99, 0.0
@@ -50,7 +54,9 @@ class UpscaleTrainee:
                 small = small.filter(ImageFilter.GaussianBlur(draw.uniform(0.2, BLUR_PX)))
             pairs += [self._crop(small, large, draw) for _ in range(CROPS // CARDS_PER_STEP)]
         given, true = (torch.stack(part) for part in zip(*pairs, strict=True))
-        return F.l1_loss(self.network(given), true), {}
+        made = self.network(given)
+        squared = F.mse_loss(made, true)
+        return SQUARED_WEIGHT * squared + F.l1_loss(made, true), {"mse": squared.item()}
 
     def look(self, averaged: nn.Module, folder: Path, step: int) -> dict[str, float]:
         marks, pictures = [], []
