@@ -8,6 +8,7 @@ the file that `DARKROOM_MODELS_FILE` names), importable by the workers, with a `
 """
 
 import importlib
+import threading
 from collections.abc import Iterable
 
 from shared.errors import EngineFailed
@@ -24,6 +25,10 @@ ENGINES: dict[str, str] = {
 }
 
 
+#: torch and diffusers import parts of themselves late and in circles: two threads at it at once find half-made modules.
+_importing = threading.RLock()
+
+
 def engine_kind(name: str) -> EngineKind:
     """How to load (and, for toys, build) models of an engine.
 
@@ -35,13 +40,15 @@ def engine_kind(name: str) -> EngineKind:
         raise EngineFailed(f"there is no engine {name!r}; known: {', '.join(ENGINES)}")
     hub_kernels.forbid()
     try:
-        kind: EngineKind = importlib.import_module(module).KIND
+        with _importing:
+            kind: EngineKind = importlib.import_module(module).KIND
     except (ModuleNotFoundError, AttributeError) as exc:
         raise EngineFailed(f"engine {name!r}: {exc}") from exc
     return kind
 
 
 def load_libraries(names: Iterable[str] = tuple(ENGINES)) -> None:
-    """Import the libraries of these engines."""
-    for name in names:
-        engine_kind(name)
+    """Import the libraries of these engines. Whoever wants one of them meanwhile waits for all."""
+    with _importing:
+        for name in names:
+            engine_kind(name)
