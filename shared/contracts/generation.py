@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.base import MAX_INLINE_CHARS, Contract, Priority, Seed
-from shared.contracts.passes import OWN, SharedByPass
+from shared.contracts.passes import OWN, SharedByBatch, SharedByPass
 from shared.contracts.samplers import SCHEDULERS, Sampling, ScheduleName, SchedulerName, sampling_of
 
 __all__ = ["SCHEDULERS"]  # its name for those who list what a request may say
@@ -84,15 +84,17 @@ class GenerationParams(BaseModel):
     negative_prompt: Annotated[str, OWN]
     width: Annotated[int, SharedByPass()]
     height: Annotated[int, SharedByPass()]
-    steps: Annotated[int, OWN]
-    guidance_scale: Annotated[float, OWN]
-    scheduler: Annotated[str, OWN]
+    steps: Annotated[int, SharedByBatch()]
+    #: Whether there is guidance at all is shared with its scale.
+    guidance_scale: Annotated[float, SharedByBatch()]
+    scheduler: Annotated[str, SharedByBatch("sampling")]
     #: None: what the scheduler's name says (records of versions that knew no schedules).
-    schedule: Annotated[str | None, OWN] = None
+    schedule: Annotated[str | None, SharedByBatch("sampling")] = None
     seed: Annotated[int, OWN]
     n: Annotated[int, OWN]
-    image: Annotated[str | None, OWN] = None
-    strength: Annotated[float | None, OWN] = None
+    #: The picture is a sample's own; whether there is one is not.
+    image: Annotated[str | None, SharedByBatch("is_img2img")] = None
+    strength: Annotated[float | None, SharedByBatch()] = None
 
     @property
     def sampling(self) -> Sampling:

@@ -61,7 +61,7 @@ def test_a_new_kind_of_job_needs_no_more_than_its_rows(services, runtime, monkey
     monkeypatch.setitem(
         KINDS,
         "enlarge",
-        SimpleNamespace(run=seen, most_peers=lambda record, settings: 2, may_share=lambda first, other: True),
+        SimpleNamespace(run=seen, most_peers=lambda record, settings: 2),
     )
     records = [waiting("enlarge") for _ in range(WAITING)]
     for record in records:

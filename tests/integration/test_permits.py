@@ -223,7 +223,6 @@ def test_the_time_of_a_gpu_batch_is_charged_to_its_people_by_the_cost_of_their_j
         return [Outcome({"images": []}) for _ in found]
 
     monkeypatch.setattr(KINDS["generate"], "run", run)
-    monkeypatch.setattr(KINDS["generate"], "may_share", lambda first, other: True)
 
     worker.run(records[0].id, QUEUE)
 

@@ -1,6 +1,5 @@
 """A run of steps over the real store: jobs join, share passes, give up seats, go on from checkpoints. The engine is played."""
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +14,13 @@ from shared.jobs import lifecycle
 from shared.jobs.checkpoints import Checkpoints
 from shared.jobs.routing import batch_key_of, own_queue_of, queue_of
 from shared.rack.worker_registry import WorkerRegistry
+from tests.rig import wait_for
 from workers import assembly
 from workers.devices.slot import Slot
+from workers.execution import progress
 from workers.execution.runner import NotOurs, Runner
 from workers.execution.runtime import Runtime
+from workers.execution.stepping import arrivals
 from workers.execution.stepping import run as stepping_run
 from workers.execution.threads import Threads
 from workers.memory.residency import Residency
@@ -87,6 +89,13 @@ class PlayedEngine:
 
     def resumed(self, work, place, data, watch):
         return PlayedSample(work, work.params.seeds()[place], int(data))
+
+
+@pytest.fixture(autouse=True)
+def _every_step_looks_and_tells(monkeypatch):
+    """Played steps take no time: what is done now and then is done at each."""
+    monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "BEAT_EVERY_S", 0.0)
 
 
 @pytest.fixture
@@ -230,7 +239,6 @@ def test_an_urgent_job_takes_a_seat_within_a_step_and_who_gave_it_goes_on_where_
     urgent = []
 
     def send(samples):
-        time.sleep(0.03)  # what waits is looked at every fiftieth of a second
         if len(engine.passes) == 3 and not urgent:
             urgent.append(queued(services, "urgent", steps=2, priority=Priority.HIGH))
 
@@ -249,7 +257,6 @@ def test_who_gave_up_its_seat_is_told_to_be_paused(services, engine, runner):
     seen = set()
 
     def look(samples):
-        time.sleep(0.03)
         if len(engine.passes) == 2:
             for name in ("u1", "u2"):
                 queued(services, name, steps=4, priority=Priority.HIGH)
@@ -270,7 +277,6 @@ def test_a_cancelled_job_leaves_and_the_other_goes_on(services, engine, runner):
     stays, goes = queued(services, "stays", steps=5), queued(services, "goes", steps=50)
 
     def cancel(samples):
-        time.sleep(0.05)  # beats are told every quarter of a second
         if len(engine.passes) == 2:
             services.store.move(goes.id, lifecycle.cancel)
 
@@ -312,7 +318,6 @@ def test_a_command_is_given_way_within_a_step(services, engine, runner, sent):
                 queue=own_queue_of("gpu0"),
             )
             services.store.create(record)
-            time.sleep(0.03)
 
     engine.at_pass = command
     runner.run(job.id, QUEUE)
@@ -333,7 +338,6 @@ def test_a_draining_worker_takes_nobody_more(services, engine, runner):
         if len(engine.passes) == 1:
             WorkerRegistry(services.store.redis).drain("gpu0", 30.0)
             later.append(queued(services, "later"))
-            time.sleep(0.03)
 
     engine.at_pass = drain
     runner.run(first.id, QUEUE)
@@ -418,13 +422,13 @@ def test_a_job_whose_resumed_attempt_was_lost_starts_from_zero(services, engine,
 def test_checkpoints_are_written_on_the_way(services, engine, sent):
     runner = warm(Runner(runtime_of(services, engine, sent, checkpoint_steps=2)), services, engine)
     job = queued(services, "long", steps=8)
-    found = []
+    kept = Checkpoints(services.store.redis)
 
     def look(samples):
-        time.sleep(0.02)
-        found.append(Checkpoints(services.store.redis).get(job.id).states)
+        if len(engine.passes) == 3:
+            wait_for(lambda: kept.get(job.id).states == {0: b"2"})
 
     engine.at_pass = look
     runner.run(job.id, QUEUE)
 
-    assert {0: b"2"} in found
+    assert states(services, job) == ["succeeded"]

@@ -6,6 +6,7 @@ be the one that the message names. So nobody waits because others sent first (`s
 
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from shared.contracts.jobs import JobRecord, State
 from shared.errors import Busy, DarkroomError, Gone, IllegalMove, NotFound, RedisUnavailable
@@ -19,6 +20,15 @@ from workers.execution.progress import Claim
 
 class NotOurs(Exception):
     """The message stands for no work: a duplicate, a job of somebody else, an unknown id."""
+
+
+class NotWanted(IllegalMove):
+    """A job that could be claimed, and is left to others."""
+
+
+def anybody(job: JobRecord) -> bool:
+    """Every job is wanted."""
+    return True
 
 
 class Claiming:
@@ -50,13 +60,14 @@ class Claiming:
             raise NotOurs(f"job {claim.record.id} is {claim.record.state.value}")
         return claim
 
-    def next_of(self, queue: str) -> Claim | None:
-        """The job of a queue whose turn it is; those found overdue end on the way. None: it has none that is ready.
+    def next_of(self, queue: str, is_wanted: Callable[[JobRecord], bool] = anybody) -> Claim | None:
+        """The job of a queue whose turn it is; those found overdue end on the way. None: it has none that is ready, or the
+        one whose turn it is is not wanted.
 
         One token for all tries, and before each further one a look whether the one before was made and only its answer was
         lost: else that job would be held here and run by nobody.
         """
-        token, rule = self._pen()
+        token, rule = self._pen(is_wanted)
         tries = 0
 
         def take() -> JobRecord | None:
@@ -65,9 +76,10 @@ class Claiming:
             mine = self._claimed_with(token) if tries > 1 else None
             return mine or self._shares.claim_next(queue, rule)
 
-        while (record := until_redis_answers(take)) is not None:
-            if record.state == State.RUNNING:
-                return Claim(record, token)
+        with suppress(NotWanted):
+            while (record := until_redis_answers(take)) is not None:
+                if record.state == State.RUNNING:
+                    return Claim(record, token)
         return None
 
     def _claimed_with(self, token: str) -> JobRecord | None:
@@ -84,28 +96,28 @@ class Claiming:
     def _queue_of(self, job_id: str) -> str:
         return until_redis_answers(lambda: self._store.get(job_id)).queue
 
-    def _claim_now(self, job_id: str, is_wanted: Callable[[JobRecord], bool] = lambda job: True) -> Claim:
+    def _claim_now(self, job_id: str, is_wanted: Callable[[JobRecord], bool] = anybody) -> Claim:
         """One token for all tries: a claim whose answer was lost must find itself, not somebody else's."""
         token, rule = self._pen(is_wanted)
         return Claim(until_redis_answers(lambda: self._store.move(job_id, rule)), token)
 
-    def _pen(self, is_wanted: Callable[[JobRecord], bool] = lambda job: True) -> tuple[str, Rule]:
+    def _pen(self, is_wanted: Callable[[JobRecord], bool] = anybody) -> tuple[str, Rule]:
         """A fresh token, and the claim that writes it."""
         token, slot = uuid.uuid4().hex, self._slot
 
         def rule(job: JobRecord, now_ms: int) -> JobRecord:
             if not is_wanted(job):
-                raise IllegalMove(f"job {job.id} is not wanted here")
+                raise NotWanted(f"job {job.id} is not wanted here")
             return lifecycle.claim(job, now_ms, worker=slot.name, gpu=slot.gpu, token=token)
 
         return token, rule
 
-    def peers_of(self, first: JobRecord, room: int, may_share: Callable[[JobRecord], bool]) -> list[Claim]:
+    def peers_of(self, first: JobRecord, room: int, is_wanted: Callable[[JobRecord], bool] = anybody) -> list[Claim]:
         """Ready jobs that may share this one's passes, `room` at the most; only where each is on its first attempt. None
         while Redis is away: the job in hand must not wait for company.
 
         Args:
-            may_share: whether a job that could share its passes is wanted.
+            is_wanted: of those that could; asked of each record before it is claimed.
         """
         if room < 1 or not first.batch_key:
             return []
@@ -114,7 +126,7 @@ class Claiming:
             if len(claims) == room:
                 break
             try:
-                claim = self._claim_now(job_id, may_share)
+                claim = self._claim_now(job_id, is_wanted)
             except DarkroomError:
                 continue  # somebody else was faster
             if claim.record.state == State.RUNNING:

@@ -18,6 +18,7 @@ from shared.errors import (
     DeadlineExceeded,
     DeviceLost,
     DoesNotFit,
+    EngineFailed,
     Fenced,
     Gone,
     IllegalMove,
@@ -269,3 +270,8 @@ def rating_jobs(runtime: Runtime) -> RatingJobs | None:
     if runtime.settings.rating == "off":
         return None
     return RatingJobs(runtime.store, runtime.dispatcher, runtime.catalogue, runtime.settings)
+
+
+def engine_failed(why: Exception) -> EngineFailed:
+    """What an engine raised that it should not, as a record keeps it."""
+    return EngineFailed(f"the engine failed: {type(why).__name__}: {str(why)[:300]}")

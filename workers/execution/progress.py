@@ -22,7 +22,7 @@ from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.pictures.pixels import to_webp
 from workers.engines.base import Previews
-from workers.execution.preview_thread import PreviewThread
+from workers.execution.side_thread import SideThread
 
 #: A beat costs 0.4 ms; at this pace a fast model pays under 1 % for it.
 BEAT_EVERY_S = 0.25
@@ -50,14 +50,14 @@ class GpuBatchWatch:
         claims: list[Claim],
         *,
         preview_every: int,
-        preview_thread: PreviewThread,
+        side_thread: SideThread,
         on_stop: Callable[[Claim, Stop], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._claims = claims
         self._preview_every = preview_every
-        self._preview_thread = preview_thread
+        self._side_thread = side_thread
         self._on_stop = on_stop
         self._clock = clock
         self._stopped: dict[str, Stop] = {}
@@ -91,7 +91,7 @@ class GpuBatchWatch:
         is_quiet = self._clock() < self._quiet_until
         if previews is not None and self._owes_preview(step, steps) and not (is_quiet and self._shown_step):
             self._shown_step = step
-            self._preview_thread.take(partial(self._show, previews()))
+            self._side_thread.take(partial(self._show, previews()))
         if not is_quiet or step >= steps:
             self._beat()
 
@@ -112,7 +112,7 @@ class GpuBatchWatch:
 
     def _owes_preview(self, step: int, steps: int) -> bool:
         """Whether a multiple was passed since the last one; the picture itself follows the last step."""
-        if not self._preview_every or step >= steps or not self._preview_thread.is_free:
+        if not self._preview_every or step >= steps or not self._side_thread.is_free:
             return False
         return step // self._preview_every > self._shown_step // self._preview_every
 

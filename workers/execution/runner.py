@@ -14,10 +14,10 @@ that the process can do no more.
 """
 
 import uuid
-from functools import partial
 
 from shared.contracts.jobs import JobRecord
-from shared.errors import DarkroomError, DeviceLost, EngineFailed, Signal
+from shared.contracts.kinds import KIND_RULES
+from shared.errors import DarkroomError, DeviceLost, Signal
 from shared.jobs.chains import Chains
 from shared.jobs.routing import PRIORITIES, own_queue_of
 from shared.log import bound, logger
@@ -26,11 +26,11 @@ from shared.queue.broker import RUN_TICKET
 from workers.engines.registry import engine_kind
 from workers.engines.torch_tools import device_lost
 from workers.execution.claiming import Claiming, NotOurs
-from workers.execution.endings import Endings, rating_jobs
+from workers.execution.endings import Endings, engine_failed, rating_jobs
 from workers.execution.kinds.table import KINDS
-from workers.execution.preview_thread import PreviewThread
 from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.runtime import Runtime
+from workers.execution.side_thread import SideThread
 from workers.execution.stepping.behind import Behind
 from workers.execution.stepping.run import SteppingRun
 from workers.execution.timing import Stopwatch, record_timing
@@ -47,7 +47,7 @@ class Runner:
         self._claiming = Claiming(runtime.store, runtime.slot, runtime.settings.max_wait_s)
         self._chains = Chains(runtime.store, runtime.settings)
         self._ratings = rating_jobs(runtime)
-        self._preview_thread = PreviewThread()
+        self._side_thread = SideThread("previews")
         self._has_lost_device = False
         self._behind = Behind()
         #: Model → what it has under way, in steps.
@@ -77,8 +77,7 @@ class Runner:
         if self._is_stepped(first.record):
             self._step(self._run_of(first.record), first)
             return None
-        may_share = partial(KINDS[first.record.kind].may_share, first.record)
-        claims = [first, *self._claiming.peers_of(first.record, self._room_for_peers(first.record), may_share)]
+        claims = [first, *self._claiming.peers_of(first.record, self._room_for_peers(first.record))]
         with bound(job=first.record.id, model=first.record.model, worker=self._runtime.slot.name):
             logger().info("job.started", kind=first.record.kind, attempt=first.record.attempt, gpu_batch=len(claims))
             return self._run_batch(claims)
@@ -91,7 +90,7 @@ class Runner:
 
     def _is_stepped(self, record: JobRecord) -> bool:
         """Whether its pictures are made a step at a time."""
-        if record.kind != "generate" or not self._runtime.settings.continuous_batching:
+        if not (self._runtime.settings.continuous_batching and KIND_RULES[record.kind].makes_pictures):
             return False
         return engine_kind(self._runtime.catalogue.get(record.model).engine).makes_steps
 
@@ -136,7 +135,7 @@ class Runner:
             self._runtime.store,
             claims,
             preview_every=self._runtime.settings.preview_every_steps,
-            preview_thread=self._preview_thread,
+            side_thread=self._side_thread,
             on_stop=endings.stop,
         )
         records = [claim.record for claim in claims]
@@ -165,8 +164,7 @@ class Runner:
             endings.fail(watch, why)
         else:
             logger().error("engine.failed", exc_info=why)
-            failed = EngineFailed(f"the engine failed: {type(why).__name__}: {str(why)[:300]}")
-            endings.fail(watch, failed)
+            endings.fail(watch, engine_failed(why))
 
     def _lose_device(self, watch: GpuBatchWatch, endings: Endings, why: Exception) -> None:
         """From here on nothing of this process may touch the GPU: no unload, no look at its memory."""

@@ -26,7 +26,7 @@ from workers.engines.torch_tools.out_of_vram import free_cache, named_out_of_vra
 
 #: What a record's `degradations` call fewer pictures at a time.
 SPLIT = "batch_split"
-#: What the jobs of one GPU batch must share.
+#: What the jobs of one call must share.
 SHARED = shared_by_pass(GenerationParams)
 
 

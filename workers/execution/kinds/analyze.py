@@ -63,11 +63,6 @@ def most_peers(record: JobRecord, settings: Settings) -> int:
     return settings.max_analysis_batch - 1
 
 
-def may_share(first: JobRecord, other: JobRecord) -> bool:
-    """See `JobKind`: whatever they ask."""
-    return True
-
-
 def run(records: Sequence[JobRecord], runtime: Runtime, watch: GpuBatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
     """See `JobKind`. What concerns all jobs and may pass is raised; everything else is the outcome of its task."""
     asked = [_fetched(record, runtime.artifacts, runtime.limits) for record in records]

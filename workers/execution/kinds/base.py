@@ -52,10 +52,6 @@ class JobKind(Protocol):
         """How many other jobs may share a GPU batch with this one."""
         ...
 
-    def may_share(self, first: JobRecord, other: JobRecord) -> bool:
-        """Whether two jobs of one batch key may be in one GPU batch."""
-        ...
-
     def run(
         self, records: Sequence[JobRecord], runtime: Runtime, watch: GpuBatchWatch, stopwatch: Stopwatch
     ) -> list[Outcome]:

@@ -23,10 +23,6 @@ class Command:
         """None: a model in use never leaves, because commands run alone."""
         return 0
 
-    def may_share(self, first: JobRecord, other: JobRecord) -> bool:
-        """See `JobKind`."""
-        return False
-
     def run(
         self, records: Sequence[JobRecord], runtime: Runtime, watch: GpuBatchWatch, stopwatch: Stopwatch
     ) -> list[Outcome]:

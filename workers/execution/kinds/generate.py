@@ -11,7 +11,6 @@ from PIL.Image import Image
 
 from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord
-from shared.contracts.samplers import sampling_of
 from shared.contracts.sizes import seen_part
 from shared.pictures.a1111_text import a1111_parameters
 from shared.pictures.artifact_store import id_of
@@ -31,18 +30,6 @@ from workers.memory.shapes import Shape
 def most_peers(record: JobRecord, settings: Settings) -> int:
     """See `JobKind`. A job of several pictures fills its passes by itself."""
     return 0 if record.params.get("n", 1) > 1 else settings.max_batch - 1
-
-
-def may_share(first: JobRecord, other: JobRecord) -> bool:
-    """See `JobKind`. Made from end to end, jobs take as many steps in the same way: nobody waits for another's."""
-    return _manner(first.params) == _manner(other.params)
-
-
-def _manner(params: Mapping[str, Any]) -> tuple[Any, ...]:
-    named = params.get("scheduler")
-    sampling = sampling_of(named, params.get("schedule")) if named else None
-    alike = (params.get(name) for name in ("width", "height", "steps", "guidance_scale", "strength"))
-    return (*alike, sampling, params.get("image") is not None)
 
 
 def run(records: Sequence[JobRecord], runtime: Runtime, watch: GpuBatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
@@ -97,7 +84,7 @@ class About:
     joules_per_picture: float | None = None
 
 
-def about_of(engine: GenerateEngine, weights_hash: str | None, threads: int, joules: float | None) -> About:
+def about_of(engine: object, weights_hash: str | None, threads: int, joules: float | None) -> About:
     """What pictures of an engine name.
 
     Args:

@@ -1,21 +1,21 @@
-"""Who joins a run while it goes on, and when it should end: what waits in the queues, looked at between two passes.
+"""What waits in the queues, looked at between two passes, and when a run should take no more of it.
 
-A run of one model takes jobs of that model as long as it has seats: those of the shape it is at first (`peers`), so that
-they share passes, and where there are none, whoever is next. An urgent job takes a seat from one that is less so. It takes
-nobody while its worker drains, while a job runs that must be alone, or once somebody else's turn has come: then it runs
-out, its ticket goes back, and the worker's reader decides.
+A run of one model takes jobs of that model as long as it has seats: whoever is next, if that is of the size it is at; else
+those that are made as one that runs is (`peers`), for a while; and where nobody is at work any more, whoever is next of
+any size. It takes nobody while its worker drains, or once somebody else's turn has come: then it runs out, its ticket goes
+back, and the worker's reader decides.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from shared.contracts.jobs import JobRecord
 from shared.errors import RedisUnavailable
 from shared.jobs.routing import PRIORITIES, own_queue_of, queue_of
 from shared.log import logger
-from shared.redis import keys
-from shared.redis.client import redis_errors
-from workers.execution.claiming import Claiming
+from shared.rack.worker_registry import WorkerRegistry
+from workers.execution.claiming import Claiming, anybody
 from workers.execution.progress import Claim
 from workers.execution.runtime import Runtime
 
@@ -25,8 +25,6 @@ LOOK_EVERY_S = 0.02
 PAUSE_S = 1.0
 #: How long a run may go on taking jobs while other models' jobs wait here: longer runs fill their passes better.
 TURN_S = 10.0
-#: How often a job may lose its seat to a more urgent one.
-MOST_PREEMPTED = 3
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,7 @@ class Arrivals:
         self._clock = clock
         self._looked_at_s = float("-inf")
         self._waiting = Waiting()
+        self._registry = WorkerRegistry(runtime.store.redis)
         self._since_s = clock()
 
     def turn_begins(self) -> None:
@@ -82,13 +81,13 @@ class Arrivals:
         is_over = self._clock() - self._since_s > min(TURN_S, self._runtime.settings.max_wait_s)
         return not self._waiting.is_draining and not (is_over and self._waiting.others)
 
-    def next_one(self, level: int) -> Claim | None:
-        """The job of this model and level whose turn it is."""
+    def next_one(self, level: int, is_wanted: Callable[[JobRecord], bool] = anybody) -> Claim | None:
+        """The job of this model and level whose turn it is; None: there is none, or it is not wanted."""
         self._looked_at_s = float("-inf")
-        return self._claiming.next_of(queue_of(self._model, PRIORITIES[level]))
+        return self._claiming.next_of(queue_of(self._model, PRIORITIES[level]), is_wanted)
 
     def peers(self, claim: Claim, level: int, room: int) -> list[Claim]:
-        """Jobs of a level that have the same size as one that runs."""
+        """Jobs of a level that are made as one that runs is."""
         self._looked_at_s = float("-inf")
         queue = queue_of(self._model, PRIORITIES[level])
         return self._claiming.peers_of(claim.record, room, lambda job: job.queue == queue)
@@ -99,8 +98,7 @@ class Arrivals:
         own = [own_queue_of(slot.name, priority) for priority in PRIORITIES]
         other = {m: [queue_of(m, p) for p in PRIORITIES] for m in slot.models if m != self._model}
         ready = self._claiming.ready([*mine, *own, *(queue for queues in other.values() for queue in queues)])
-        with redis_errors():
-            is_draining = bool(self._runtime.store.redis.exists(keys.draining(slot.name)))
+        is_draining = self._registry.is_draining(slot.name)
         here = [own, *(queues for model, queues in other.items() if model in resident)]
         return Waiting(
             levels=_levels(mine, ready),

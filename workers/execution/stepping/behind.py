@@ -29,10 +29,6 @@ class Behind:
         future = self._pool.submit(self._do, finish)
         self._under_way = {each for each in self._under_way if not each.done()} | {future}
 
-    @property
-    def is_idle(self) -> bool:
-        return all(future.done() for future in self._under_way)
-
     def wait(self) -> None:
         """Until everything handed over is done."""
         wait(self._under_way)

@@ -16,8 +16,8 @@ from shared.errors import DarkroomError, EngineFailed, RedisUnavailable
 from shared.jobs.checkpoints import Checkpoints
 from shared.log import logger
 from workers.engines.stepping import Stepping
-from workers.execution.preview_thread import PreviewThread
 from workers.execution.runtime import Runtime
+from workers.execution.side_thread import SideThread
 from workers.execution.stepping.members import Member
 
 #: Between two checkpoints of one job.
@@ -31,7 +31,7 @@ class Keeping:
         self._store = Checkpoints(runtime.store.redis)
         self._every = runtime.settings.checkpoint_steps
         self._clock = clock
-        self._thread = PreviewThread()
+        self._thread = SideThread("checkpoints")
 
     def look(self, engine: Stepping, members: Sequence[Member], *, at_once: bool = False) -> None:
         """Write the checkpoint that is due longest.

@@ -83,6 +83,11 @@ class Member:
         """Of the job as its record shows it: of all pictures together, as if they went side by side."""
         return sum(sample.step for sample in self.samples) // max(1, len(self.samples))
 
+    @property
+    def undecoded(self) -> int | None:
+        """The place of a picture that took its last step and is not decoded; None: there is none."""
+        return next((i for i, s in enumerate(self.samples) if s.is_done and i not in self.pictures), None)
+
     def begin(self, samples: Sequence[Any]) -> None:
         """Its pictures stand before their next step."""
         self.samples, self.is_begun = list(samples), True

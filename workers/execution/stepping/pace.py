@@ -53,10 +53,6 @@ class Pace:
         """Samples that a pass may have."""
         return min(usual, self._most.get(key, usual))
 
-    def expected_s(self, key: Hashable, rows: int) -> float | None:
-        """What such a pass takes; None: no pass of this key was ever measured."""
-        return self._expected_s(key, rows) if any(known == key for known, _ in self._took_s) else None
-
     def _expected_s(self, key: Hashable, rows: int) -> float:
         measured = {n: took_s for (known, n), took_s in self._took_s.items() if known == key}
         if rows in measured:

@@ -6,7 +6,14 @@ import pytest
 from pydantic import BaseModel
 
 from shared.contracts.generation import GenerationParams
-from shared.contracts.passes import NOT_COMPUTING, SharedByPass, roles_of, shared_by_pass, shared_values
+from shared.contracts.passes import (
+    NOT_COMPUTING,
+    SharedByPass,
+    roles_of,
+    shared_by_batch,
+    shared_by_pass,
+    shared_values,
+)
 from shared.jobs.routing import batch_key_of
 
 PARAMS = GenerationParams(
@@ -61,6 +68,18 @@ def test_a_field_that_nobody_classified_is_found():
 
 def test_what_a_pass_shares():
     assert shared_by_pass(GenerationParams) == ("width", "height")
+
+
+def test_what_a_batch_shares_that_is_made_from_end_to_end():
+    assert shared_by_batch(GenerationParams) == (
+        "width",
+        "height",
+        "steps",
+        "guidance_scale",
+        "sampling",
+        "is_img2img",
+        "strength",
+    )
 
 
 @pytest.mark.parametrize("name", GenerationParams.model_fields)

@@ -14,6 +14,7 @@ from shared.contracts.samplers import (
     schedule_name,
     scheduler_name,
 )
+from shared.jobs.routing import batch_key_of
 
 SENT = {
     "dpmpp_sde": ("dpmpp_sde", "normal"),
@@ -121,3 +122,12 @@ OLD = {
 def test_a_record_written_before_there_were_schedules_still_means_the_same():
     assert GenerationParams.model_validate(OLD).sampling == Sampling("dpmpp_2m", "karras")
     assert GenerationParams.model_validate(OLD | {"scheduler": "unipc"}).sampling == Sampling("unipc", "normal")
+
+
+def test_jobs_share_a_batch_only_if_sampler_and_schedule_agree():
+    def key(**changes):
+        return batch_key_of("sdxl", GenerationParams.model_validate(OLD | changes))
+
+    assert key() == key(scheduler="dpmpp_2m", schedule="karras")
+    assert key() != key(scheduler="dpmpp_2m", schedule="beta")
+    assert key(scheduler="euler", schedule="karras") != key()

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from shared.errors import CancelRequested, RedisUnavailable
-from workers.execution.preview_thread import PreviewThread
 from workers.execution.progress import BEAT_EVERY_S, Claim, GpuBatchWatch
+from workers.execution.side_thread import SideThread
 
 STEP_S = 0.06
 
@@ -33,7 +33,7 @@ class AtOnce:
     is_free = True
 
     def __init__(self):
-        self._real = PreviewThread()
+        self._real = SideThread("previews")
 
     def take(self, show):
         self._real.take(show)
@@ -51,7 +51,7 @@ class Batch:
             self.store,
             claims,
             preview_every=every,
-            preview_thread=self.thread,
+            side_thread=self.thread,
             on_stop=lambda claim, why: self.stopped.append((claim.record.id, type(why))),
             clock=lambda: self.now_s,
         )
@@ -122,7 +122,7 @@ def test_while_the_last_preview_is_not_done_the_next_is_not_begun_and_stays_owed
 
 
 def test_no_step_waits_for_a_preview():
-    thread, go_on = PreviewThread(), threading.Event()
+    thread, go_on = SideThread("previews"), threading.Event()
     batch = Batch(thread=thread)
     batch.previews = lambda: lambda: go_on.wait(30) and [Image.new("RGB", (2, 2))]
 
@@ -136,7 +136,7 @@ def test_no_step_waits_for_a_preview():
 
 
 def test_a_preview_that_fails_fails_nothing_else():
-    thread = PreviewThread()
+    thread = SideThread("previews")
     batch = Batch(thread=thread)
     batch.previews = lambda: lambda: 1 / 0
 

@@ -1,0 +1,62 @@
+"""How much memory a run is given, and how many samples of a kind fit into it: arithmetic of needs and the budget.
+
+A stretch of a run has the room of one shape: the largest picture under way, as many times as there are or may come. Who
+needs more joins in the next stretch, which asks for it.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from shared.models.catalogue import ModelCard
+from workers.execution.runtime import Runtime
+from workers.execution.stepping.members import Member
+from workers.execution.stepping.pace import Pace
+from workers.execution.stepping.seats import Room
+from workers.memory.shapes import Shape
+
+
+class PassRoom:
+    """The room of one model's passes."""
+
+    def __init__(self, runtime: Runtime, card: ModelCard, pace: Pace) -> None:
+        self._runtime = runtime
+        self._card = card
+        self._pace = pace
+        #: What this stretch was given.
+        self.reserved = Shape(8, 8)
+        #: The largest pass that was made in it; None: none was.
+        self.used: Shape | None = None
+
+    def begin(self, members: list[Member], *, seats: int) -> Shape:
+        """What a stretch is to be given for these members, and as many as `seats` pictures at once."""
+        largest = max((member.shape for member in members), key=lambda shape: shape.megapixels)
+        guided = any(member.shape.is_guided for member in members)
+        img2img = any(member.shape.is_img2img for member in members)
+        wanted = [replace(largest, batch=n, is_guided=guided, is_img2img=img2img) for n in range(max(1, seats), 0, -1)]
+        budget_mib = self._runtime.residency.budget_mib
+        self.reserved = next((shape for shape in wanted if self._need_mib(shape) <= budget_mib), wanted[-1])
+        self.used = None
+        return self.reserved
+
+    def fits(self, member: Member) -> bool:
+        """Whether a member may work in this stretch. One that the room was made for may, however much it needs."""
+        asked = self.reserved
+        is_within = member.shape.megapixels <= asked.megapixels and member.shape.is_guided <= asked.is_guided
+        return is_within or self._need_mib(member.shape) <= self._need_mib(asked)
+
+    def of(self, sample: Any, member: Member, *, stays_quick: bool) -> Room:
+        """What a pass may hold that a sample leads."""
+        most = self._pace.most_samples(sample.key, self._runtime.settings.max_batch)
+        limit_mib = self._need_mib(self.reserved)
+        fitting = (n for n in range(most, 1, -1) if self._need_mib(replace(member.shape, batch=n)) <= limit_mib)
+        rows = self._pace.most_rows(sample.key, sample.rows) if stays_quick else None
+        return Room(next(fitting, 1), rows)
+
+    def note_use(self, shape: Shape, samples: int) -> None:
+        """A pass of so many samples was made."""
+        used = replace(shape, batch=samples)
+        if self.used is None or self._need_mib(used) > self._need_mib(self.used):
+            self.used = used
+
+    def _need_mib(self, shape: Shape) -> int:
+        return self._runtime.need_mib(self._card, shape)
