@@ -3,6 +3,8 @@
 Everybody has the keys of their own; others' are the administrators', and to everybody else they are not there.
 """
 
+from contextlib import suppress
+
 from api.services import Services
 from api.services.auth import Caller
 from shared.accounts.scope_rules import check_key_no_wider
@@ -110,10 +112,8 @@ def _check_no_wider(caller: Caller, key: Key, owner: Person) -> None:
 
 
 def _adopted(ours: Services, caller: Caller) -> Person:
-    try:
+    with suppress(NotFound):
         return ours.people.get(caller.person)
-    except NotFound:
-        pass
     try:
         return ours.people.add(Person(name=caller.person, role=Role.ADMIN), caller.as_actor)
     except AlreadyExists:  # somebody else was quicker
