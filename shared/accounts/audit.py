@@ -13,7 +13,7 @@ import redis
 
 from shared.contracts.audit import AuditEntry, Deed
 from shared.redis import keys
-from shared.redis.client import LUA, redis_errors
+from shared.redis.client import redis_errors, script
 
 #: Entries read in one go, and at most for one page: a filter that fits nothing must not read the whole stream each time.
 AT_ONCE = 500
@@ -94,7 +94,7 @@ class Audit:
 
 def telling_script(client: "redis.Redis", name: str) -> Any:
     """A script that tells the stream what it did: `audit.lua` is put before it."""
-    return client.register_script((LUA / "audit.lua").read_text() + (LUA / f"{name}.lua").read_text())
+    return script(client, "audit", name)
 
 
 def _read(entry_id: bytes, fields: dict[bytes, bytes]) -> AuditEntry:

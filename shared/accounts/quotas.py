@@ -18,7 +18,7 @@ from shared.contracts.access import Limits
 from shared.contracts.jobs import State, iso
 from shared.contracts.usage import Allowance, Usage
 from shared.redis import keys
-from shared.redis.client import LUA, redis_errors, script
+from shared.redis.client import redis_errors, script
 
 #: States of a job that has not ended.
 UNFINISHED = (State.WAITING, State.QUEUED, State.RUNNING)
@@ -33,8 +33,7 @@ class Quotas:
         self._redis: Any = client
         self._rate = script(client, "rate")
         self._out = script(client, "pictures_out")
-        prelude = (LUA / "quotas.lua").read_text()
-        self._in = client.register_script(prelude + (LUA / "picture_in.lua").read_text())
+        self._in = script(client, "quotas", "picture_in")
 
     # -- requests ----------------------------------------------------------------------------------------------------
 

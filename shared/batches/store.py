@@ -20,7 +20,7 @@ from shared.jobs.codec import text
 from shared.jobs.store import Idempotency, former_answer
 from shared.pictures.references import owners_lua
 from shared.redis import keys
-from shared.redis.client import LUA, redis_errors
+from shared.redis.client import redis_errors, script
 from shared.redis.tombstones import owners_of_expired
 from shared.settings import Settings
 
@@ -36,10 +36,9 @@ class BatchStore:
     def __init__(self, client: "redis.Redis", settings: Settings) -> None:
         self.redis: Any = client
         self._settings = settings
-        members = owners_lua(settings) + (LUA / "members.lua").read_text()
+        owners = owners_lua(settings)
         self._create, self._cancel, self._resume = (
-            client.register_script(members + (LUA / f"batch_{what}.lua").read_text())
-            for what in ("create", "cancel", "resume")
+            script(client, "members", f"batch_{what}", before=owners) for what in ("create", "cancel", "resume")
         )
 
     # -- making ------------------------------------------------------------------------------------------------------

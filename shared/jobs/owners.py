@@ -13,7 +13,7 @@ from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.pictures.references import owners_lua
 from shared.redis import keys
-from shared.redis.client import LUA, redis_errors
+from shared.redis.client import redis_errors, script
 from shared.settings import Settings
 
 #: Records read in one go: some milliseconds of the server's time.
@@ -26,7 +26,7 @@ class FormerJobs:
     def __init__(self, store: JobStore, settings: Settings) -> None:
         self._store = store
         self._redis: Any = store.redis
-        self._adopt = store.redis.register_script(owners_lua(settings) + (LUA / "adopt.lua").read_text())
+        self._adopt = script(store.redis, "adopt", before=owners_lua(settings))
         self._is_done = False
 
     def adopt(self) -> None:

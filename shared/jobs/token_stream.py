@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from shared.redis import keys
-from shared.redis.client import LUA, redis_errors
+from shared.redis.client import redis_errors, script
 
 #: An answer has at most 2,048 tokens, its reasoning as many, a job 32 of them, and the words of 50 ms share an entry.
 MOST_ENTRIES = 50_000
@@ -36,7 +36,7 @@ class TokenStream:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis: Any = client
-        self._say = client.register_script((LUA / "say.lua").read_text())
+        self._say = script(client, "say")
 
     def say(self, job_id: str, token: str, attempt: int, words: list[Words]) -> bool:
         """Append words; False: the job belongs to somebody else now.

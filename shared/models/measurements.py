@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from shared.redis import keys
-from shared.redis.client import LUA, redis_errors
+from shared.redis.client import redis_errors, script
 
 #: How much of a lower peak is believed each time: an outlier is half forgotten after seven runs.
 PEAK_FALLS_BY = 0.1
@@ -37,7 +37,7 @@ class Measurements:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis: Any = client
-        self._fold_script = client.register_script((LUA / "learn.lua").read_text())
+        self._fold_script = script(client, "learn")
 
     # -- memory ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from shared.redis import keys
-from shared.redis.client import LUA, redis_errors
+from shared.redis.client import LUA, redis_errors, script
 from shared.settings import Settings
 
 
@@ -31,7 +31,7 @@ class PictureReferences:
     def __init__(self, client: "redis.Redis", settings: Settings) -> None:
         self._redis: Any = client
         self._ttl_s = reference_ttl_s(settings)
-        self._open = client.register_script(owners_lua(settings) + (LUA / "open_pictures.lua").read_text())
+        self._open = script(client, "open_pictures", before=owners_lua(settings))
 
     def add(self, person: str, artifact_ids: Sequence[str], *, are_kept: bool = False) -> None:
         """From now on this person may open these.

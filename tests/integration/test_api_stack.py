@@ -75,13 +75,17 @@ def test_asked_to_stop_it_leaves_nothing_behind(own_up, number):
 
     assert own_up.process.wait(LIMIT_S) == 0
     assert len(started) >= 2
-    assert not [process for process in started if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in started if is_alive(process)]
 
 
 def test_a_killed_web_server_comes_back(up):
-    up.parts("gunicorn")[0].kill()
+    before = up.parts("gunicorn")
+    before[0].kill()
 
     until(lambda: "starting it again" in up.log.read_text() and up.status_of("/v1/jobs") == 200)
+    # Its worker goes on answering until it sees that its parent is gone; what it was asked then would be cut off.
+    until(lambda: not any(is_alive(process) for process in before))
+    until(lambda: up.status_of("/v1/jobs") == 200)
 
 
 def test_a_killed_valkey_comes_back_with_what_it_held(up):
@@ -134,6 +138,11 @@ def test_polls_stay_quick_under_a_flood_of_zip_bombs(up):
     # How many find room depends on the machine; each is either looked at or told when to come again.
     assert all(answer.status_code == 201 or int(answer.headers["Retry-After"]) >= 1 for answer in answers)
     assert any(answer.status_code == 201 for answer in answers)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; a zombie does not."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def until(look: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
