@@ -151,7 +151,7 @@ class FolderStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         mark = self.folder / MARK
         if not mark.exists():
-            _write_whole(mark, uuid.uuid4().hex.encode())
+            _write_once(mark, uuid.uuid4().hex.encode())
         mine = mark.read_text()
         with redis_errors():
             self._redis.set(keys.STORE, mine, nx=True, ex=keys.STORE_TTL_S)
@@ -188,6 +188,22 @@ def _remove_unless_kept(path: Path) -> None:
             aside.rename(path)
         else:
             aside.unlink()
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Whole, and only where nobody else was quicker: a link never replaces a file. Where the file system knows no links, two
+    that start at the very same moment may still meet."""
+    whole = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+    _write_whole(whole, data)
+    try:
+        os.link(whole, path)
+    except FileExistsError:
+        return
+    except OSError:
+        if not path.exists():
+            whole.rename(path)
+    finally:
+        whole.unlink(missing_ok=True)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

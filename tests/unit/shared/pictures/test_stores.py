@@ -2,7 +2,9 @@
 
 import errno
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
 
 import pytest
@@ -135,6 +137,38 @@ def test_another_folder_than_the_others_use_is_refused(tmp_path):
 
     with pytest.raises(InvalidRequest, match="DARKROOM_ARTIFACTS_DIR"):
         FolderStore(tmp_path / "another", client, TTL_S).check_identity()
+
+
+def test_processes_that_start_at_once_on_a_new_folder_agree_on_its_mark(tmp_path, monkeypatch):
+    """Each looks before any has written; the last to write must not turn away those before it."""
+    client, both_looked = FakeRedis(), threading.Barrier(2, timeout=5)
+    make = folder_store.uuid.uuid4
+
+    def together():
+        both_looked.wait()
+        return make()
+
+    class Uuids:
+        uuid4 = staticmethod(together)
+
+    monkeypatch.setattr(folder_store, "uuid", Uuids)
+    with ThreadPoolExecutor(2) as pool:
+        starts = [pool.submit(FolderStore(tmp_path / "new", client, TTL_S).check_identity) for _ in range(2)]
+
+        assert [start.result(10) for start in starts] == [None, None]
+
+
+def test_a_folder_that_knows_no_hard_links_gets_its_mark_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(folder_store.os, "link", refuse)
+    client = FakeRedis()
+
+    for _ in range(2):
+        FolderStore(tmp_path / "new", client, TTL_S).check_identity()
+
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [folder_store.MARK]
 
 
 def test_a_full_disk_leaves_no_half_written_file(tmp_path, monkeypatch):
