@@ -5,6 +5,7 @@
     │   ├── MalformedRequest    400  the body or a header cannot be read
     │   ├── Unauthorized        401  no valid key where keys are required
     │   ├── RoleNeeded          403  the caller's role may not do this
+    │   ├── NotYours            403  the caller may see it, and only its owner may change it
     │   ├── ScopeExceeded       403  the caller's key is narrowed to less than this
     │   ├── NotFound            404  no such thing
     │   ├── IllegalMove         409  the job, or whatever it is about, is not in a state that allows this
@@ -78,6 +79,10 @@ class MalformedRequest(CallersError):
 
 class Unauthorized(CallersError):
     code, status = "unauthorized", 401
+
+
+class NotYours(CallersError):
+    code, status = "not_yours", 403
 
 
 class RoleNeeded(CallersError):
