@@ -8,7 +8,9 @@ from flask_openapi import Info, OpenAPI
 
 from api import openapi
 from api.blueprints import (
+    albums,
     analyze,
+    assets,
     audit,
     batch_exports,
     batches,
@@ -21,11 +23,18 @@ from api.blueprints import (
     keys,
     models,
     people,
+    saved,
     status,
     workers,
 )
 from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
+from api.library.album_views import AlbumList, AlbumView
+from api.library.changing import Changed
+from api.library.lineage import Lineage
+from api.library.saved import PresetList, PresetView, PromptList, SearchList, SearchView
+from api.library.tag_lists import TagList
+from api.library.views import AssetList, AssetView, BucketList, Facets
 from api.responses import accounts
 from api.responses.models import ModelDetail, ModelList
 from api.services import EXTENSION, Services, build_services, permissions, services
@@ -51,6 +60,9 @@ BLUEPRINTS = (
     people,
     keys,
     audit,
+    assets,
+    albums,
+    saved,
 )
 #: Models that answers refer to by name.
 ANSWERED = (
@@ -68,6 +80,22 @@ ANSWERED = (
     workers.WorkerCommand,
     status.SystemStatus,
     status.Health,
+    AssetList,
+    AssetView,
+    Facets,
+    BucketList,
+    Lineage,
+    Changed,
+    assets.Restored,
+    assets.Purged,
+    AlbumList,
+    AlbumView,
+    SearchList,
+    SearchView,
+    PresetList,
+    PresetView,
+    PromptList,
+    TagList,
     accounts.PersonView,
     accounts.PersonList,
     accounts.KeyView,

@@ -216,7 +216,8 @@ def trash(path: AssetPath) -> Response:
 @blueprint.post(
     "/v1/assets/purge",
     summary="Delete assets of the trash for good",
-    description="By ids or by filter (`trashed: true`). What is not in the trash is refused. Bytes that are nobody's then are freed.",
+    description="By ids or by filter (`trashed: true`). What is not in the trash is refused. Bytes that are nobody's then "
+    "are freed.",
     responses={"200": openapi.body("Purged", "They are gone"), **openapi.failures(400, 404, 409, 410, 413, 415)},
 )
 @reads_request

@@ -13,7 +13,9 @@ from api.requests.parsing import reads_request
 from api.responses.accounts import answer
 from api.services import services
 
-blueprint = APIBlueprint("saved", __name__, abp_tags=[Tag(name="saved", description="Searches, presets, prompts, tags")])
+blueprint = APIBlueprint(
+    "saved", __name__, abp_tags=[Tag(name="saved", description="Searches, presets, prompts, tags")]
+)
 
 MAX_PAGE = 1000
 MADE = openapi.failures(400, 409, 413, 415)

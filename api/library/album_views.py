@@ -59,7 +59,9 @@ def views(session: Session, albums: Sequence[Album], viewer: Viewer) -> list[Alb
             .join(Asset, Asset.no == AlbumItem.asset_no)
             .where(AlbumItem.album_no.in_(nos), Asset.trashed_ms.is_(None), may_see(viewer))
             .group_by(AlbumItem.album_no)
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     covers = _covers(session, albums, viewer)
     shares: dict[int, list[ShareView]] = {no: [] for no in nos}
@@ -95,7 +97,9 @@ def _covers(session: Session, albums: Sequence[Album], viewer: Viewer) -> dict[i
     """Album → the asset on its cover, as far as the viewer may see it: the one that was chosen, else the first."""
     is_there = (Asset.trashed_ms.is_(None), may_see(viewer))
     chosen = {album.no: album.cover_no for album in albums if album.cover_no is not None}
-    ids = dict(session.execute(select(Asset.no, Asset.id).where(Asset.no.in_(chosen.values()), *is_there)).tuples())
+    ids = dict(
+        session.execute(select(Asset.no, Asset.id).where(Asset.no.in_(chosen.values()), *is_there)).tuples().all()
+    )
     found = {album: ids[no] for album, no in chosen.items() if no in ids}
     left = [album.no for album in albums if album.no not in found]
     place = func.row_number().over(partition_by=AlbumItem.album_no, order_by=(AlbumItem.position, AlbumItem.asset_no))
@@ -106,4 +110,4 @@ def _covers(session: Session, albums: Sequence[Album], viewer: Viewer) -> dict[i
         .subquery()
     )
     firsts = session.execute(select(ranked.c.album_no, ranked.c.id).where(ranked.c.place == 1))
-    return found | dict(firsts.tuples())
+    return found | dict(firsts.tuples().all())

@@ -229,7 +229,7 @@ def still_there(session: Session, album_nos: Collection[int], asset_nos: Collect
                 AlbumItem.album_no.in_(albums), AlbumItem.asset_no.in_(some)
             )
         )
-        inside |= set(rows.tuples())
+        inside |= set(rows.tuples().all())
     return {(album, asset) for album in albums for asset in assets} - inside
 
 

@@ -84,7 +84,7 @@ def _parents(session: Session, nos: Collection[int], viewer: Viewer) -> _Found:
 
 
 def _children(session: Session, nos: Collection[int], viewer: Viewer) -> _Found:
-    pictures = dict(session.execute(select(Asset.picture, Asset.no).where(Asset.no.in_(nos))).tuples())
+    pictures = dict(session.execute(select(Asset.picture, Asset.no).where(Asset.no.in_(nos))).tuples().all())
     rows = session.execute(
         select(Asset, AssetParent.picture)
         .join(AssetParent, AssetParent.asset_no == Asset.no)

@@ -18,7 +18,7 @@ from api.library.tables import Preset, Prompt, SavedSearch
 from shared.contracts.base import Contract
 from shared.contracts.jobs import iso
 from shared.contracts.kinds import Kind
-from shared.errors import IllegalMove, InvalidRequest, NotFound
+from shared.errors import AlreadyExists, InvalidRequest, NotFound
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 #: Of one person; and bytes of a preset's parameters.
@@ -126,7 +126,7 @@ def make_search(session: Session, wanted: NewSearch, owner: str, now_ms: int) ->
     """Save a search.
 
     Raises:
-        IllegalMove: its name is taken. InvalidRequest: there are too many.
+        AlreadyExists: its name is taken. InvalidRequest: there are too many.
     """
     _check_room(session, SavedSearch, owner)
     row = SavedSearch(
@@ -144,7 +144,7 @@ def make_search(session: Session, wanted: NewSearch, owner: str, now_ms: int) ->
 
 
 def change_search(session: Session, row: SavedSearch, wanted: SearchChange, now_ms: int) -> None:
-    """Raises: IllegalMove: its new name is taken."""
+    """Raises: AlreadyExists: its new name is taken."""
     row.name = row.name if wanted.name is None else wanted.name
     row.q = row.q if wanted.q is None else wanted.q
     row.filter = row.filter if wanted.filter is None else _stored(wanted.filter)
@@ -156,7 +156,7 @@ def make_preset(session: Session, wanted: NewPreset, owner: str, now_ms: int) ->
     """Save parameters.
 
     Raises:
-        IllegalMove: its name is taken. InvalidRequest: there are too many.
+        AlreadyExists: its name is taken. InvalidRequest: there are too many.
     """
     _check_room(session, Preset, owner)
     if wanted.is_default:
@@ -177,7 +177,7 @@ def make_preset(session: Session, wanted: NewPreset, owner: str, now_ms: int) ->
 
 
 def change_preset(session: Session, row: Preset, wanted: PresetChange, now_ms: int) -> None:
-    """Raises: IllegalMove: its new name is taken."""
+    """Raises: AlreadyExists: its new name is taken."""
     if wanted.is_default:
         _no_default(session, row.owner, row.kind)
     row.name = row.name if wanted.name is None else wanted.name
@@ -248,7 +248,7 @@ def _flush(session: Session, name: str) -> None:
     try:
         session.flush()
     except IntegrityError as exc:
-        raise IllegalMove(f"the name {name!r} is taken; choose another, or change that one", field="name") from exc
+        raise AlreadyExists(f"the name {name!r} is taken; choose another, or change that one", field="name") from exc
 
 
 def _stored(wanted: AssetFilter) -> dict[str, Any]:
