@@ -12,7 +12,7 @@ from api.requests.library import viewer
 from api.requests.parsing import reads_request
 from api.responses.accounts import answer
 from api.services import services
-from api.services.auth import environment_names
+from api.services.auth import environment_keys
 from shared.contracts.base import Contract
 
 blueprint = APIBlueprint("albums", __name__, abp_tags=[Tag(name="albums", description="Assets put together")])
@@ -168,7 +168,7 @@ def order(path: AlbumPath, body: album_order.Move) -> Response:
 @reads_request
 def share(path: AlbumPath, body: album_sharing.Share) -> Response:
     ours, who = services(), viewer()
-    if body.person not in environment_names(ours.settings):
+    if body.person not in dict(environment_keys(ours.settings)):
         ours.people.get(body.person)
     with ours.library.database.writing() as session:
         album = albums.owned(session, path.album_id, who)
