@@ -9,5 +9,6 @@ In reading order:
 - `pictures`: a picture that comes with a request, checked whole
 - `submission`: what all ways to send a job share, up to the answer 202
 - `accounts`: whose keys a caller may make and change, and what a new one is
+- `library`: which assets a request means, and who looks
 - `batches`: a batch request → members and steps, ready to be stored
 """
