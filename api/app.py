@@ -8,7 +8,9 @@ from flask_openapi import Info, OpenAPI
 
 from api import openapi
 from api.blueprints import (
+    albums,
     analyze,
+    assets,
     audit,
     batch_exports,
     batches,
@@ -24,6 +26,7 @@ from api.blueprints import (
     oidc,
     people,
     queue,
+    saved,
     session,
     shared_links,
     shares,
@@ -32,6 +35,12 @@ from api.blueprints import (
 )
 from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
+from api.library.album_views import AlbumList, AlbumView
+from api.library.changing import Changed
+from api.library.lineage import Lineage
+from api.library.saved import PresetList, PresetView, PromptList, SearchList, SearchView
+from api.library.tag_lists import TagList
+from api.library.views import AssetList, AssetView, BucketList, Facets
 from api.responses import accounts, answer_headers
 from api.responses.models import ModelDetail, ModelList
 from api.services import EXTENSION, Services, build_services, permissions, services
@@ -64,6 +73,9 @@ BLUEPRINTS = (
     audit,
     session,
     oidc,
+    assets,
+    albums,
+    saved,
 )
 #: Models that answers refer to by name.
 ANSWERED = (
@@ -88,6 +100,22 @@ ANSWERED = (
     session.SessionsEnded,
     status.SystemStatus,
     status.Health,
+    AssetList,
+    AssetView,
+    Facets,
+    BucketList,
+    Lineage,
+    Changed,
+    assets.Restored,
+    assets.Purged,
+    AlbumList,
+    AlbumView,
+    SearchList,
+    SearchView,
+    PresetList,
+    PresetView,
+    PromptList,
+    TagList,
     accounts.PersonView,
     accounts.PersonList,
     accounts.KeyView,

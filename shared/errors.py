@@ -6,6 +6,7 @@
     │   ├── Unauthorized        401  no valid key where keys are required
     │   ├── RoleNeeded          403  the caller's role may not do this
     │   ├── Withheld            403  the picture is rated as one that is not shown here, or not rated yet
+    │   ├── NotYours            403  the caller may see it, and only its owner may change it
     │   ├── ScopeExceeded       403  the caller's key is narrowed to less than this
     │   ├── CrossSite           403  another site's page may have sent it
     │   ├── UnknownHost         403  the Host header is no name of this machine
@@ -91,6 +92,10 @@ class MalformedRequest(CallersError):
 
 class Unauthorized(CallersError):
     code, status = "unauthorized", 401
+
+
+class NotYours(CallersError):
+    code, status = "not_yours", 403
 
 
 class RoleNeeded(CallersError):

@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from api.app import create_app
 from api.library.library import Library, open_library
+from api.library.newcomers import job_asset_id
 from api.services import Services
+from shared.accounts.audit import COMMAND_LINE
+from shared.contracts.access import Key, Person, Role
 from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.jobs import lifecycle
 from shared.pictures.fingerprints import fingerprints
@@ -86,3 +90,35 @@ def analysed(services: Services, picture_id: str, answers: dict[str, Any], **fie
 def library_of(services: Services) -> Library:
     """Another process's library over the same database."""
     return open_library(services.settings, services.store, services.artifacts)
+
+
+class Caller:
+    """One person's way to the API."""
+
+    def __init__(self, services: Services, name: str, role: Role = Role.USER) -> None:
+        services.people.add(Person(name=name, role=role), COMMAND_LINE)
+        key = str(services.keys.add(Key(id="", person=name, digest=""), COMMAND_LINE)[1])
+        self.name = name
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._web = create_app(services).test_client()
+
+    def __getattr__(self, method: str) -> Any:
+        """`get`, `post` and so on, with this person's key."""
+
+        def ask(path: str, expect: int = 200, **how: Any) -> Any:
+            response = getattr(self._web, method)(path, headers=self._headers, **how)
+            assert response.status_code == expect, (response.status_code, response.get_data(as_text=True)[:2000])
+            return response.get_json() if response.is_json else response.data
+
+        return ask
+
+
+def owned(services: Services, owner: str, n: int = 1, **params: Any) -> list[str]:
+    """Assets of a person's jobs, taken in; their ids, the oldest first."""
+    ids = []
+    for _ in range(n):
+        record = ended(services, caller=owner, params=params)
+        ids.append(job_asset_id(record.id, 0))
+    while services.library.ingest.look():
+        pass
+    return ids

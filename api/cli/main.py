@@ -34,6 +34,8 @@ WORKER_COMMANDS = {
     "doctor": "cli.doctor",
     "plan": "cli.plan",
 }
+#: Commands that need SQL, which nobody else waits for to load: `python -m api.cli.library <name>`.
+LIBRARY_COMMANDS = {"db": "the library's database: status, upgrade", "reindex": "rebuild the library's assets"}
 STATUS_EVERY_S = 1.0
 DEFAULT_URL = "http://127.0.0.1:2020"
 #: What `add_subparsers` returns; argparse has no public name for it.
@@ -45,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if given and given[0] in WORKER_COMMANDS:
         return _become_worker_command(given[0], given[1:])
+    if given and given[0] in LIBRARY_COMMANDS:
+        os.execv(sys.executable, [sys.executable, "-m", "api.cli.library", *given])
     options = _parser().parse_args(given)
     log.configure(json_lines=False)
     _print_names_as_they_are()
@@ -105,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--url", default=os.environ.get("DARKROOM_URL", DEFAULT_URL), help="the stack's address")
     for name, module in WORKER_COMMANDS.items():
         commands.add_parser(name, help=f"python -m workers.{module} …", add_help=False)
+    for name, what in LIBRARY_COMMANDS.items():
+        commands.add_parser(name, help=what, add_help=False)
     return parser
 
 

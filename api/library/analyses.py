@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from api.library import tags
 from api.library.job_assets import Findings, Left, owner_of
 from api.library.tables import Asset, AssetText
+from api.library.views import AnalysisState
 from shared.contracts.jobs import JobRecord, State
 
 #: Longest reason that is kept.
@@ -53,11 +54,11 @@ def wait_for(session: Session, asset_nos: Sequence[int], job_id: str, now_ms: in
         text.analysis_job, text.analysis_reason = job_id, ""
 
 
-def progress_of(written: str, record: JobRecord | None) -> str:
+def progress_of(written: str, record: JobRecord | None) -> AnalysisState:
     """How far an analysis is: as it is written, but `running` where its job runs now."""
     if written == "waiting" and record is not None and record.state == State.RUNNING:
         return "running"
-    return written
+    return written  # type: ignore[return-value]
 
 
 def _write(session: Session, asset: Asset, text: AssetText, findings: Findings, job_id: str, now_ms: int) -> None:

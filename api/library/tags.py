@@ -6,12 +6,12 @@ put nor one that was taken away. After any change `write_words` brings the words
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, false, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from api.library.database import in_chunks, upsert
 from api.library.filters import tag_name
-from api.library.tables import AssetTag, AssetText, Tag
+from api.library.tables import Asset, AssetTag, AssetText, Tag
 from shared.errors import InvalidRequest
 
 #: Longest name, and most tags that one request or one analysis may put.
@@ -46,16 +46,16 @@ def numbers_of(session: Session, names: Sequence[str]) -> dict[str, int]:
 
 def put(session: Session, asset_nos: Sequence[int], names: Sequence[str]) -> None:
     """A person puts these on these assets, also where they had been taken away."""
-    rows = [
-        {"tag_no": no, "asset_no": asset_no, "source": "user", "is_off": False}
-        for no in numbers_of(session, names).values()
-        for asset_no in asset_nos
-    ]
-    if rows:
-        statement = upsert(session, AssetTag).on_conflict_do_update(
-            index_elements=["tag_no", "asset_no"], set_={"source": "user", "is_off": False}
-        )
-        session.execute(statement, rows)
+    columns = ["tag_no", "asset_no", "source", "is_off"]
+    for no in numbers_of(session, names).values():
+        for some in in_chunks(asset_nos):
+            rows = select(literal(no), Asset.no, literal("user"), false()).where(Asset.no.in_(some))
+            statement = upsert(session, AssetTag).from_select(columns, rows)
+            session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["tag_no", "asset_no"], set_={"source": "user", "is_off": False}
+                )
+            )
 
 
 def take_away(session: Session, asset_nos: Sequence[int], names: Sequence[str]) -> None:

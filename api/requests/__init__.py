@@ -10,5 +10,6 @@ In reading order:
 - `submission`: what all ways to send a job share, up to the answer 202
 - `accounts`: whose keys a caller may make and change, and what a new one is
 - `in_hand`: jobs changed or cancelled after they were sent, one or many
+- `library`: which assets a request means, and who looks
 - `batches`: a batch request → members and steps, ready to be stored
 """
