@@ -102,7 +102,7 @@ class ModelCard(Row):
     """One model."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    kind: Literal["generate", "analyze", "tags", "rating"]
+    kind: Literal["generate", "analyze", "tags", "rating", "embed"]
     engine: str
     title: str
     summary: str
