@@ -12,6 +12,7 @@ and `mice` stays.
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 #: Longest word; the rest of a longer one is cut off, on both sides alike. PostgreSQL takes 2,046 bytes.
 MAX_WORD_CHARS = 64
@@ -37,6 +38,8 @@ def _folded_words(text: str) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     apart = unicodedata.normalize("NFKD", text).casefold()
     bare = "".join(char for char in apart if not unicodedata.combining(char))
     return unicodedata.normalize("NFC", bare)  # Hangul was taken apart too
@@ -44,6 +47,9 @@ def _folded(text: str) -> str:
 
 def _cut(run: str) -> Iterator[str]:
     """A run of letters, with each unspaced character a word of its own."""
+    if run.isascii():
+        yield run
+        return
     start = 0
     for found in _UNSPACED.finditer(run):
         if found.start() > start:
@@ -54,6 +60,7 @@ def _cut(run: str) -> Iterator[str]:
         yield run[start:]
 
 
+@lru_cache(maxsize=65_536)
 def _singular(word: str) -> str:
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
