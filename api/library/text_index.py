@@ -64,7 +64,7 @@ def _index(session: Session, numbers: Sequence[int]) -> None:
     # Words that say something else have another vector; which ones is told by their digest.
     session.execute(
         text(
-            "UPDATE asset_vectors SET state = 'due', tries = 0 WHERE asset_no IN :numbers AND digest <> ''"
+            "UPDATE asset_vectors SET state = 'due', tries = 0 WHERE asset_no IN :numbers AND what = 'words'"
         ).bindparams(bindparam("numbers", expanding=True)),
         {"numbers": numbers},
     )

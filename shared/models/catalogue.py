@@ -90,6 +90,16 @@ class Analysis(Row):
     has_scores: bool = True
 
 
+class Encoding(Row):
+    """What a model makes vectors of, and when two of them are near."""
+
+    knows: tuple[Literal["words", "pictures"], ...] = Field(min_length=1)
+    #: Cosines below mean nothing: every text and every picture is somewhat like every other.
+    least: float = Field(ge=-1, le=1)
+    #: Whether pictures are compared from the middle of the collection: their vectors have most in common.
+    centred: bool = False
+
+
 class Vram(Row):
     """MiB on the GPU in bf16/fp16 (fp32 for CPU toys); `basis` says where the numbers come from."""
 
@@ -111,6 +121,7 @@ class ModelCard(Row):
     defaults: Defaults | None = None
     limits: Limits | None = None
     analysis: Analysis | None = None
+    encoding: Encoding | None = None
     vram: Vram
     #: Other names a caller may use, e.g. the ones an OpenAI client sends.
     aliases: tuple[str, ...] = ()
@@ -120,6 +131,16 @@ class ModelCard(Row):
         if self.kind == "generate" and (self.defaults is None or self.limits is None):
             raise ValueError("a generating model needs defaults and limits")
         return self
+
+    @model_validator(mode="after")
+    def _embedding_models_say_of_what(self) -> "ModelCard":
+        if self.kind == "embed" and self.encoding is None:
+            raise ValueError("an embedding model needs an encoding")
+        return self
+
+    def embeds(self, what: str) -> bool:
+        """Whether it makes vectors of words, or of pictures."""
+        return self.encoding is not None and what in self.encoding.knows
 
     def does(self, task: str) -> bool:
         """Whether it can be asked for this about a picture."""

@@ -30,9 +30,13 @@ class AssetVector(Table):
     asset_no: Mapped[int] = mapped_column(Number, ForeignKey(Asset.no, ondelete="CASCADE"), primary_key=True)
     #: The encoder, by its id in the catalogue.
     model: Mapped[str] = mapped_column(String(64), primary_key=True)
+    #: words, or looks.
+    what: Mapped[str] = mapped_column(String(8))
     #: due, sent (its job is under way), made, none (there is nothing to read in it) or failed.
     state: Mapped[str] = mapped_column(String(8), default="due")
-    job: Mapped[PublicId] = mapped_column(default="")
+    job: Mapped[PublicId] = mapped_column(default="", index=True)
+    #: Which of the job's texts or pictures it is.
+    place: Mapped[int] = mapped_column(default=0)
     #: Jobs that brought no vector.
     tries: Mapped[int] = mapped_column(default=0)
     #: Of the vector that is here; "": there is none. It stays while a newer one is due.

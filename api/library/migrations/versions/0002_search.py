@@ -90,8 +90,10 @@ def upgrade() -> None:
         "asset_vectors",
         sa.Column("asset_no", NUMBER, nullable=False),
         sa.Column("model", sa.String(length=64), nullable=False),
+        sa.Column("what", sa.String(length=8), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("job", sa.String(length=40), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("space", sa.String(length=160), nullable=False),
         sa.Column("change", sa.BigInteger(), nullable=False),
@@ -103,6 +105,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("asset_no", "model", name="pk_asset_vectors"),
     )
     op.create_index("ix_asset_vectors_state", "asset_vectors", ["model", "state"])
+    op.create_index("ix_asset_vectors_job", "asset_vectors", ["job"])
     op.create_index("ix_asset_vectors_change", "asset_vectors", ["space", "change"])
     op.create_index("ix_assets_dhash", "assets", ["owner", "dhash"])
     for statement in POSTGRESQL if op.get_bind().dialect.name == "postgresql" else SQLITE:

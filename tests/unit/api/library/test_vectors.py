@@ -30,7 +30,7 @@ def put_at(library: Database, *degrees: float, **fields) -> list[int]:
 def put_all(library: Database, rows, owner: str = "ada", space: str = SPACE, **fields) -> list[int]:
     with library.writing() as session:
         assets = [put(session, owner, **fields) for _ in rows]
-        session.add_all(AssetVector(asset_no=asset.no, model=MODEL) for asset in assets)
+        session.add_all(AssetVector(asset_no=asset.no, model=MODEL, what="words") for asset in assets)
         session.flush()
         write(session, MODEL, space, {asset.no: row for asset, row in zip(assets, rows, strict=True)}, {})
         return [asset.no for asset in assets]

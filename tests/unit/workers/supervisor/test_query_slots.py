@@ -10,6 +10,7 @@ ROW = """
 [models.words]
 kind = "embed"
 engine = "studio.words"
+encoding = { knows = ["words"], least = 0.2 }
 title = "t"
 summary = "s"
 licence = "MIT"
@@ -18,6 +19,7 @@ vram = { weights_mib = 90, peak_mib = 160, basis = "estimated" }
 [models.minilm-l6]
 kind = "embed"
 engine = "minilm"
+encoding = { knows = ["words"], least = 0.2 }
 title = "t"
 summary = "s"
 licence = "MIT"

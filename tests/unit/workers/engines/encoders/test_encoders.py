@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from shared.errors import EngineFailed, ModelMissing
-from shared.models.catalogue import ModelCard, Source, Vram, load_catalogue
+from shared.models.catalogue import Encoding, ModelCard, Source, Vram, load_catalogue
 from shared.settings import Settings
 from tests.unit.workers.engines.encoders.models import tiny_clip
 from workers.engines.base import Embedding, LoadPlan
@@ -22,7 +22,7 @@ has_minilm = pytest.mark.skipif(
 )
 CARD = ModelCard(
     id="tiny-clip", kind="embed", engine="clip", title="", summary="", licence="", source=Source(path="x"),
-    vram=Vram(weights_mib=1, peak_mib=2),
+    encoding=Encoding(knows=("words", "pictures"), least=0.2), vram=Vram(weights_mib=1, peak_mib=2),
 )  # fmt: skip
 
 
