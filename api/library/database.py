@@ -71,10 +71,15 @@ class Database:
             LibraryUnavailable: see above; nothing has changed.
         """
         self.make_ready()
-        with database_errors(), Session(self._writer(), expire_on_commit=False) as session, session.begin():
+        with (
+            database_errors(),
+            Session(self._writer(), expire_on_commit=False) as session,
+            session.begin() as all_of_it,
+        ):
             yield session
-            session.flush()
-            keep_up(session)
+            if all_of_it.is_active:  # else it was rolled back, on purpose
+                session.flush()
+                keep_up(session)
 
     def make_ready(self) -> None:
         """Bring the tables up to date, once a process; a failure is tried again at the next use.

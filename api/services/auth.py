@@ -139,7 +139,9 @@ class Access:
     def _environment_owner(self, shown: str) -> str | None:
         """Every key is compared, each in constant time: how long it takes tells nothing."""
         given = shown.encode(errors="surrogateescape")
-        owners = [name for name, key in self._environment if hmac.compare_digest(key.encode(errors="surrogateescape"), given)]
+        owners = [
+            name for name, key in self._environment if hmac.compare_digest(key.encode(errors="surrogateescape"), given)
+        ]
         return owners[0] if owners else None
 
     def _note_use(self, standing: Standing) -> None:
