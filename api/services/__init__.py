@@ -9,6 +9,7 @@ In reading order, after this file's `Services`:
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
+- `query_vectors`: what a search means, asked of a worker and never waited for long
 - `queue_forecast`: a queued job's place, and when it will probably be done
 """
 

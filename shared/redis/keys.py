@@ -36,6 +36,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:batches:of:{caller} zset    LIVE_TTL_S            those of one caller that have not ended
     darkroom:webhooks            zset    LIVE_TTL_S            "batch round" by when to tell its webhook (ms)
     darkroom:reuse:{hash}        string  record_ttl_s          the job that answered this once, by these weights
+    darkroom:query:{hash}        string  QUERY_VECTOR_TTL_S    a search's words as a vector, by words, model and weights
     darkroom:idem:{caller}:{key} string  idempotency_ttl_s     create.lua: "job id, body hash"
     darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
@@ -79,6 +80,8 @@ LIVE_TTL_S = 90 * 86400
 #: How long an expired id is remembered, so that it answers 410 instead of 404. 30 days.
 GONE_TTL_S = 30 * 86400
 PREVIEW_TTL_S = 300
+#: What people search for they search for again.
+QUERY_VECTOR_TTL_S = 86400
 STORE_TTL_S = LIVE_TTL_S
 #: How long a revoked or expired key can still be looked at. 90 days.
 KEY_TTL_S = 90 * 86400
@@ -157,6 +160,10 @@ def reuse(reuse_key: str) -> str:
 
 def idempotency(caller_name: str, key: str) -> str:
     return f"{PREFIX}idem:{caller_name}:{key}"
+
+
+def query_vector(query_hash: str) -> str:
+    return f"{PREFIX}query:{query_hash}"
 
 
 def gone(any_id: str) -> str:
