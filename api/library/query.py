@@ -48,11 +48,13 @@ class Words:
     words: tuple[str, ...]
     is_prefix: bool = False
     is_negated: bool = False
+    #: In quotes: what only means the same is not enough.
+    is_quoted: bool = False
 
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a field, and the character where it begins."""
+    """A piece of the box, and the character where it begins: a value of a field, or a whole term."""
 
     text: str
     at: int
@@ -64,7 +66,9 @@ class FieldTerm:
 
     name: str
     values: tuple[Value, ...]
+    #: Where its name begins, and where the term does: with its `-`.
     at: int
+    term_at: int
     comparison: str = ""
     is_negated: bool = False
 
@@ -80,6 +84,14 @@ class Query:
     ignored: tuple[str, ...] = ()
     #: The text terms as they were written, without those turned round: what the search by meaning is asked.
     said: str = ""
+    #: Every term as it was written, but for what was passed over.
+    terms: tuple[Value, ...] = ()
+
+    @property
+    def text_terms(self) -> str:
+        """Those that are words, as a box of their own."""
+        places = {field.term_at for field in self.fields}
+        return " ".join(term.text for term in self.terms if term.at not in places)
 
 
 def parse(text: str, names: Collection[str]) -> Query:
@@ -97,7 +109,23 @@ def parse(text: str, names: Collection[str]) -> Query:
     while reader.read_term():
         if len(reader.words) + len(reader.fields) > MAX_TERMS:
             raise BadQuery(f"a search has at most {MAX_TERMS} terms", text, reader.term_at)
-    return Query(text, tuple(reader.words), tuple(reader.fields), tuple(reader.ignored), " ".join(reader.said))
+    return Query(
+        text,
+        tuple(reader.words),
+        tuple(reader.fields),
+        tuple(reader.ignored),
+        " ".join(reader.said),
+        tuple(reader.terms),
+    )
+
+
+def words_in(text: str) -> tuple[Words, ...]:
+    """A box in which there are words alone.
+
+    Raises:
+        BadQuery: it cannot be read, or has a field.
+    """
+    return parse(text, ()).words
 
 
 class _Reader:
@@ -112,6 +140,7 @@ class _Reader:
         self.fields: list[FieldTerm] = []
         self.ignored: list[str] = []
         self.said: list[str] = []
+        self.terms: list[Value] = []
 
     def read_term(self) -> bool:
         """False where nothing is left."""
@@ -123,6 +152,7 @@ class _Reader:
         named = _NAME.match(self._text, self._at)
         if named is not None:
             self._read_field(named, is_negated)
+            self._remember()
         elif self._take('"'):
             self._add_words(self._quoted(self._at - 1), is_negated)
         else:
@@ -132,7 +162,7 @@ class _Reader:
     def _read_field(self, named: re.Match[str], is_negated: bool) -> None:
         name = named[1].lower()
         if name not in self._names:
-            known = ", ".join(f"{each}:" for each in sorted(self._names))
+            known = ", ".join(f"{each}:" for each in sorted(self._names)) or "none here"
             what = f"there is no {name}: to search by; there are {known}. Quote it to search for the words"
             raise BadQuery(what, self._text, named.start())
         self._at = named.end()
@@ -140,7 +170,7 @@ class _Reader:
         values = [self._value(name)]
         while self._take(","):
             values.append(self._value(name))
-        self.fields.append(FieldTerm(name, tuple(values), named.start(), comparison, is_negated))
+        self.fields.append(FieldTerm(name, tuple(values), named.start(), self.term_at, comparison, is_negated))
 
     def _value(self, name: str) -> Value:
         at = self._at
@@ -158,15 +188,20 @@ class _Reader:
         return inside
 
     def _add_words(self, written: str, is_negated: bool) -> None:
-        is_prefix = written.endswith("*") and self._text[self._at - 1] != '"'
+        is_quoted = self._text[self._at - 1] == '"'
+        is_prefix = written.endswith("*") and not is_quoted
         found = prefix_of(written) if is_prefix else words_of(written)
         if not found:
             if as_written := self._text[self.term_at : self._at].strip():
                 self.ignored.append(as_written)
             return
-        self.words.append(Words(tuple(found), is_prefix, is_negated))
+        self.words.append(Words(tuple(found), is_prefix, is_negated, is_quoted))
+        self._remember()
         if not is_negated:
             self.said.append(written.rstrip("*"))
+
+    def _remember(self) -> None:
+        self.terms.append(Value(self._text[self.term_at : self._at], self.term_at))
 
     def _skip(self, pattern: re.Pattern[str]) -> str:
         found = pattern.match(self._text, self._at)

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.library.filters import ASSET_ID_PATTERN, AssetFilter
-from api.library.query import BadQuery, FieldTerm, Query, Value, parse
+from api.library.query import BadQuery, FieldTerm, Query, parse
 
 #: What one term says in the fields of a filter.
 Said = dict[str, Any]
@@ -28,6 +28,7 @@ class Wanted:
     """What a search box asks for."""
 
     query: Query
+    #: With the words that must be there.
     filter: AssetFilter
     #: Ids of the assets that what is found shall look like.
     like: tuple[str, ...] = ()
@@ -62,7 +63,8 @@ def read(text: str) -> Wanted:
         else:
             _filter(query.text, term, said)
             whole |= said
-    return Wanted(query, AssetFilter(**whole, also=tuple(also), without=tuple(without)), tuple(like))
+    words = query.text_terms or None
+    return Wanted(query, AssetFilter(**whole, words=words, also=tuple(also), without=tuple(without)), tuple(like))
 
 
 def _refuse_of_the_whole(text: str, term: FieldTerm, said: Said) -> None:
@@ -95,7 +97,7 @@ def _likes(text: str, term: FieldTerm) -> list[str]:
     if term.is_negated:
         raise BadQuery("like: cannot be turned round", text, term.at)
     for value in term.values:
-        _filter(text, FieldTerm(LIKE, (Value(value.text, value.at),), value.at), {"ids": (value.text,)})
+        _filter(text, FieldTerm(LIKE, (value,), value.at, value.at), {"ids": (value.text,)})
     return [value.text for value in term.values]
 
 

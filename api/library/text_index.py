@@ -9,8 +9,10 @@ and weighs most; a prompt only wished for it.
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, TextualSelect, bindparam, column, delete, select, text
+from sqlalchemy import BindParameter, Boolean, ColumnElement, bindparam, delete, not_, select, text
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 
 from api.library.query import Words
@@ -119,15 +121,40 @@ def tsvector_of(fields: Iterable[Sequence[str]]) -> str:
 # -- asking --------------------------------------------------------------------------------------------------------------
 
 
-def holds(asked: Sequence[Words], session: Session) -> list[ColumnElement[bool]]:
+def holds(asked: Sequence[Words]) -> list[ColumnElement[bool]]:
     """Conditions on an `Asset` row: what must be in its words, and what must not."""
     wanted, unwanted = _sorted(asked)
     found: list[ColumnElement[bool]] = []
     if wanted:
-        found.append(Asset.no.in_(_numbers(session, wanted, any_of=False)))
+        found.append(HasWords(wanted, any_of=False))
     if unwanted:
-        found.append(Asset.no.not_in(_numbers(session, unwanted, any_of=True)))
+        found.append(not_(HasWords(unwanted, any_of=True)))
     return found
+
+
+class HasWords(ColumnElement[bool]):
+    """Whether the index has words (all, or any) of an `Asset` row: each database's own way of asking is chosen when the
+    statement is compiled."""
+
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, asked: Sequence[Words], *, any_of: bool) -> None:
+        self.number = Asset.__table__.c.no
+        self.fts5: BindParameter[str] = bindparam("words", fts5_query(asked, "OR" if any_of else "AND"), unique=True)
+        self.tsquery: BindParameter[str] = bindparam("words", tsquery(asked, "|" if any_of else "&"), unique=True)
+
+
+@compiles(HasWords, "sqlite")
+def _on_sqlite(element: HasWords, compiler: Any, **how: Any) -> str:
+    number, asked = compiler.process(element.number, **how), compiler.process(element.fts5, **how)
+    return f"({number} IN (SELECT rowid FROM asset_words WHERE asset_words MATCH {asked}))"
+
+
+@compiles(HasWords, "postgresql")
+def _on_postgresql(element: HasWords, compiler: Any, **how: Any) -> str:
+    number, asked = compiler.process(element.number, **how), compiler.process(element.tsquery, **how)
+    return f"({number} IN (SELECT asset_no FROM asset_words WHERE words @@ CAST({asked} AS tsquery)))"
 
 
 def ranked(session: Session, asked: Sequence[Words], limit: int) -> list[int]:
@@ -174,16 +201,6 @@ def _phrase(asked: Words) -> str:
     if asked.is_prefix:
         spelled[-1] += ":*"
     return " <-> ".join(spelled)
-
-
-def _numbers(session: Session, asked: Sequence[Words], *, any_of: bool) -> TextualSelect:
-    if _is_sqlite(session):
-        spelled = fts5_query(asked, "OR" if any_of else "AND")
-        found = text("SELECT rowid AS no FROM asset_words WHERE asset_words MATCH :asked")
-    else:
-        spelled = tsquery(asked, "|" if any_of else "&")
-        found = text("SELECT asset_no AS no FROM asset_words WHERE words @@ CAST(:asked AS tsquery)")
-    return found.bindparams(bindparam("asked", spelled, unique=True)).columns(column("no"))
 
 
 def _is_sqlite(session: Session) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.library.query import MAX_CHARS, BadQuery, FieldTerm, Query, Value, Words, parse
+from api.library.query import MAX_CHARS, BadQuery, FieldTerm, Query, Value, Words, parse, words_in
 from shared.errors import InvalidRequest
 
 NAMES = ("model", "tag", "album", "stars", "after", "like")
@@ -19,10 +19,10 @@ def test_words_phrases_and_beginnings_are_told_apart():
 
     assert found.words == (
         Words(("cat",)),
-        Words(("red", "door")),
+        Words(("red", "door"), is_quoted=True),
         Words(("snow",), is_negated=True),
         Words(("paint",), is_prefix=True),
-        Words(("blue", "sky"), is_negated=True),
+        Words(("blue", "sky"), is_negated=True, is_quoted=True),
     )
     assert found.said == "Cats red door paint"
 
@@ -31,12 +31,23 @@ def test_fields_have_values_comparisons_and_places():
     found = read('model:sdxl tag:cat,"big dog" -album:"My trip" stars:>=4')
 
     assert found.fields == (
-        FieldTerm("model", (Value("sdxl", 6),), 0),
-        FieldTerm("tag", (Value("cat", 15), Value("big dog", 19)), 11),
-        FieldTerm("album", (Value("My trip", 36),), 30, is_negated=True),
-        FieldTerm("stars", (Value("4", 54),), 46, comparison=">="),
+        FieldTerm("model", (Value("sdxl", 6),), 0, 0),
+        FieldTerm("tag", (Value("cat", 15), Value("big dog", 19)), 11, 11),
+        FieldTerm("album", (Value("My trip", 36),), 30, 29, is_negated=True),
+        FieldTerm("stars", (Value("4", 54),), 46, 46, comparison=">="),
     )
     assert found.words == ()
+
+
+def test_each_term_can_be_taken_out_as_it_was_written():
+    text = 'red  -"blue sky" & -tag:"a b",c like*'
+
+    found = read(text)
+
+    assert [term.text for term in found.terms] == ["red", '-"blue sky"', '-tag:"a b",c', "like*"]
+    assert all(text[term.at :].startswith(term.text) for term in found.terms)
+    assert found.text_terms == 'red -"blue sky" like*'
+    assert words_in(found.text_terms) == found.words
 
 
 def test_a_field_may_be_written_in_capitals():

@@ -65,7 +65,7 @@ def test_words_and_likeness_come_beside_the_filter():
     assert found.like == (ID,)
     assert found.has_words
     assert [words.words for words in found.query.words] == [("red",), ("door",), ("snow",)]
-    assert found.filter == AssetFilter(tag=("a",))
+    assert found.filter == AssetFilter(tag=("a",), words="red door -snow")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def found(library: Database, box: str) -> list[str]:
     with library.reading() as session:
         numbers = ranked(session, asked, 100)
         notes = dict(session.execute(select(AssetText.asset_no, AssetText.file_name)).all())
-        held = set(session.scalars(select(Asset.no).where(*holds(asked, session))))
+        held = set(session.scalars(select(Asset.no).where(*holds(asked))))
         if any(not words.is_negated for words in asked):
             assert {number for number in numbers if number in held} == held
         return [notes[number] for number in numbers if number in held] or sorted(notes[number] for number in held)
