@@ -15,12 +15,14 @@ from pydantic import ValidationError
 
 from api.library.filters import ASSET_ID_PATTERN, AssetFilter
 from api.library.query import BadQuery, FieldTerm, Query, parse
+from shared.errors import InvalidRequest
 
 #: What one term says in the fields of a filter.
 Said = dict[str, Any]
 LIKE = "like"
 #: Asks for other pictures than the filter's own default does, so it counts for the whole box.
 OF_THE_WHOLE = ("scope", "trashed")
+_NESTED = ("also", "without")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,46 @@ def read(text: str) -> Wanted:
             whole |= said
     words = query.text_terms or None
     return Wanted(query, AssetFilter(**whole, words=words, also=tuple(also), without=tuple(without)), tuple(like))
+
+
+def read_rules(text: str) -> AssetFilter:
+    """A box that is a filter and nothing else: of a rule album, a bulk change, a list.
+
+    Raises:
+        BadQuery: it cannot be read, or asks for likeness, which ranks and does not filter.
+    """
+    wanted = read(text)
+    if wanted.like:
+        term = next(field for field in wanted.query.fields if field.name == LIKE)
+        raise BadQuery("like: ranks what is found and is no filter: use it in GET /v1/search", text, term.at)
+    return wanted.filter
+
+
+def joined(first: AssetFilter, second: AssetFilter) -> AssetFilter:
+    """One filter that says what both say. Whose pictures are looked at, and whether in the trash, is the first's word where
+    it has one.
+
+    Raises:
+        InvalidRequest: together they are more than one filter may say.
+    """
+    said, more = _explicit(first), _explicit(second)
+    clashing = {name: value for name, value in more.items() if name in said and name not in (*OF_THE_WHOLE, *_NESTED)}
+    alone = {name: value for name, value in more.items() if name not in said}
+    nested = {name: (*said.get(name, ()), *more.get(name, ())) for name in _NESTED if name in said or name in more}
+    try:
+        also = (*nested.pop("also", ()), *([AssetFilter(**clashing)] if clashing else []))
+        return AssetFilter(**{**said, **alone, **nested, "also": also})
+    except ValidationError as exc:
+        why = exc.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise InvalidRequest(f"the search and the filter together: {why}", field="filter") from exc
+
+
+def _explicit(filter: AssetFilter) -> Said:
+    """The fields that say something."""
+    usual = AssetFilter()
+    return {
+        name: value for name in AssetFilter.model_fields if (value := getattr(filter, name)) != getattr(usual, name)
+    }
 
 
 def _refuse_of_the_whole(text: str, term: FieldTerm, said: Said) -> None:

@@ -10,6 +10,7 @@ with the caller's conditions, for neither the file nor pgvector's table knows ow
 """
 
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from sqlalchemy import BigInteger, ColumnElement, Float, Select, column, func, s
 from sqlalchemy.orm import Session
 
 from api.library.database import Database, lock
-from api.library.nearness import HALF_SAY, Collection, centred
+from api.library.nearness import HALF_SAY, CentredCollection, Collection, centred
 from api.library.tables import Asset, AssetVector, Position
 from api.library.vector_file import VectorFile, VectorWriter
 
@@ -127,11 +128,14 @@ class FileVectors:
         self._folder = folder
         self._files: dict[str, VectorFile] = {}
         self._plain: dict[str, Collection] = {}
-        self._centred: dict[str, Collection] = {}
+        self._centred: dict[str, CentredCollection] = {}
+        # Requests ask from many threads; what they are given is never changed afterwards.
+        self._guard = threading.Lock()
 
     def near(self, session: Session, question: Question, conditions: Sequence[ColumnElement[bool]]) -> list[Near]:
         """See `Vectors`."""
-        collection = self._collection(session, question)
+        with self._guard:
+            collection = self._collection(session, question)
         if not len(collection.keys):
             return []
         seen = _seen(question.space, conditions)
@@ -168,7 +172,7 @@ class FileVectors:
         if file.refresh() or space not in self._plain:
             self._plain[space] = Collection(*file.rows())
             if space in self._centred:
-                self._centred[space] = centred(self._plain[space], self._centred[space])  # type: ignore[arg-type]
+                self._centred[space] = centred(self._plain[space], self._centred[space])
         if not question.is_centred:
             return self._plain[space]
         if space not in self._centred:

@@ -94,10 +94,20 @@ class Encoding(Row):
     """What a model makes vectors of, and when two of them are near."""
 
     knows: tuple[Literal["words", "pictures"], ...] = Field(min_length=1)
-    #: Cosines below mean nothing: every text and every picture is somewhat like every other.
-    least: float = Field(ge=-1, le=1)
+    #: Cosines of words below mean nothing: every text is somewhat like every other.
+    least: float | None = Field(None, ge=-1, le=1)
+    #: The same of two pictures.
+    alike: float | None = Field(None, ge=-1, le=1)
     #: Whether pictures are compared from the middle of the collection: their vectors have most in common.
     centred: bool = False
+
+    @model_validator(mode="after")
+    def _each_has_its_cut(self) -> "Encoding":
+        if ("words" in self.knows) != (self.least is not None):
+            raise ValueError("least belongs to an encoding that knows words, and to no other")
+        if ("pictures" in self.knows) != (self.alike is not None):
+            raise ValueError("alike belongs to an encoding that knows pictures, and to no other")
+        return self
 
 
 class Vram(Row):

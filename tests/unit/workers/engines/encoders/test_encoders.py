@@ -22,7 +22,7 @@ has_minilm = pytest.mark.skipif(
 )
 CARD = ModelCard(
     id="tiny-clip", kind="embed", engine="clip", title="", summary="", licence="", source=Source(path="x"),
-    encoding=Encoding(knows=("words", "pictures"), least=0.2), vram=Vram(weights_mib=1, peak_mib=2),
+    encoding=Encoding(knows=("words", "pictures"), least=0.2, alike=0.5), vram=Vram(weights_mib=1, peak_mib=2),
 )  # fmt: skip
 
 
