@@ -24,6 +24,7 @@ from api.blueprints import (
     models,
     people,
     saved,
+    search,
     status,
     workers,
 )
@@ -35,6 +36,7 @@ from api.library.lineage import Lineage
 from api.library.saved import PresetList, PresetView, PromptList, SearchList, SearchView
 from api.library.tag_lists import TagList
 from api.library.views import AssetList, AssetView, BucketList, Facets
+from api.library.found_views import DuplicateGroups, SearchAnswer, SimilarAnswer
 from api.responses import accounts
 from api.responses.models import ModelDetail, ModelList
 from api.services import EXTENSION, Services, build_services, permissions, services
@@ -63,6 +65,7 @@ BLUEPRINTS = (
     assets,
     albums,
     saved,
+    search,
 )
 #: Models that answers refer to by name.
 ANSWERED = (
@@ -96,6 +99,9 @@ ANSWERED = (
     PresetView,
     PromptList,
     TagList,
+    SearchAnswer,
+    SimilarAnswer,
+    DuplicateGroups,
     accounts.PersonView,
     accounts.PersonList,
     accounts.KeyView,

@@ -38,6 +38,7 @@ class ErrorDetail(BaseModel):
     )
     retryable: bool = Field(description="Whether asking again, unchanged, may help")
     field: str | None = Field(None, description="The field to blame, where there is one")
+    at: int | None = Field(None, description="Of a search box that cannot be read: the character where, from 0")
 
 
 class ErrorBody(BaseModel):

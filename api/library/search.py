@@ -11,6 +11,7 @@ no list ever has what the viewer may not see. At most `MOST` are found; a filter
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from sqlalchemy import ColumnElement, select
@@ -90,8 +91,8 @@ def find(session: Session, asked: Asked, vectors: Vectors, catalogue: Catalogue)
     if asked.like:
         alike: dict[int, Hit] = {}
         for number in asked.like:
-            near = similar(session, number, vectors, catalogue, must_hold)
-            _add(alike, "looks", [(each.asset_no, each.likeness) for each in near])
+            looking = similar(session, number, vectors, catalogue, must_hold)
+            _add(alike, "looks", [(hit.asset_no, hit.likeness) for hit in looking])
         found = _both(found, alike) if asked.words else alike
     return sorted(found.values(), key=lambda hit: (-hit.score, -hit.asset_no))[:MOST]
 
@@ -120,6 +121,16 @@ def similar(
 def has_looks(session: Session, number: int, catalogue: Catalogue) -> bool:
     """Whether anybody has looked at an asset, so that others can be like it."""
     return _looks_of(session, number, catalogue) is not None
+
+
+def in_order(session: Session, hits: Sequence[Hit], sort: Literal["relevance", "newest", "oldest"]) -> list[Hit]:
+    """What was found, by how well it fits (as it comes) or by when it was made."""
+    if sort == "relevance":
+        return list(hits)
+    wanted = select(Asset.no, Asset.created_ms).where(Asset.no.in_([hit.asset_no for hit in hits]))
+    made = {no: (created_ms, no) for no, created_ms in session.execute(wanted)}
+    there = [hit for hit in hits if hit.asset_no in made]
+    return sorted(there, key=lambda hit: made[hit.asset_no], reverse=sort == "newest")
 
 
 def _looks_of(session: Session, number: int, catalogue: Catalogue) -> AssetVector | None:

@@ -9,6 +9,7 @@ In reading order, after this file's `Services`:
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
+- `searching`: a search of the library, carried out
 - `query_vectors`: what a search means, asked of a worker and never waited for long
 - `queue_forecast`: a queued job's place, and when it will probably be done
 """
@@ -18,12 +19,15 @@ from typing import cast
 
 from flask import current_app
 
+from api.library.embedding import Embedding
 from api.library.library import Library, open_library
 from api.services.auth import Access, environment_keys
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
 from api.services.departures import Departures
 from api.services.job_events import JobEvents
+from api.services.query_vectors import QueryVectors
 from api.services.queue_forecast import QueueForecast
+from api.services.searching import Searching
 from shared.accounts.audit import Audit
 from shared.accounts.keys import Keys
 from shared.accounts.people import People
@@ -71,6 +75,7 @@ class Services:
     #: What people may use, by role.
     role_limits: Defaults
     library: Library
+    searching: Searching
     #: Whether there is room for what is asked.
     door: Door
 
@@ -86,16 +91,21 @@ def build_services(settings: Settings) -> Services:
     store, registry = JobStore(client, settings), WorkerRegistry(client)
     keys, role_limits = Keys(client), default_limits(settings)
     artifacts, door = open_store(settings, client), Door(settings, client)
+    catalogue, library = load_catalogue(settings), open_library(settings, store, artifacts)
+    dispatcher = Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check)
+    job_events = JobEvents(client, max_waiters=settings.api_threads * 3 // 4)
+    library.duties.also(Embedding(library.database, store, dispatcher, registry, catalogue).look)
+    queries = QueryVectors(store, dispatcher, registry, catalogue, job_events)
     return Services(
         settings=settings,
         store=store,
         artifacts=artifacts,
         registry=registry,
-        catalogue=load_catalogue(settings),
-        dispatcher=Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check),
+        catalogue=catalogue,
+        dispatcher=dispatcher,
         batches=BatchStore(client, settings),
         members=BatchMembers(store),
-        job_events=JobEvents(client, max_waiters=settings.api_threads * 3 // 4),
+        job_events=job_events,
         departures=Departures(),
         decoding=_decoding(settings),
         forecast=QueueForecast(store, registry, Measurements(client)),
@@ -104,7 +114,8 @@ def build_services(settings: Settings) -> Services:
         keys=keys,
         audit=Audit(client),
         role_limits=role_limits,
-        library=open_library(settings, store, artifacts),
+        library=library,
+        searching=Searching(library.database, catalogue, queries),
         door=door,
     )
 
