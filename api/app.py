@@ -32,11 +32,11 @@ from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
 from api.library.album_views import AlbumList, AlbumView
 from api.library.changing import Changed
+from api.library.found_views import DuplicateGroups, SearchAnswer, SimilarAnswer
 from api.library.lineage import Lineage
 from api.library.saved import PresetList, PresetView, PromptList, SearchList, SearchView
 from api.library.tag_lists import TagList
 from api.library.views import AssetList, AssetView, BucketList, Facets
-from api.library.found_views import DuplicateGroups, SearchAnswer, SimilarAnswer
 from api.responses import accounts
 from api.responses.models import ModelDetail, ModelList
 from api.services import EXTENSION, Services, build_services, permissions, services

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from api import openapi
 from api.library import assets, duplicates
 from api.library.albums import expanded
-from api.library.assets import CURSOR_PATTERN
 from api.library.duplicates import Notion
 from api.library.filters import ASSET_ID_PATTERN, AssetFilter
 from api.library.found_views import DuplicateGroups, FoundRow, SearchAnswer, SimilarAnswer, TermView, found_rows
@@ -23,6 +22,8 @@ from shared.errors import InvalidRequest
 
 blueprint = APIBlueprint("search", __name__, abp_tags=[Tag(name="search", description="Finding pictures")])
 
+#: A place in what was found; of a box that only filters, the cursor of a list.
+CURSOR_PATTERN = r"^(-?[0-9]+(\.[0-9]+)?(_-?[0-9]+){0,2})?$"
 Page = Annotated[int, Field(ge=1, le=MOST)]
 
 
