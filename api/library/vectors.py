@@ -26,7 +26,7 @@ from api.library.tables import Asset, AssetVector, Position
 from api.library.vector_file import VectorFile, VectorWriter
 
 #: Assets that a filter leaves, up to which they alone are compared; above, everything is, and then filtered.
-NARROW = 5000
+NARROW = 1000
 #: How many of the nearest are looked up at first, for each that is wanted; more where others' pictures are among them.
 SPARE = 8
 #: Rows read from SQL at a time.

@@ -9,11 +9,17 @@ from typing import Any
 import redis
 
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.kinds import KIND_RULES
 from shared.jobs.codec import decode, text
 from shared.jobs.eta import room_after_s
 from shared.jobs.routing import PRIORITIES, split
 from shared.redis import keys
 from shared.redis.client import redis_errors
+
+#: Kinds that no list shows.
+HIDDEN = frozenset(kind for kind, rules in KIND_RULES.items() if rules.is_hidden)
+#: Entries looked through at a time: whole libraries of hidden jobs may lie between two that are shown.
+PASSED_AT_ONCE = 200
 
 
 class JobIndex:
@@ -37,13 +43,29 @@ class JobIndex:
             return [decode(fields) if fields else None for fields in pipe.execute()]
 
     def page(self, state: State | None, limit: int, before: int | None) -> tuple[list[JobRecord], int | None]:
-        """Newest jobs first, from those that came before `before`; and the cursor of the next page, or None."""
+        """Newest jobs first, from those that came before `before`; and the cursor of the next page, or None. Jobs that are
+        part of something else (`KindRules.is_hidden`) are passed over."""
         index = keys.jobs_in(state.value) if state else keys.ALL_JOBS
-        ceiling = f"({before}" if before is not None else "+inf"
-        with redis_errors():
-            found = self.redis.zrevrangebyscore(index, ceiling, "-inf", start=0, num=limit, withscores=True)
-        records = [r for r in self.get_many([text(job_id) for job_id, _ in found]) if r is not None]
-        return records, int(found[-1][1]) if len(found) == limit else None
+        wanted: list[tuple[str, int]] = []
+        cursor, is_over = before, False
+        while len(wanted) < limit and not is_over:
+            ceiling = f"({cursor}" if cursor is not None else "+inf"
+            with redis_errors():
+                rows = self.redis.zrevrangebyscore(
+                    index, ceiling, "-inf", start=0, num=max(limit, PASSED_AT_ONCE), withscores=True
+                )
+            is_over = len(rows) < max(limit, PASSED_AT_ONCE)
+            cursor = int(rows[-1][1]) if rows else cursor
+            wanted += self._shown([(text(job_id), int(order)) for job_id, order in rows])
+        page = wanted[:limit]
+        records = [r for r in self.get_many([job_id for job_id, _ in page]) if r is not None]
+        has_more = len(wanted) > limit or not is_over
+        return records, page[-1][1] if page and has_more else None
+
+    def _shown(self, rows: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Those whose kind is shown in lists; one whose record is gone is left for the reader to skip."""
+        kinds = self.fields_of([job_id for job_id, _ in rows], "kind")
+        return [row for row, (kind,) in zip(rows, kinds, strict=True) if kind is None or text(kind) not in HIDDEN]
 
     def ids_between(self, state: State, first: int, last: int) -> list[str]:
         """Ids of jobs in a state from the `first` to the `last` place (−1: to the end), oldest first."""
