@@ -27,6 +27,7 @@ from api.blueprints import (
     people,
     queue,
     saved,
+    search,
     session,
     shared_links,
     shares,
@@ -37,6 +38,7 @@ from api.compat.openai_chat.response import ChatCompletion
 from api.errors import ErrorBody, register_errors
 from api.library.album_views import AlbumList, AlbumView
 from api.library.changing import Changed
+from api.library.found_views import DuplicateGroups, SearchAnswer, SimilarAnswer
 from api.library.lineage import Lineage
 from api.library.saved import PresetList, PresetView, PromptList, SearchList, SearchView
 from api.library.tag_lists import TagList
@@ -76,6 +78,7 @@ BLUEPRINTS = (
     assets,
     albums,
     saved,
+    search,
 )
 #: Models that answers refer to by name.
 ANSWERED = (
@@ -116,6 +119,9 @@ ANSWERED = (
     PresetView,
     PromptList,
     TagList,
+    SearchAnswer,
+    SimilarAnswer,
+    DuplicateGroups,
     accounts.PersonView,
     accounts.PersonList,
     accounts.KeyView,

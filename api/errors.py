@@ -41,6 +41,7 @@ class ErrorDetail(BaseModel):
     limit: float | None = Field(None, description="Of a person's own limits: how much one may use, in its unit")
     used: float | None = Field(None, description="How much of that is used")
     resets_at: str | None = Field(None, description="When there is room again; null: nobody can say")
+    at: int | None = Field(None, description="Of a search box that cannot be read: the character where, from 0")
 
 
 class ErrorBody(BaseModel):

@@ -200,6 +200,12 @@ class Settings(BaseSettings):
     cpu_budgets_mib: Annotated[tuple[int, ...], NoDecode] = Field(
         (), description="Budgets of the CPU workers, comma-separated, one each; none: the host's RAM shared out"
     )
+    embed_workers: int = Field(
+        1,
+        ge=0,
+        le=8,
+        description="Small CPU workers beside the others, for what a search asks of an encoder; none without one",
+    )
     vram_mode: Literal["low", "balanced", "high"] = Field("balanced", description="Row of the VRAM table to use")
     vram_budget_mib: int | None = Field(None, ge=256, description="VRAM a worker may use; none: what its card has")
     reserve_mib: int | None = Field(None, ge=0, description="VRAM left to the system; none: the mode's row says")

@@ -24,7 +24,7 @@ from shared.settings import Settings
 from workers.batches.feed_bell import FeedBell
 from workers.batches.feeder import Feeder
 from workers.batches.webhooks import Webhooks
-from workers.control import keep_alive, watchdog, yielding
+from workers.control import at_hand, keep_alive, watchdog, yielding
 from workers.control.duties import Duties, Duty
 from workers.control.keep_alive import OwnCommands
 from workers.control.main_process import FOLLOW_EVERY_S, LauncherWatch, MainProcess, Starts
@@ -209,6 +209,7 @@ def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[],
             Duty(FEED_EVERY_S, feeder.feed),
             Duty(WEBHOOKS_EVERY_S, Webhooks(BatchStore(client, settings), settings).look),
             Duty(keep_alive.LOOK_EVERY_S, keep_alive.KeepAlive(commands, settings.keep_alive_s).look),
+            *([Duty(at_hand.LOOK_EVERY_S, at_hand.AtHand(slot.at_hand, commands).look)] if slot.at_hand else []),
             *([Duty(yielding.LOOK_EVERY_S, gives_way.look)] if gives_way else []),
         ],
         on_outage=leases.excuse_silence,

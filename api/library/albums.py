@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from api.library.database import in_chunks
 from api.library.filters import ALBUM_ID_PATTERN, MAX_DEPTH, AssetFilter, AssetId, Viewer, albums_seen_by, may_see
+from api.library.query import BadQuery
 from api.library.tables import Album, AlbumItem, AlbumShare, Asset
+from api.library.terms import read_rules
 from shared.contracts.base import Contract
 from shared.errors import IllegalMove, InvalidRequest, NotFound, NotYours
 
@@ -31,6 +33,15 @@ class Rules(Contract):
 
     q: str = Field("", max_length=1000, pattern=r"^[^\x00]*$", description="As in the search box")
     filter: AssetFilter = AssetFilter()
+
+    @field_validator("q")
+    @classmethod
+    def _can_be_read(cls, q: str) -> str:
+        try:
+            read_rules(q)
+        except BadQuery as exc:
+            raise ValueError(exc.message) from exc
+        return q
 
     @field_validator("filter")
     @classmethod
@@ -264,4 +275,6 @@ def expanded(session: Session, wanted: AssetFilter, viewer: Viewer) -> AssetFilt
     rules = Rules.model_validate_json(json.dumps(found[0].rules))
     owners = AssetFilter(owner=(found[0].owner,))
     scope = wanted.scope or "all"
-    return wanted.model_copy(update={"album": (), "scope": scope, "also": (*wanted.also, rules.filter, owners)})
+    return wanted.model_copy(
+        update={"album": (), "scope": scope, "also": (*wanted.also, rules.filter, read_rules(rules.q), owners)}
+    )

@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
+from api.library.text_index import keep_up
 from shared.errors import InvalidRequest, LibraryUnavailable
 from shared.settings import Settings
 
@@ -70,8 +71,15 @@ class Database:
             LibraryUnavailable: see above; nothing has changed.
         """
         self.make_ready()
-        with database_errors(), Session(self._writer(), expire_on_commit=False) as session, session.begin():
+        with (
+            database_errors(),
+            Session(self._writer(), expire_on_commit=False) as session,
+            session.begin() as all_of_it,
+        ):
             yield session
+            if all_of_it.is_active:  # else it was rolled back, on purpose
+                session.flush()
+                keep_up(session)
 
     def make_ready(self) -> None:
         """Bring the tables up to date, once a process; a failure is tried again at the next use.

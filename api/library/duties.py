@@ -23,6 +23,7 @@ LOOK_EVERY_S, IDLE_S, AWAY_S = 0.2, 1.0, 2.0
 #: How long the library stands still when the process that looked after it dies.
 LOCK_S = 10
 SWEEP_EVERY_S, STRAYS_EVERY_S = 10.0, 3600.0
+OTHERS_EVERY_S = 1.0
 #: An outage is told once in so long.
 TOLD_EVERY_S = 30.0
 
@@ -45,6 +46,8 @@ class LibraryDuties(threading.Thread):
         self._store = store
         self._clock = clock
         self._token = uuid.uuid4().hex
+        self._others: list[Callable[[], int]] = []
+        self._next_others = 0.0
         self._next_sweep = 0.0
         # Not at once: a start has enough to do.
         self._next_strays = clock() + SWEEP_EVERY_S
@@ -62,6 +65,10 @@ class LibraryDuties(threading.Thread):
             except Exception as exc:  # the next look may find other work
                 pause_s = AWAY_S
                 logger().error("library.duty_failed", exc_info=exc)
+
+    def also(self, duty: Callable[[], int]) -> None:
+        """Have something else done about once a second; it returns how much it did."""
+        self._others.append(duty)
 
     def stop(self) -> None:
         """End after what is being done."""
@@ -83,6 +90,10 @@ class LibraryDuties(threading.Thread):
         if self._clock() >= self._next_sweep:
             self._next_sweep = self._clock() + SWEEP_EVERY_S
             self._sweep_once()
+        if self._clock() >= self._next_others:
+            self._next_others = self._clock() + OTHERS_EVERY_S
+            for duty in self._others:
+                duty()
         if self._clock() >= self._next_strays:
             self._next_strays = self._clock() + STRAYS_EVERY_S
             strays, marked = self._sweep.look_for_strays()

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
+from api.library.query import BadQuery, words_in
 from api.library.tables import Album, AlbumItem, AlbumShare, Asset, AssetParent, AssetTag, Tag
+from api.library.text_index import holds
 from shared.contracts.base import Contract
 
 #: Most ids one filter names, and most values of any other list.
@@ -89,6 +91,10 @@ class AssetFilter(Contract):
     parent: AssetId | None = Field(None, description="Made from this asset's picture")
     has_caption: bool | None = None
     has_parent: bool | None = None
+    words: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")] | None = Field(
+        None,
+        description='Words of caption, tags, prompt and note, as in the search box: all of them, "as a phrase", -not',
+    )
     trashed: bool = Field(False, description="True: what is in the trash, and nothing else")
     also: Annotated[tuple["AssetFilter", ...], Field(max_length=MAX_VALUES)] = Field(
         (), description="All of these must hold too; what they say of scope and trash does not count"
@@ -105,6 +111,15 @@ class AssetFilter(Contract):
     def depth(self) -> int:
         """1 where nothing is nested in it."""
         return 1 + max((each.depth for each in self.inner), default=0)
+
+    @field_validator("words")
+    @classmethod
+    def _can_be_read(cls, words: str | None) -> str | None:
+        try:
+            words_in(words or "")
+        except BadQuery as exc:
+            raise ValueError(exc.message) from exc
+        return words
 
     @model_validator(mode="after")
     def _is_no_larger_than_sql_takes(self) -> "AssetFilter":
@@ -233,6 +248,8 @@ def _asked(wanted: AssetFilter, viewer: Viewer) -> Iterator[ColumnElement[bool]]
         yield Asset.created_ms >= milliseconds(wanted.after)
     if wanted.before is not None:
         yield Asset.created_ms < milliseconds(wanted.before)
+    if wanted.words is not None:
+        yield from holds(words_in(wanted.words))
     yield from (_has_tag((name,)) for name in wanted.tag)
     if wanted.any_tag:
         yield _has_tag(wanted.any_tag)

@@ -6,12 +6,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.library.filters import AssetFilter, Scope, Viewer
+from api.library.terms import joined, read_rules
 from api.requests.parsing import validated_json
 from api.services.auth import current_caller
 from shared.contracts.access import Role
 
 #: Longest `filter` of a query; a longer one is sent as a saved search.
 MAX_FILTER_CHARS = 20_000
+#: Of a search box in an address; those beyond `query.MAX_CHARS` are refused with the place.
+MAX_SEARCH_CHARS = 10_000
 _TEXT = r"^[^\x00]*$"
 
 
@@ -64,14 +67,23 @@ class FilterQuery(BaseModel):
     filter: str = Field(
         "", max_length=MAX_FILTER_CHARS, pattern=_TEXT, description="An `AssetFilter` as JSON; all of it must hold too"
     )
+    q: str = Field(
+        "",
+        max_length=MAX_SEARCH_CHARS,
+        description="The search box: words, phrases, -word, tag:, stars:>=4 and the like",
+    )
     stacked: bool = Field(False, description="One tile a stack: its best")
 
     def wanted(self) -> AssetFilter:
-        """The filter it says.
+        """The filter it says, the search box too.
 
         Raises:
-            MalformedRequest, InvalidRequest: `filter` is no JSON or no filter, or a time is none.
+            MalformedRequest, InvalidRequest: `filter` is no JSON or no filter, or a time is none; the box cannot be read.
         """
+        return joined(read_rules(self.q), self.beside_the_box())
+
+    def beside_the_box(self) -> AssetFilter:
+        """The filter it says, the search box aside. Raises as `wanted` does."""
         said = _said(self)
         if not self.filter:
             return _checked(said)
@@ -86,12 +98,14 @@ class FilterQuery(BaseModel):
         )
 
 
+#: What is no field of a filter by itself.
+NO_FIELDS = frozenset({"filter", "stacked", "q"})
 #: Of a query's fields, those that are lists in a filter.
 _LISTS = ("owner", "kind", "origin", "model", "scheduler", "tag", "album", "analysis")
 
 
 def _said(query: FilterQuery) -> dict[str, Any]:
-    names = (name for name in FilterQuery.model_fields if name not in ("filter", "stacked"))
+    names = (name for name in FilterQuery.model_fields if name not in NO_FIELDS)
     found = {name: getattr(query, name) for name in names}
     said = {name: value for name, value in found.items() if value not in ("", None) and value is not False}
     # False is something to say of a fact, and the default of the trash.

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from shared.models.catalogue import Analysis, Defaults, Limits, ModelCard, Vram, missing_message
+from shared.models.catalogue import Analysis, Defaults, Encoding, Limits, ModelCard, Vram, missing_message
 from shared.models.measurements import Measured
 from shared.rack.worker_registry import WorkerReport
 
@@ -34,6 +34,7 @@ class ModelView(BaseModel):
     defaults: Defaults | None
     limits: Limits | None
     analysis: Analysis | None = Field(description="What it can say about a picture")
+    encoding: Encoding | None = Field(description="What it makes vectors of, for the library's search")
     vram: Vram
     measured: dict[str, MeasuredPeak] = Field(
         description="Peaks learned from runs, by width x height x batch, guided (g) or not (u), precision and offload; "
@@ -101,6 +102,7 @@ def model_view(
         defaults=card.defaults,
         limits=card.limits,
         analysis=card.analysis,
+        encoding=card.encoding,
         vram=card.vram,
         measured={
             key: MeasuredPeak(peak_mib=round(peak.value), samples=peak.samples) for key, peak in sorted(learned.items())

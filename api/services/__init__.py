@@ -20,6 +20,8 @@ In reading order, after this file's `Services`:
 - `decoding`: pictures are decoded in turns
 - `job_events`: wakes requests that wait for a job
 - `departures`: notices clients that went away
+- `searching`: a search of the library, carried out
+- `query_vectors`: what a search means, asked of a worker and never waited for long
 - `queue_forecast`: a queued job's place, and when it will probably be done
 - `wait_reasons`: why queued jobs wait, for answers
 """
@@ -30,6 +32,7 @@ from typing import cast
 import redis
 from flask import current_app
 
+from api.library.embedding import Embedding
 from api.library.library import Library, open_library
 from api.services.auth import Access, EnvironmentKeys, environment_keys
 from api.services.decoding import ROOM_IN_PICTURES, Decoding
@@ -41,7 +44,9 @@ from api.services.oidc_rules import oidc_rules
 from api.services.oidc_sign_in import OidcSignIn
 from api.services.ownership import Ownership
 from api.services.proxy_people import ProxyPeople
+from api.services.query_vectors import QueryVectors
 from api.services.queue_forecast import QueueForecast
+from api.services.searching import Searching
 from api.services.session_callers import SessionCallers
 from api.services.share_links import ShareLinks
 from api.services.sign_in import SignIn
@@ -110,6 +115,7 @@ class Services:
     #: Who comes in.
     gate: Gate
     library: Library
+    searching: Searching
     #: Whether there is room for what is asked.
     door: Door
     quotas: Quotas
@@ -139,10 +145,11 @@ def build_services(settings: Settings) -> Services:
     proxy_people = ProxyPeople(people, session_callers, Role(settings.proxy_user_role))
     batches = BatchStore(client, settings)
     references = PictureReferences(client, settings)
-    catalogue, dispatcher = (
-        load_catalogue(settings),
-        Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check),
-    )
+    catalogue, library = load_catalogue(settings), open_library(settings, store, artifacts)
+    dispatcher = Dispatcher(store, make_app(settings, for_worker=False), check_room=door.check)
+    job_events = JobEvents(client, max_waiters=settings.api_threads * 3 // 4)
+    library.duties.also(Embedding(library.database, store, dispatcher, registry, catalogue).look)
+    queries = QueryVectors(store, dispatcher, registry, catalogue, job_events)
     ratings = RatingJobs(store, dispatcher, catalogue, settings)
     quotas = Quotas(client)
     return Services(
@@ -154,7 +161,7 @@ def build_services(settings: Settings) -> Services:
         dispatcher=dispatcher,
         batches=batches,
         members=BatchMembers(store),
-        job_events=JobEvents(client, max_waiters=settings.api_threads * 3 // 4),
+        job_events=job_events,
         departures=Departures(),
         decoding=_decoding(settings),
         forecast=QueueForecast(store, Shares(store, settings.max_wait_s), registry, Measurements(client)),
@@ -163,7 +170,8 @@ def build_services(settings: Settings) -> Services:
         keys=keys,
         audit=audit,
         role_limits=role_limits,
-        library=open_library(settings, store, artifacts),
+        library=library,
+        searching=Searching(library.database, catalogue, queries),
         door=door,
         quotas=quotas,
         pauses=Pauses(store),

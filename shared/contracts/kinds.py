@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, WithJsonSchema
 
 from shared.contracts.commands import SwitchParams, UnloadParams
+from shared.contracts.embedding import EmbedParams
 from shared.contracts.generation import GenerationParams, steps_run
 from shared.contracts.vision import AnalysisParams
 
@@ -44,6 +45,10 @@ class KindRules:
     has_answers: bool = False
     #: Whether the library takes in what an ended one leaves: pictures, or what is said of them.
     leaves_assets: bool = False
+    #: Whether it is part of something else that was asked for (a search): no list of jobs shows it.
+    is_hidden: bool = False
+    #: Whether it counts against nobody's limits.
+    is_free: bool = False
     #: Reads its parameters; None: its time depends on more than can be counted beforehand.
     cost: Callable[[Mapping[str, Any]], Cost | None] = lambda params: None
 
@@ -64,6 +69,7 @@ KIND_RULES: dict[str, KindRules] = {
         cost=_steps_at_a_size,
     ),
     "analyze": KindRules(AnalysisParams, is_work=True, follows_picture=True, has_answers=True, leaves_assets=True),
+    "embed": KindRules(EmbedParams, is_work=True, is_hidden=True, is_free=True),
     "switch": KindRules(SwitchParams),
     "unload": KindRules(UnloadParams),
 }

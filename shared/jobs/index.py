@@ -10,6 +10,7 @@ from typing import Any
 import redis
 
 from shared.contracts.jobs import JobRecord, State
+from shared.contracts.kinds import KIND_RULES
 from shared.jobs.codec import decode, text
 from shared.jobs.eta import room_after_s
 from shared.jobs.routing import queues_ahead
@@ -29,6 +30,10 @@ class Standing:
     by_arrival: int | None
     #: Of its owner's that may start now, in its queue.
     own: int | None
+
+
+#: Kinds that no list shows.
+HIDDEN = frozenset(kind for kind, rules in KIND_RULES.items() if rules.is_hidden)
 
 
 class JobIndex:
@@ -55,7 +60,8 @@ class JobIndex:
     def page(
         self, state: State | None, limit: int, before: int | None, owner: str | None = None
     ) -> tuple[list[JobRecord], int | None]:
-        """Newest jobs first, from those that came before `before`; and the cursor of the next page, or None.
+        """Newest jobs first, from those that came before `before`; and the cursor of the next page, or None. Jobs that are
+        part of something else (`KindRules.is_hidden`, ratings) are passed over.
 
         Args:
             owner: only this person's; None: everybody's.
@@ -70,9 +76,9 @@ class JobIndex:
             ceiling = f"({before}" if before is not None else "+inf"
             with redis_errors():
                 rows = self.redis.zrevrangebyscore(index, ceiling, "-inf", start=0, num=at_once, withscores=True)
-            found = self.get_many([text(job_id) for job_id, _ in rows])
-            for (_, order), record in zip(rows, found, strict=True):
-                before = int(order)
+            shown = self._shown([(text(job_id), int(order)) for job_id, order in rows])
+            for (_, order), record in zip(shown, self.get_many([job_id for job_id, _ in shown]), strict=True):
+                before = order
                 # The house's own jobs stand in no list: what they leave free is filled from behind them.
                 if record is not None and not record.rates:
                     records.append(record)
@@ -80,6 +86,7 @@ class JobIndex:
                     return records, before
             if len(rows) < at_once:
                 return records, None
+            before = int(rows[-1][1])
             at_once = max(limit, REFILLED_AT_ONCE)
 
     def in_order(self, state: State, limit: int, after: int | None) -> tuple[list[JobRecord], int | None]:
@@ -87,9 +94,15 @@ class JobIndex:
         floor = f"({after}" if after is not None else "-inf"
         with redis_errors():
             rows = self.redis.zrangebyscore(keys.jobs_in(state.value), floor, "+inf", 0, limit, withscores=True)
-        found = self.get_many([text(job_id) for job_id, _ in rows])
+        shown = self._shown([(text(job_id), int(order)) for job_id, order in rows])
+        found = self.get_many([job_id for job_id, _ in shown])
         records = [record for record in found if record is not None and not record.rates]
         return records, int(rows[-1][1]) if len(rows) == limit else None
+
+    def _shown(self, rows: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Those whose kind is shown in lists; one whose record is gone is left for the reader to skip."""
+        kinds = self.fields_of([job_id for job_id, _ in rows], "kind")
+        return [row for row, (kind,) in zip(rows, kinds, strict=True) if kind is None or text(kind) not in HIDDEN]
 
     def ids_between(self, state: State, first: int, last: int) -> list[str]:
         """Ids of jobs in a state from the `first` to the `last` place (−1: to the end), oldest first."""

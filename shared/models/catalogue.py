@@ -90,6 +90,26 @@ class Analysis(Row):
     has_scores: bool = True
 
 
+class Encoding(Row):
+    """What a model makes vectors of, and when two of them are near."""
+
+    knows: tuple[Literal["words", "pictures"], ...] = Field(min_length=1)
+    #: Cosines of words below mean nothing: every text is somewhat like every other.
+    least: float | None = Field(None, ge=-1, le=1)
+    #: The same of two pictures.
+    alike: float | None = Field(None, ge=-1, le=1)
+    #: Whether pictures are compared from the middle of the collection: their vectors have most in common.
+    centred: bool = False
+
+    @model_validator(mode="after")
+    def _each_has_its_cut(self) -> "Encoding":
+        if ("words" in self.knows) != (self.least is not None):
+            raise ValueError("least belongs to an encoding that knows words, and to no other")
+        if ("pictures" in self.knows) != (self.alike is not None):
+            raise ValueError("alike belongs to an encoding that knows pictures, and to no other")
+        return self
+
+
 class Vram(Row):
     """MiB on the GPU in bf16/fp16 (fp32 for CPU toys); `basis` says where the numbers come from."""
 
@@ -102,7 +122,7 @@ class ModelCard(Row):
     """One model."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    kind: Literal["generate", "analyze", "tags", "rating"]
+    kind: Literal["generate", "analyze", "tags", "rating", "embed"]
     engine: str
     title: str
     summary: str
@@ -111,6 +131,7 @@ class ModelCard(Row):
     defaults: Defaults | None = None
     limits: Limits | None = None
     analysis: Analysis | None = None
+    encoding: Encoding | None = None
     vram: Vram
     #: Other names a caller may use, e.g. the ones an OpenAI client sends.
     aliases: tuple[str, ...] = ()
@@ -120,6 +141,16 @@ class ModelCard(Row):
         if self.kind == "generate" and (self.defaults is None or self.limits is None):
             raise ValueError("a generating model needs defaults and limits")
         return self
+
+    @model_validator(mode="after")
+    def _embedding_models_say_of_what(self) -> "ModelCard":
+        if self.kind == "embed" and self.encoding is None:
+            raise ValueError("an embedding model needs an encoding")
+        return self
+
+    def embeds(self, what: str) -> bool:
+        """Whether it makes vectors of words, or of pictures."""
+        return self.encoding is not None and what in self.encoding.knows
 
     def does(self, task: str) -> bool:
         """Whether it can be asked for this about a picture."""

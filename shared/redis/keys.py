@@ -50,6 +50,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:batches:of:{caller} zset    LIVE_TTL_S            those of one caller that have not ended
     darkroom:webhooks            zset    LIVE_TTL_S            "batch round" by when to tell its webhook (ms)
     darkroom:reuse:{hash}        string  record_ttl_s          the job that answered this once, by these weights
+    darkroom:query:{hash}        string  QUERY_VECTOR_TTL_S    a search's words as a vector, by words, model and weights
     darkroom:idem:{caller}:{key} string  idempotency_ttl_s     create.lua: "job id, body hash"
     darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410; "of person"
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
@@ -110,6 +111,8 @@ GONE_TTL_S = 30 * 86400
 PREVIEW_TTL_S = 300
 #: Of the states of running jobs: a worker that takes one over does so within minutes.
 CHECKPOINT_TTL_S = 3600
+#: What people search for they search for again.
+QUERY_VECTOR_TTL_S = 86400
 STORE_TTL_S = LIVE_TTL_S
 #: How long a revoked or expired key can still be looked at. 90 days.
 KEY_TTL_S = 90 * 86400
@@ -234,6 +237,10 @@ def reuse(reuse_key: str) -> str:
 
 def idempotency(caller_name: str, key: str) -> str:
     return f"{PREFIX}idem:{caller_name}:{key}"
+
+
+def query_vector(query_hash: str) -> str:
+    return f"{PREFIX}query:{query_hash}"
 
 
 def gone(any_id: str) -> str:

@@ -8,6 +8,7 @@
     queue_order   what that is decided on, and the hook into kombu
     tickets       tickets that stand for no work are dropped before the child sees them
     keep_alive    commands that a worker gives itself: let go of idle models
+    at_hand       models that are loaded before anybody asks, and stay
     yielding      the GPU is left to a foreign program, and taken again
 
 What it does for the whole rack (recovery, batches) is in wings of its own; `workers.assembly` puts all of it together.

@@ -1,4 +1,4 @@
-"""Commands that a worker gives itself: let go of models nobody uses, or of all of them.
+"""Commands that a worker gives itself: let go of models nobody uses, or of all of them; load one that shall stay.
 
 Only the child may touch the device, and it runs our code only while it has a job. So the main process sends a job, into
 the queue that this worker alone reads: it acts between jobs like any other command, and has a record like any other.
@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
+from shared.contracts.kinds import Kind
 from shared.jobs.routing import own_queue_of
 from shared.jobs.store import JobStore
 from shared.log import logger
@@ -36,11 +37,15 @@ class OwnCommands:
 
     def unload_all(self) -> str:
         """Everything that is not pinned; the command's id."""
-        return self._send({})
+        return self._send("unload", EVERY_MODEL, {})
+
+    def load(self, model: str) -> str:
+        """One model, pinned; the command's id."""
+        return self._send("switch", model, {"pin": True})
 
     def unload_idle(self) -> str:
         """What was not used for the keep-alive; the command's id."""
-        return self._send({"idle": True})
+        return self._send("unload", EVERY_MODEL, {"idle": True})
 
     def is_done(self, command_id: str) -> bool:
         return self._store.get(command_id).is_final
@@ -57,11 +62,11 @@ class OwnCommands:
         text = (told or b"[]").decode()
         return text, [Resident.model_validate(row) for row in json.loads(text)]
 
-    def _send(self, params: dict[str, Any]) -> str:
+    def _send(self, kind: Kind, model: str, params: dict[str, Any]) -> str:
         record = JobRecord(
             id=new_job_id(),
-            kind="unload",
-            model=EVERY_MODEL,
+            kind=kind,
+            model=model,
             state=State.QUEUED,
             caller=CALLER,
             priority=Priority.HIGH,

@@ -10,6 +10,7 @@ import socket
 from pydantic import BaseModel, ConfigDict
 
 from shared.errors import InvalidRequest
+from shared.jobs.routing import queues_of
 
 VARIABLE = "DARKROOM_SLOT"
 #: What stands for a GPU in the slot of a worker that has none.
@@ -39,6 +40,10 @@ class Slot(BaseModel):
     threads: int = 1
     #: Models whose weights are here and that fit.
     models: tuple[str, ...] = ()
+    #: Queues of its models that it does not read: they are another slot's.
+    leaves_out: tuple[str, ...] = ()
+    #: Models that its child loads as soon as it is up, and keeps.
+    at_hand: tuple[str, ...] = ()
     #: Models that are here and need more than the budget, with the MiB they need.
     too_large: dict[str, int] = {}
     #: What its owner should know of it, e.g. why it has no GPU.
@@ -47,6 +52,11 @@ class Slot(BaseModel):
     @property
     def is_cpu(self) -> bool:
         return self.gpu == CPU
+
+    @property
+    def queues(self) -> list[str]:
+        """All that its worker reads."""
+        return [name for name in queues_of(list(self.models), self.name) if name not in self.leaves_out]
 
     def as_environment(self) -> dict[str, str]:
         return {VARIABLE: self.model_dump_json()}

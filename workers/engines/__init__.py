@@ -7,6 +7,7 @@
     sdxl         pictures from words and pictures
     moondream    answers about pictures
     classifiers  tags and ratings
+    encoders     vectors of words and pictures
     torch_tools  what the engines ask of torch: memory, precision, noise, and how it fails
 
 Engines do not know one another. A new one is a package (or a module) here with a `KIND`, a row in `registry` and one in

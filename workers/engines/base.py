@@ -8,11 +8,12 @@ How it is put on its device is the memory's to decide, and comes as a `LoadPlan`
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
 from PIL.Image import Image
 
 from shared.contracts.generation import GenerationParams
@@ -158,6 +159,33 @@ class Seeded(Protocol):
     """An engine whose way from a seed to noise has a version: the same seed and version give the same noise."""
 
     noise_version: int
+
+
+@runtime_checkable
+class Embedding(Engine, Protocol):
+    """An engine that turns words or pictures into vectors; what it cannot turn it refuses with `EngineFailed`."""
+
+    #: Raise it when the same weights give other vectors: those of two versions are never compared.
+    vector_version: int
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """(texts, dimensions) fp32, each row of length 1.
+
+        Raises:
+            OutOfVram: did not fit; nothing stays allocated. EngineFailed: it does not know words.
+        """
+        ...
+
+    def embed_pictures(self, pictures: Sequence[Image]) -> np.ndarray:
+        """(pictures, dimensions) fp32, each row of length 1; comparable with those of texts where it knows both.
+
+        Args:
+            pictures: upright RGB.
+
+        Raises:
+            OutOfVram: did not fit; nothing stays allocated. EngineFailed: it does not know pictures.
+        """
+        ...
 
 
 class GenerateEngine(Engine, Protocol):

@@ -6,6 +6,7 @@ from pathlib import Path
 from shared.errors import DarkroomError
 from shared.models.catalogue import Catalogue, ModelCard
 from workers.engines.classifiers import inspection as classifiers
+from workers.engines.encoders import inspection as encoders
 from workers.engines.moondream import inspection as moondream
 from workers.engines.sdxl.inspection import model as sdxl
 
@@ -21,6 +22,8 @@ INSPECTIONS: dict[str, Callable[[ModelCard, Path], None]] = {
     "wd_tagger": lambda card, path: classifiers.inspect_wd_tagger(path),
     "opennsfw": lambda card, path: classifiers.inspect_opennsfw(path),
     "hf_classifier": lambda card, path: classifiers.inspect_hf_classifier(path),
+    "minilm": lambda card, path: encoders.inspect_minilm(path),
+    "clip": lambda card, path: encoders.inspect_clip(path),
 }
 
 

@@ -22,6 +22,8 @@ ENGINES: dict[str, str] = {
     "wd_tagger": "workers.engines.classifiers.wd_tagger",
     "opennsfw": "workers.engines.classifiers.opennsfw",
     "hf_classifier": "workers.engines.classifiers.hf_classifier",
+    "minilm": "workers.engines.encoders.minilm",
+    "clip": "workers.engines.encoders.clip",
 }
 
 

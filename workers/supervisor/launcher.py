@@ -30,6 +30,7 @@ from workers.engines.torch_tools.cuda_probe import refusal_of
 from workers.memory.measured_peaks import MeasuredPeaks
 from workers.recovery.recovery import Recovery
 from workers.supervisor.placing import place
+from workers.supervisor.query_slots import query_slots
 from workers.supervisor.slot_process import SlotProcess
 
 TICK_S = 0.2
@@ -99,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         slots = place(config, peaks=MeasuredPeaks(Measurements(_redis(config))).of, refusal_of=refusal_of)
         if not slots:
             raise InvalidRequest(f"no GPU matches {config.gpus!r}: see `darkroom doctor`", field="DARKROOM_GPUS")
-        return Launcher(config, slots).run()
+        return Launcher(config, [*slots, *query_slots(config)]).run()
     except DarkroomError as error:
         print(f"darkroom worker: {error.message}", file=sys.stderr)
         return 2

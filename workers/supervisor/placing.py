@@ -6,12 +6,14 @@ works, and its workers say why.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from shared.contracts.base import Priority
 from shared.errors import InvalidRequest
+from shared.jobs.routing import queue_of
 from shared.log import logger
-from shared.models.catalogue import Catalogue, load_catalogue
+from shared.models.catalogue import Catalogue, ModelCard, load_catalogue
 from shared.settings import Settings
 from workers.devices.cores import usable_cores
 from workers.devices.gpu import choose, cpu_device, list_gpus
@@ -138,8 +140,24 @@ def _cpu_slot(number: int, budget_mib: int, settings: Settings) -> Slot:
 
 
 def _with_models(slot: Slot, settings: Settings, catalogue: Catalogue, peaks: Peaks) -> Slot:
-    here = [card for card in catalogue.cards.values() if catalogue.locate(card) is not None]
+    here = here_of(catalogue)
     plan = plan_rack(here, budget_of(slot, settings.vram_mode), {card.id: peaks(card.id) for card in here})
     if plan.too_large:
         logger().warning("slot.too_small", worker=slot.name, budget_mib=slot.budget_mib, needs_mib=dict(plan.too_large))
-    return slot.model_copy(update={"models": tuple(plan.planned), "too_large": dict(plan.too_large)})
+    return slot.model_copy(
+        update={
+            "models": tuple(plan.planned),
+            "too_large": dict(plan.too_large),
+            "leaves_out": tuple(hurried(here)) if settings.embed_workers else (),
+        }
+    )
+
+
+def here_of(catalogue: Catalogue) -> list[ModelCard]:
+    """The models whose weights are on this host."""
+    return [card for card in catalogue.cards.values() if catalogue.locate(card) is not None]
+
+
+def hurried(cards: Iterable[ModelCard]) -> list[str]:
+    """The queues of encoders in which somebody waits at a keyboard: small workers beside the others read these alone."""
+    return [queue_of(card.id, Priority.HIGH) for card in cards if card.kind == "embed"]

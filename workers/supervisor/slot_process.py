@@ -21,7 +21,6 @@ import redis
 
 from shared.contracts.jobs import Reason
 from shared.errors import RedisUnavailable
-from shared.jobs.routing import queues_of
 from shared.log import logger
 from shared.processes import dies_with_parent
 from shared.queue.broker import STOP_MARGIN_S, node_name
@@ -165,7 +164,7 @@ class SlotProcess:
 
     def _command(self) -> list[str]:
         node = node_name(self.slot.name, int(time.time()))
-        queues = ",".join(queues_of(list(self.slot.models), self.slot.name))
+        queues = ",".join(self.slot.queues)
         flags = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
         return [
             sys.executable,

@@ -4,6 +4,7 @@ base         types that mean the same on SQLite and PostgreSQL
 assets       assets, their words, tags and parents
 albums       albums, what is in them, who else may see them
 saved        searches, presets, prompts
+vectors      vectors, and whose words wait for the index
 bookkeeping  positions of readers, undo, pictures that nobody names
 """
 
@@ -12,6 +13,7 @@ from api.library.tables.assets import Asset, AssetParent, AssetTag, AssetText, T
 from api.library.tables.base import Table
 from api.library.tables.bookkeeping import LoosePicture, Position, Purged, Undo
 from api.library.tables.saved import Preset, Prompt, SavedSearch
+from api.library.tables.vectors import AssetVector, WordsDue
 
 __all__ = [
     "Album",
@@ -21,6 +23,7 @@ __all__ = [
     "AssetParent",
     "AssetTag",
     "AssetText",
+    "AssetVector",
     "LoosePicture",
     "Position",
     "Preset",
@@ -30,4 +33,5 @@ __all__ = [
     "Table",
     "Tag",
     "Undo",
+    "WordsDue",
 ]

@@ -35,6 +35,8 @@ class Asset(Table):
             "width",
             "height",
         ),
+        # Near-duplicates are looked for in one walk.
+        Index("ix_assets_dhash", "owner", "dhash"),
         Index("ix_assets_visibility", "visibility", "created_ms"),
     )
 

@@ -2,6 +2,7 @@
 
 classifying       looks -> answers, the same for all of them
 torch_classifier  a torch network as a loaded engine
+featured          a torch classifier that also tells what a picture looks like
 efficientnet      ImageNet's classes as tags
 hf_classifier     transformers' classifiers as raters
 onnx_session      ONNX sessions: where they run, with how many threads

