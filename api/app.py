@@ -10,6 +10,7 @@ from api import openapi
 from api.blueprints import (
     albums,
     analyze,
+    asset_exports,
     assets,
     audit,
     batch_exports,
@@ -76,6 +77,7 @@ BLUEPRINTS = (
     session,
     oidc,
     assets,
+    asset_exports,
     albums,
     saved,
     search,

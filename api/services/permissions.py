@@ -105,6 +105,8 @@ ROUTES: dict[str, Needed] = {
     # The library
     "GET /v1/assets": VIEWER,
     "GET /v1/assets/facets": VIEWER,
+    "GET /v1/assets/export": VIEWER,
+    "POST /v1/assets/export": VIEWER,
     "GET /v1/assets/buckets": VIEWER,
     "GET /v1/assets/buckets/<month>": VIEWER,
     "GET /v1/assets/<asset_id>": VIEWER,
