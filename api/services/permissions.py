@@ -70,6 +70,7 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/shares/<share_id>": VIEWER,
     "DELETE /v1/shares/<share_id>": USER,
     "GET /s/<token>": PUBLIC,
+    "GET /s/<token>/<asset_id>": PUBLIC,
     "GET /s/<token>/<member>/<number>": PUBLIC,
     # Models and workers
     "GET /v1/models": ANY_KEY,
