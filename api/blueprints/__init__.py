@@ -12,6 +12,7 @@ In reading order:
 - `batch_exports`: what a batch found out, as files
 - `chat`: OpenAI's door to an analysis model
 - `assets`, `albums`, `saved`: the library: pictures that stay, put together, and what is saved beside them
+- `asset_exports`: assets to take away
 - `models`: what can be asked for; load a model, unload it
 - `workers`: let a worker finish, or take jobs again
 - `session`, `oidc`: browsers sign in and out

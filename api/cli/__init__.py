@@ -13,6 +13,7 @@ In reading order:
 - `contact_sheet`: several pictures on one
 - `batch`: the pictures of a folder (`darkroom batch`)
 - `jobs`: jobs that were sent, in hand (`darkroom jobs`)
+- `export`: pictures of the library as a zip (`darkroom export`)
 - `folder_pictures`: which files of a folder are pictures, by what name
 - `display`: jobs, progress and the status as a terminal shows them
 """

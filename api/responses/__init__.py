@@ -11,5 +11,6 @@ In reading order:
 - `ratings`: what the house says of pictures
 - `models`: how a model looks, in our shape and OpenAI's
 - `exports`: what a batch found out, as JSON Lines, CSV and XMP sidecars
+- `asset_export`: assets to take away, a zip that is sent while it is made
 - `sidecar_names`: what sidecars are called, so that no two are alike on any system
 """
