@@ -5,7 +5,7 @@ only entry points (the CLI, the WSGI app, the worker's start) call `from_environ
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +14,8 @@ from shared.errors import InvalidRequest
 
 #: Where data lies when nobody says otherwise (XDG Base Directory Specification).
 DEFAULT_DATA_DIR = Path.home() / ".local" / "share" / "darkroom"
+#: What `workers.engines.torch_tools.levers` knows to pull.
+Lever = Literal["tf32", "fp16_accumulation", "cudnn_benchmark", "channels_last", "fused_projections", "compiled_blocks"]
 #: Settings of several values, comma-separated.
 LISTS = (
     "cors_origins",
@@ -25,6 +27,7 @@ LISTS = (
     "trusted_proxies",
     "oidc_roles",
     "cpu_budgets_mib",
+    "levers",
 )
 #: What an empty list is called: a variable that is empty counts as none at all, so that its default holds.
 NOTHING = "none"
@@ -231,6 +234,11 @@ class Settings(BaseSettings):
         False,
         description="Whether pictures are made in runs that jobs join and leave between any two steps (new: off until kills "
         "and drains have tried it)",
+    )
+    levers: Annotated[tuple[Lever, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated: what may make a card quicker and is not free of risk (see docs/gpus.md): "
+        + ", ".join(get_args(Lever)),
     )
     slower_in_company: float = Field(
         2.5,
