@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     max_batch_steps: int = Field(8, ge=1, le=32, description="Steps the chain of a batch may have")
     max_batches_per_caller: int = Field(100, ge=1, description="Batches one caller may have under way at once")
     max_batch_body_mib: int = Field(2048, ge=1, description="Largest form that brings a batch's pictures")
+    max_upload_files: int = Field(1000, ge=1, le=10_000, description="Pictures that one upload may bring or name")
+    max_upload_mib: int = Field(2048, ge=1, description="Largest form that brings an upload's pictures")
     webhook_secret: SecretStr | None = Field(
         None, min_length=16, description="Signs webhooks (HMAC-SHA256); without it none are sent"
     )
