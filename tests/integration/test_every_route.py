@@ -63,6 +63,7 @@ JSON_ROUTES: dict[str, Callable[[dict[str, str]], list[dict[str, Any]]]] = {
         {"filter": {"batch": at["batch"]}, "held": True},
     ],
     "POST /v1/jobs/cancel": lambda at: [{"ids": [at["job"]]}, {"filter": {"batch": at["batch"]}}],
+    "POST /v1/uploads": lambda at: [{"ids": [at["picture"]]}],
     "POST /v1/keys": lambda at: [{"person": at["person"]}],
     "POST /v1/shares": lambda at: [{kind: at[kind]} for kind in ("picture", "batch", "asset", "album")],
     "PATCH /v1/assets": lambda at: [{"ids": [at["asset"]], "changes": change} for change in CHANGES],
