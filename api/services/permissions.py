@@ -32,6 +32,9 @@ VIEWER, USER, OPERATOR, ADMIN = map(Needed, Role)
 ROUTES: dict[str, Needed] = {
     # Pages and probes
     "GET /": PUBLIC,
+    "GET /ui/": PUBLIC,
+    "GET /ui/<path:address>": PUBLIC,
+    "POST /ui/share": PUBLIC,
     "GET /docs": PUBLIC,
     "GET /docs/assets/<path:filename>": PUBLIC,
     "GET /openapi.json": PUBLIC,
@@ -115,6 +118,8 @@ ROUTES: dict[str, Needed] = {
     "PATCH /v1/assets": USER,
     "PATCH /v1/assets/<asset_id>": USER,
     "DELETE /v1/assets/<asset_id>": USER,
+    "POST /v1/uploads": USER,
+    "POST /v1/assets/analyze": USER,
     "POST /v1/assets/undo": USER,
     "POST /v1/assets/purge": USER,
     "GET /v1/albums": VIEWER,
