@@ -112,6 +112,9 @@ class FaultEngine:
         sample.step = step
         return sample
 
+    def settle(self) -> None:
+        """A step is done when it returns."""
+
     def rest(self) -> None:
         """Nothing visits a device."""
 

@@ -70,6 +70,8 @@ class PlayedEngine:
 
     def rest(self) -> None: ...
 
+    settle = rest
+
     def begin(self, work, watch):
         return [PlayedSample(work, seed) for seed in work.params.seeds()]
 

@@ -261,9 +261,16 @@ class SteppingRun:
         samples = [sample for _, sample in chosen]
         key, rows = samples[0].key, sum(sample.rows for sample in samples)
         self._at_work = list(dict.fromkeys(member for member, _ in chosen))
+        is_measured = self._pace.wants(key, rows)
         began_s = self._clock()
         try:
+            if is_measured:
+                engine.settle()
+                self._spend(began_s)
+                began_s = self._clock()
             engine.step(samples)
+            if is_measured:
+                engine.settle()
         except OutOfVram:
             if len(samples) == 1:
                 raise
@@ -272,7 +279,8 @@ class SteppingRun:
                 member.watch.degrade("batch_split")
             return
         took_s = self._spend(began_s)
-        self._pace.learn(key, rows, took_s)
+        if is_measured:
+            self._pace.learn(key, rows, took_s)
         self._previous_key = key
         self._room.note_use(chosen[0][0].shape, len(samples))
         for member, sample in chosen:
