@@ -53,7 +53,9 @@ class FacetQuery(FilterQuery):
 class MonthPath(BaseModel):
     """A month."""
 
-    month: str = Field(pattern="^[0-9]{4}(0[1-9]|1[0-2])$", description="Year × 100 + month, UTC: 202611")
+    month: str = Field(
+        pattern="^(19[7-9][0-9]|[2-9][0-9]{3})(0[1-9]|1[0-2])$", description="Year × 100 + month, UTC: 202611"
+    )
 
 
 class UndoBody(Contract):
