@@ -11,6 +11,7 @@ In reading order:
 - `batches`: many pictures, one request
 - `batch_exports`: what a batch found out, as files
 - `chat`: OpenAI's door to an analysis model
+- `uploads`: many pictures into the library; assets looked at (again)
 - `assets`, `albums`, `saved`: the library: pictures that stay, put together, and what is saved beside them
 - `asset_exports`: assets to take away
 - `models`: what can be asked for; load a model, unload it

@@ -12,4 +12,6 @@ In reading order:
 - `in_hand`: jobs changed or cancelled after they were sent, one or many
 - `library`: which assets a request means, and who looks
 - `batches`: a batch request → members and steps, ready to be stored
+- `describing`: assets → a batch that finds out caption, tags and rating
+- `uploads`: pictures that come in to stay
 """

@@ -9,6 +9,7 @@ In reading order:
 - `page_files`: the built page as files
 - `accounts`: people, keys, and what was done
 - `pictures`: a stored picture, as it is, smaller or blurred; or withheld
+- `uploads`: what became of the pictures of an upload
 - `ratings`: what the house says of pictures
 - `models`: how a model looks, in our shape and OpenAI's
 - `exports`: what a batch found out, as JSON Lines, CSV and XMP sidecars
