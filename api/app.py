@@ -9,6 +9,7 @@ from flask_openapi import Info, OpenAPI
 
 from api import openapi
 from api.blueprints import (
+    actions,
     albums,
     analyze,
     assets,
@@ -46,6 +47,7 @@ from api.library.saved import PresetList, PresetView, PromptList, SearchList, Se
 from api.library.tag_lists import TagList
 from api.library.views import AssetList, AssetView, BucketList, Facets
 from api.responses import accounts, answer_headers
+from api.responses.actions import ActionList
 from api.responses.models import ModelDetail, ModelList
 from api.responses.page_files import PAGE_FOLDER, PageFiles
 from api.services import EXTENSION, Services, build_services, permissions, services
@@ -65,6 +67,7 @@ BLUEPRINTS = (
     chat,
     batches,
     batch_exports,
+    actions,
     in_hand,  # and with it `jobs`: they share one
     images,
     models,
@@ -97,6 +100,7 @@ ANSWERED = (
     BatchView,
     BatchList,
     MemberList,
+    ActionList,
     ChatCompletion,
     ModelList,
     ModelDetail,
