@@ -12,6 +12,8 @@ In reading order:
 - `pictures`: a stored picture, as it is, smaller or blurred; or withheld
 - `ratings`: what the house says of pictures
 - `models`: how a model looks, in our shape and OpenAI's
+- `contact_sheet`: several pictures on one, in rows; `grid_sheet`: as a table
+- `batch_sheet`: the pictures of a batch on one
 - `exports`: what a batch found out, as JSON Lines, CSV and XMP sidecars
 - `sidecar_names`: what sidecars are called, so that no two are alike on any system
 """

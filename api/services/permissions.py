@@ -60,6 +60,7 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/batches/<batch_id>/export.jsonl": VIEWER,
     "GET /v1/batches/<batch_id>/export.csv": VIEWER,
     "GET /v1/batches/<batch_id>/export.xmp.zip": VIEWER,
+    "GET /v1/batches/<batch_id>/sheet": VIEWER,
     "POST /v1/batches/<batch_id>/cancel": USER,
     "POST /v1/batches/<batch_id>/resume": USER,
     "DELETE /v1/batches/<batch_id>": USER,
