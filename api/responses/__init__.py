@@ -4,6 +4,7 @@ In reading order:
 
 - `waiting`: the one loop behind every `wait`, and the one shape of an answer that has a version
 - `jobs`: how a job looks, its ETag, when it is done
+- `previews`: those of running jobs, inside a poll
 - `batches`: the same of a batch
 - `actions`: what can be done to pictures, and the forms of it
 - `answer_headers`: what every answer says to browsers and caches
