@@ -15,6 +15,7 @@ In reading order:
 - `models`: how a model looks, in our shape and OpenAI's
 - `contact_sheet`: several pictures on one, in rows; `grid_sheet`: as a table
 - `batch_sheet`: the pictures of a batch on one
+- `model_load`: what loading one now would cost
 - `exports`: what a batch found out, as JSON Lines, CSV and XMP sidecars
 - `sidecar_names`: what sidecars are called, so that no two are alike on any system
 """
