@@ -37,7 +37,7 @@ def succeed(services: Services, job_id: str, *, token: str = "pen", image_ids: t
     )
 
 
-def next_queued(services: Services, limit_s: float = 10.0) -> str:
+def next_queued(services: Services, limit_s: float = 60.0) -> str:
     """The id of the oldest queued job, as soon as there is one."""
     ends_at = time.monotonic() + limit_s
     while time.monotonic() < ends_at:

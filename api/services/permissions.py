@@ -118,6 +118,8 @@ ROUTES: dict[str, Needed] = {
     "PATCH /v1/assets": USER,
     "PATCH /v1/assets/<asset_id>": USER,
     "DELETE /v1/assets/<asset_id>": USER,
+    "POST /v1/uploads": USER,
+    "POST /v1/assets/analyze": USER,
     "POST /v1/assets/undo": USER,
     "POST /v1/assets/purge": USER,
     "GET /v1/albums": VIEWER,

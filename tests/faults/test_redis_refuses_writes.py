@@ -16,8 +16,8 @@ def test_a_redis_that_refuses_writes_costs_a_503_and_no_job(rig, kind):
 
     rig.store.redis.execute_command(*refuse)
     try:
-        answer = rig.http.post("/v1/generate", json={"prompt": "x", "model": "fault"}, timeout=5)
-        seen = rig.http.get(f"/v1/jobs/{ids[0]}", timeout=5)
+        answer = rig.http.post("/v1/generate", json={"prompt": "x", "model": "fault"}, timeout=30)
+        seen = rig.http.get(f"/v1/jobs/{ids[0]}", timeout=30)
     finally:
         rig.store.redis.execute_command(*accept)
 

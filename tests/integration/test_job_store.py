@@ -128,7 +128,7 @@ def test_a_job_that_ended_makes_room(store, settings):
 def test_a_lease_that_is_renewed_cannot_be_taken(store, settings):
     quick = with_settings(store, settings, lease_s=0.6)
     record = claim(quick, made(quick).id)
-    wait_for(quick.expired_leases, 5, "an expired lease")
+    wait_for(quick.expired_leases, 60, "an expired lease")
 
     held = quick.renew("w1")
 
@@ -160,7 +160,7 @@ def test_a_deadline_that_passed_is_told_by_the_beat(store):
     record, _ = store.create(job(), deadline_s=0.2)
     claim(store, record.id)
 
-    wait_for(lambda: store.beat(record.id, "pen", Progress()) == "overdue", 5, "the deadline")
+    wait_for(lambda: store.beat(record.id, "pen", Progress()) == "overdue", 60, "the deadline")
 
 
 # -- places --------------------------------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_an_ended_record_expires_and_then_its_id_answers_gone(store, settings):
             return True
         return False
 
-    wait_for(is_gone, 10, "the record's end")
+    wait_for(is_gone, 60, "the record's end")
     assert brief.which_existed([record.id, new_job_id()]) == {record.id}
 
 

@@ -56,7 +56,7 @@ class House:
         return int(self.store.redis.llen("m.normal"))
 
     def expired(self) -> list[str]:
-        return wait_for(self.store.expired_leases, 10, "an expired lease")
+        return wait_for(self.store.expired_leases, 60, "an expired lease")
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_an_overdue_job_fails_wherever_it_is(house):
     waiting, _ = house.store.create(made(house.store).model_copy(update={"id": "job_" + "1" * 24}), deadline_s=0.1)
     running, _ = house.store.create(made(house.store).model_copy(update={"id": "job_" + "2" * 24}), deadline_s=0.1)
     claim(house.store, running.id)
-    wait_for(lambda: len(house.store.past_deadline()) == 2, 5, "two deadlines")
+    wait_for(lambda: len(house.store.past_deadline()) == 2, 60, "two deadlines")
 
     assert house.recovery().end_overdue() == 2
 
@@ -157,12 +157,12 @@ def test_a_retried_job_is_sent_when_its_pause_is_over_and_again_if_that_message_
     recovery = house.recovery()
     assert recovery.start_due() == 0
 
-    wait_for(recovery.start_due, 5, "the end of the pause")
+    wait_for(recovery.start_due, 60, "the end of the pause")
     sent = house.tickets()
     house.store.redis.delete("m.normal")
     fresh = house.recovery()  # another worker, which has not sent it just now
 
-    wait_for(lambda: fresh.sweep() or house.tickets(), 10, "the message, sent again")
+    wait_for(lambda: fresh.sweep() or house.tickets(), 60, "the message, sent again")
     assert sent == 1
 
 
@@ -306,7 +306,7 @@ def test_with_redis_away_no_ticket_counts_as_stale(settings):
 def test_a_new_batch_rings_the_feeders_bell(services, web):
     rung = threading.Event()
     FeedBell(services.store.redis, rung.set).start()
-    wait_for(lambda: services.store.redis.pubsub_numsub(keys.FEED)[0][1], 10, "a listener")
+    wait_for(lambda: services.store.redis.pubsub_numsub(keys.FEED)[0][1], 60, "a listener")
 
     start(web, prompts=["a"], steps=[STEP])
 

@@ -261,7 +261,7 @@ def test_of_an_ipv6_address_the_network_counts():
     assert (counted_as("10.0.0.1"), counted_as("")) == ("10.0.0.1", "")
 
 
-def wait_until(look, limit_s: float = 5.0) -> None:
+def wait_until(look, limit_s: float = 60.0) -> None:
     ends_at = time.monotonic() + limit_s
     while not look():
         assert time.monotonic() < ends_at

@@ -12,7 +12,7 @@ from shared.pictures.pixels import MIB, PictureLimits
 from tests.pictures import png
 
 LIMITS = PictureLimits(MIB, 10_000_000)
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Slow:

@@ -141,7 +141,7 @@ def test_another_folder_than_the_others_use_is_refused(tmp_path):
 
 def test_processes_that_start_at_once_on_a_new_folder_agree_on_its_mark(tmp_path, monkeypatch):
     """Each looks before any has written; the last to write must not turn away those before it."""
-    client, both_looked = FakeRedis(), threading.Barrier(2, timeout=5)
+    client, both_looked = FakeRedis(), threading.Barrier(2, timeout=60)
     make = folder_store.uuid.uuid4
 
     def together():

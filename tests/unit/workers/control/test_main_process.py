@@ -16,7 +16,7 @@ from workers.control.reports import Standing
 from workers.control.watchdog import FAILED_STARTS, Watchdog
 from workers.devices.slot import Slot
 
-LIMIT_S = 10
+LIMIT_S = 60
 SLOT = Slot(name="w", gpu="cpu", device="cpu", total_mib=8, budget_mib=8)
 
 

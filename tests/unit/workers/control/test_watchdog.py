@@ -15,7 +15,7 @@ from shared.settings import Settings
 from workers.control.duties import Duties, Duty
 from workers.control.watchdog import LATEST_S, Child, ChildWatch, Watchdog, is_running_child
 
-LIMIT_S = 10
+LIMIT_S = 60
 LEASE_S = 9
 SETTINGS = Settings(lease_s=LEASE_S, step_timeout_s=120, load_timeout_s=900, store_timeout_s=300)
 
