@@ -1,5 +1,6 @@
 """The web app: blueprints, two error handlers, who is calling, CORS. Thin: parse, dispatch, show."""
 
+from pathlib import Path
 from typing import Any
 
 from flask import Response, g, request
@@ -32,6 +33,7 @@ from api.blueprints import (
     shared_links,
     shares,
     status,
+    web,
     workers,
 )
 from api.compat.openai_chat.response import ChatCompletion
@@ -45,6 +47,7 @@ from api.library.tag_lists import TagList
 from api.library.views import AssetList, AssetView, BucketList, Facets
 from api.responses import accounts, answer_headers
 from api.responses.models import ModelDetail, ModelList
+from api.responses.page_files import PAGE_FOLDER, PageFiles
 from api.services import EXTENSION, Services, build_services, permissions, services
 from api.services.session_cookie import COOKIE
 from api.services.trusted_proxies import BehindProxies, trusted_proxies
@@ -169,8 +172,12 @@ class Api(OpenAPI):
         return response
 
 
-def create_app(what: Services | Settings) -> Api:
-    """The app over given services, or over new ones made from settings."""
+def create_app(what: Services | Settings, page_folder: Path = PAGE_FOLDER) -> Api:
+    """The app over given services, or over new ones made from settings.
+
+    Args:
+        page_folder: where the built page lies, if it is built.
+    """
     ours = what if isinstance(what, Services) else build_services(what)
     app = Api(
         "api",
@@ -182,6 +189,7 @@ def create_app(what: Services | Settings) -> Api:
     )
     app.openapi_version = "3.1.0"
     app.extensions[EXTENSION] = ours
+    app.extensions[web.EXTENSION] = PageFiles(page_folder)
     app.config["MAX_CONTENT_LENGTH"] = ours.settings.max_body_mib * MIB
     # A form's fields are few and short; its file goes to disk, under the limit above.
     app.config["MAX_FORM_PARTS"] = 20
@@ -190,6 +198,7 @@ def create_app(what: Services | Settings) -> Api:
         app.register_api(module.blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(home.blueprint)
+    app.register_blueprint(web.blueprint)
     register_errors(app)
     app.before_request(_admit)
     app.after_request(answer_headers.complete)

@@ -35,6 +35,9 @@ header_map = "drop"
 # In memory: a beat must not wait for a disk.
 worker_tmp_dir = "/dev/shm"
 accesslog = None
+# None: plain HTTP.
+certfile = str(_settings.tls_cert) if _settings.tls_cert else None
+keyfile = str(_settings.tls_key) if _settings.tls_key else None
 errorlog = "-"
 loglevel = "warning"
 

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     # The web side
     host: str = Field("127.0.0.1", description="Address the API listens on")
     port: int = Field(2020, ge=1, le=65535, description="Port the API listens on")
+    tls_cert: Path | None = Field(
+        None, description="Certificate (PEM, its chain behind it) to speak HTTPS with; none: plain HTTP"
+    )
+    tls_key: Path | None = Field(None, description="The certificate's key (PEM, without a passphrase)")
     api_processes: int = Field(1, ge=1, le=64, description="gunicorn worker processes")
     api_threads: int = Field(64, ge=4, le=1024, description="Threads per process; a waiting client holds one")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -18,5 +18,5 @@ In reading order:
 - `people`, `keys`: who there is, and their ways in; who one is oneself
 - `audit`: who did what to whom
 - `status`: how everything is; probes
-- `home`, `docs`: pages for people
+- `home`, `docs`, `web`: pages for people
 """

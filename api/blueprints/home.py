@@ -1,10 +1,15 @@
-"""`GET /`: what runs here and where to go on, as a page for people and as JSON for programs. Needs no key and no Redis."""
+"""`GET /`: people are sent to the page, programs learn what runs here and where to go on. Needs no key and no Redis.
+
+Where no page is built, people get the same places as programs, to click on.
+"""
 
 import base64
 import hashlib
 
-from flask import Blueprint, Response, json, request
+from flask import Blueprint, Response, json, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
 
+from api.blueprints import web
 from api.blueprints.status import our_version
 
 blueprint = Blueprint("home", __name__)
@@ -51,8 +56,12 @@ HEADERS = {
 
 
 @blueprint.get("/")
-def home() -> Response:
+def home() -> AnyResponse:
     wanted = request.accept_mimetypes.best_match(("application/json", "text/html"), "application/json")
+    if wanted == "text/html" and web.files().is_built:
+        answer = redirect(web.HOME)
+        answer.vary.add("Accept")
+        return answer
     if wanted == "text/html":
         return Response(_page(), mimetype="text/html", headers=HEADERS)
     places = {name: path for name, (path, _) in PLACES.items()}

@@ -86,6 +86,8 @@ def _settings(data: Path) -> Settings:
             "api_keys": (),
             "oidc_issuer": None,
             "proxy_user_header": None,
+            "tls_cert": None,
+            "tls_key": None,
             "port": free_port(),
             "drain_s": 2.0,
         }

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import time
+import webbrowser
 from collections.abc import Callable
 from json import JSONDecodeError
 from pathlib import Path
@@ -129,6 +130,9 @@ def _add_stack_commands(commands: Commands) -> None:
     up.add_argument(
         "--first-key", action="store_true", help="where no key was ever made, make an administrator's and print it once"
     )
+    up.add_argument("--tls-cert", type=Path, metavar="FILE", help="speak HTTPS with this certificate (PEM)")
+    up.add_argument("--tls-key", type=Path, metavar="FILE", help="its key (PEM, without a passphrase)")
+    up.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     up.set_defaults(run=_up)
 
     demo = commands.add_parser("demo", help="start everything, make a picture, remix it, stop everything")
@@ -168,15 +172,32 @@ def _asking_commands(commands: Commands) -> list[argparse.ArgumentParser]:
 
 
 def _up(options: argparse.Namespace) -> int:
-    settings = from_environment(host=options.host, port=options.port, data_dir=options.data, insecure=options.insecure)
+    settings = from_environment(
+        host=options.host,
+        port=options.port,
+        data_dir=options.data,
+        insecure=options.insecure,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+    )
     stack = Stack(settings, with_worker=not options.api_only, with_first_key=options.first_key)
     stack.stop_on_signals()
     try:
         stack.start()
-        print("Ctrl-C drains and stops.")
+        if options.open:
+            _open_page(stack)
+        print("Ctrl-C drains and stops.", flush=True)
         return stack.watch()
     finally:
         stack.stop()
+
+
+def _open_page(stack: Stack) -> None:
+    """What cannot be opened is told, and stops nothing."""
+    if not stack.has_page:
+        print("--open: the page is not built in this checkout; the API is described at " + f"{stack.url}/docs")
+    elif not webbrowser.open(stack.page_url):
+        print(f"--open: no browser was found on this machine; the page is at {stack.page_url}")
 
 
 def _demo(options: argparse.Namespace) -> int:

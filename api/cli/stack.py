@@ -23,7 +23,9 @@ import httpx
 from pydantic import SecretStr
 
 from api.cli.first_key import make_first_key
+from api.responses.page_files import PAGE_FOLDER, PageFiles
 from api.services.start_rules import check_listening, check_settings
+from api.services.tls import is_secure
 from shared.errors import InvalidRequest
 from shared.models.catalogue import load_catalogue
 from shared.processes import dies_with_parent
@@ -104,6 +106,8 @@ class Stack:
     #: Whether to make an administrator's key, and to print it, where no key was ever made.
     with_first_key: bool = False
     say: Say = say_at_once
+    #: Where the built page lies, if it is built.
+    page_folder: Path = PAGE_FOLDER
     #: Where the parts' own words go; None: to this terminal.
     log_file: Path | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -116,7 +120,16 @@ class Stack:
     @property
     def url(self) -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
+        scheme = "https" if is_secure(self.settings) else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
+
+    @property
+    def has_page(self) -> bool:
+        return PageFiles(self.page_folder).is_built
+
+    @property
+    def page_url(self) -> str:
+        return f"{self.url}/ui/"
 
     def start(self) -> None:
         """Start all parts and wait until the API answers.
@@ -144,6 +157,8 @@ class Stack:
             part.start(self.environment, self.log_file)
         self._wait_for_api(api)
         self.say(f"api     {self.url}   (docs: {self.url}/docs)")
+        if self.has_page:
+            self.say(f"page    {self.page_url}")
         if self.settings.insecure:
             self.say("api     --insecure: where no key was made, whoever reaches this address may do everything")
 
@@ -207,7 +222,8 @@ class Stack:
         ends_at = time.monotonic() + API_START_LIMIT_S
         while time.monotonic() < ends_at and api.is_running and not self.stopping.is_set():
             try:
-                if httpx.get(f"{self.url}/healthz", timeout=1).status_code == 200:
+                # Our own server on this machine: its certificate names another host.
+                if httpx.get(f"{self.url}/healthz", timeout=1, verify=False).status_code == 200:
                     return
             except httpx.TransportError:
                 self.stopping.wait(0.05)

@@ -6,6 +6,7 @@ In reading order:
 - `jobs`: how a job looks, its ETag, when it is done
 - `batches`: the same of a batch
 - `answer_headers`: what every answer says to browsers and caches
+- `page_files`: the built page as files
 - `accounts`: people, keys, and what was done
 - `pictures`: a stored picture, as it is, smaller or blurred; or withheld
 - `ratings`: what the house says of pictures

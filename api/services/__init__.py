@@ -11,6 +11,7 @@ In reading order, after this file's `Services`:
 - `cross_site`: whether another site's page may have sent a request, and whether it calls us by a name of ours
 - `trusted_proxies`: what a proxy says of the client behind it
 - `start_rules`: where it may listen without a key
+- `tls`: the two files of a server that speaks TLS by itself
 - `session_cookie`: what a browser holds of a session
 - `session_callers`: who comes in by a session
 - `proxy_people`: who comes in by a proxy's word

@@ -32,6 +32,9 @@ VIEWER, USER, OPERATOR, ADMIN = map(Needed, Role)
 ROUTES: dict[str, Needed] = {
     # Pages and probes
     "GET /": PUBLIC,
+    "GET /ui/": PUBLIC,
+    "GET /ui/<path:address>": PUBLIC,
+    "POST /ui/share": PUBLIC,
     "GET /docs": PUBLIC,
     "GET /docs/assets/<path:filename>": PUBLIC,
     "GET /openapi.json": PUBLIC,

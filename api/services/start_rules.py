@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from api.services.auth import environment_keys
 from api.services.cross_site import listed_origins
 from api.services.oidc_rules import oidc_rules
+from api.services.tls import check_tls
 from api.services.trusted_proxies import trusted_proxies
 from shared.accounts.roles import default_limits
 from shared.accounts.standing import Standings
@@ -35,7 +36,7 @@ def may_be_open(settings: Settings) -> bool:
 
 
 def check_settings(settings: Settings) -> None:
-    """Read everything that says who comes in, for one sentence now instead of a traceback from each process.
+    """Read everything that says who comes in, and how, for one sentence now instead of a traceback from each process.
 
     Raises:
         InvalidRequest: something of it is wrong; the message names the variable.
@@ -45,6 +46,7 @@ def check_settings(settings: Settings) -> None:
     listed_origins(settings.cors_origins)
     trusted_proxies(settings)
     oidc_rules(settings)
+    check_tls(settings)
 
 
 def check_listening(settings: Settings, addresses: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from shared.redis import keys
 from tests import workers_played
 
 #: Pages for people, which the description does not list.
-PEOPLES = ("docs", "home")
+PEOPLES = ("docs", "home", "web")
 ANYONE = "http://localhost:5173"
 
 
@@ -206,7 +206,9 @@ def test_the_page_for_people_loads_nothing_from_elsewhere(web):
         assert web.get(f"/docs/assets/{asset}").status_code == 200
 
 
-def test_a_browser_gets_a_page_that_says_what_runs_here(web):
+def test_where_no_page_is_built_a_browser_gets_one_that_says_what_runs_here(services, tmp_path):
+    web = create_app(services, page_folder=tmp_path / "none").test_client()
+
     answer = web.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
 
     assert answer.status_code == 200

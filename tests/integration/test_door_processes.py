@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 from shared.redis.embedded import EmbeddedRedis, free_port
+from tests.certificates import write_pair
 
 LIMIT_S = 60.0
 KEY = re.compile(r"dr_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{43}")
@@ -37,12 +39,12 @@ def up(folder: Path, *options: str) -> list[str]:
 
 
 @contextmanager
-def running(command: list[str], log: Path, port: int, **settings: str) -> Iterator[str]:
+def running(command: list[str], log: Path, port: int, scheme: str = "http", **settings: str) -> Iterator[str]:
     """A server that answers; its log is complete when it has ended."""
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=environment(**settings), stdout=out, stderr=out)
     try:
-        url = f"http://127.0.0.1:{port}"
+        url = f"{scheme}://127.0.0.1:{port}"
         ends_at = time.monotonic() + LIMIT_S
         while not answers(url):
             assert process.poll() is None, log.read_text()
@@ -55,7 +57,7 @@ def running(command: list[str], log: Path, port: int, **settings: str) -> Iterat
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=2).status_code == 200
+        return httpx.get(f"{url}/healthz", timeout=2, verify=False).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -109,6 +111,31 @@ def test_what_says_nothing_clear_of_who_comes_in_is_named_at_the_start(redis_url
     said = refused([sys.executable, *GUNICORN, APP], **given | {setting: value})
 
     assert "DARKROOM_" in said
+    assert "Traceback" not in said
+
+
+def test_with_a_certificate_the_stack_speaks_https_and_cookies_are_secure(tmp_path):
+    cert, key = write_pair(tmp_path)
+    port = free_port()
+    command = up(tmp_path / "data", "--port", str(port), "--tls-cert", str(cert), "--tls-key", str(key))
+
+    with running(command, tmp_path / "log", port, "https", DARKROOM_API_KEYS="root:root-key") as url:
+        trust = httpx.Client(verify=ssl.create_default_context(cafile=cert))
+        signed_in = trust.post(f"{url}/v1/session", headers={"Authorization": "Bearer root-key"})
+        assert signed_in.status_code == 201
+        assert "; Secure" in signed_in.headers["Set-Cookie"]
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://127.0.0.1:{port}/healthz")
+
+    assert f"api     https://127.0.0.1:{port}" in (tmp_path / "log").read_text()
+
+
+def test_a_certificate_that_cannot_be_used_is_named_before_anything_starts(tmp_path):
+    cert, _ = write_pair(tmp_path)
+
+    said = refused(up(tmp_path, "--tls-cert", str(cert), "--tls-key", str(tmp_path / "gone.key")))
+
+    assert "tls_key: there is no file" in said
     assert "Traceback" not in said
 
 

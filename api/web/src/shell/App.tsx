@@ -3,6 +3,8 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { Suspense, useEffect, useRef, useState } from 'react'
 import { useConnection } from '~/api/away'
 import { queryClient } from '~/api/queries'
+import { usePolling } from '~/jobs/feed'
+import { useMilestones } from '~/jobs/useMilestones'
 import { useWords } from '~/strings'
 import { AwayBanner, Speech, Toasts } from './Banners'
 import { ErrorBoundary } from './ErrorBoundary'
@@ -40,6 +42,8 @@ function Frame() {
   }, [])
   useShortcut('?', words.shortcuts.open, () => setShowsKeys(true))
   useHealing(words.away.back)
+  usePolling()
+  useMilestones()
   return (
     <>
       <a

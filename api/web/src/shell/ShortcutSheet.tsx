@@ -10,7 +10,8 @@ const IS_APPLE = /Mac|iP(hone|ad)/.test(navigator.platform)
 
 export function ShortcutSheet({ onClose }: { onClose: () => void }) {
   const words = useWords().shell.shortcuts
-  const all = useShortcuts(({ all }) => all)
+  const registered = useShortcuts(({ all }) => all)
+  const all = registered.filter(one => !one.isUnlisted)
   const groups = [...new Set(all.map(one => one.group))]
   return (
     <Dialog title={words.title} onClose={onClose} width="max-w-2xl">

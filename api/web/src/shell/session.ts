@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { api } from '~/api/client'
 import { queryClient, session } from '~/api/queries'
+import { forget } from '~/jobs/feed'
 import { arrive, erase } from '~/keep/person'
 
 /** The person of this browser and the way out. Only below the door (`SignedIn`), where somebody is. */
@@ -25,6 +26,7 @@ export async function signIn(key: string): Promise<void> {
   if (!data) return
   await arrive(data.person)
   queryClient.clear()
+  forget()
   queryClient.setQueryData(session.queryKey, data)
 }
 
@@ -32,6 +34,7 @@ export async function signIn(key: string): Promise<void> {
 export async function signOut(): Promise<void> {
   await api.DELETE('/v1/session', {})
   queryClient.clear()
+  forget()
   await erase()
   queryClient.setQueryData(session.queryKey, null)
 }

@@ -14,6 +14,7 @@ export interface Shortcut {
   group: string
   /** Whether it also works while a field has the focus. */
   inFields: boolean
+  isUnlisted: boolean
   run: (event: KeyboardEvent) => void
 }
 
@@ -23,19 +24,21 @@ interface More {
   group?: string
   inFields?: boolean
   isOff?: boolean
+  /** It works but is not listed: the other half of a pair. */
+  isUnlisted?: boolean
 }
 
 /** Give a key a meaning while the component is there. */
 export function useShortcut(keys: string, label: string, run: Shortcut['run'], more: More = {}): void {
   const latest = useRef(run)
   latest.current = run
-  const { group = '', inFields = false, isOff = false } = more
+  const { group = '', inFields = false, isOff = false, isUnlisted = false } = more
   useEffect(() => {
     if (isOff) return
-    const made: Shortcut = { keys, label, group, inFields, run: event => latest.current(event) }
+    const made: Shortcut = { keys, label, group, inFields, isUnlisted, run: event => latest.current(event) }
     useShortcuts.setState(({ all }) => ({ all: [...all, made] }))
     return () => useShortcuts.setState(({ all }) => ({ all: all.filter(one => one !== made) }))
-  }, [keys, label, group, inFields, isOff])
+  }, [keys, label, group, inFields, isOff, isUnlisted])
 }
 
 /** Whether a key press is this shortcut. Pure. */

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from api.cli import main as cli
+from api.cli.stack import Stack
 from api.client import Darkroom
+from shared.settings import Settings
 
 
 @pytest.fixture
@@ -70,6 +72,22 @@ def test_words_that_are_not_utf8_are_one_sentence(capsys, tmp_path, answering):
 
     assert cli.main(["generate", os.fsdecode(b"caf\xe9"), "--out", str(tmp_path)]) == 1
     assert "cannot be sent" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("is_built", "has_browser", "said"),
+    [(True, True, ""), (True, False, "no browser was found"), (False, True, "the page is not built")],
+)
+def test_open_opens_the_page_or_says_why_not(capsys, monkeypatch, tmp_path, is_built, has_browser, said):
+    opened = []
+    monkeypatch.setattr(cli.webbrowser, "open", lambda url: opened.append(url) or has_browser)
+    if is_built:
+        (tmp_path / "index.html").touch()
+
+    cli._open_page(Stack(Settings(port=4711), page_folder=tmp_path))
+
+    assert opened == (["http://127.0.0.1:4711/ui/"] if is_built else [])
+    assert said in capsys.readouterr().out
 
 
 def test_a_bug_is_no_sentence(monkeypatch):

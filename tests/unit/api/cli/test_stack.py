@@ -47,6 +47,21 @@ def test_parts_read_secrets_as_they_are_and_empty_lists_as_empty(tmp_path):
     assert (environment["DARKROOM_CORS_ORIGINS"], environment["DARKROOM_INSECURE"]) == ("none", "True")
 
 
+@pytest.mark.parametrize("is_built", [True, False])
+def test_the_pages_address_is_known_where_a_page_is_built(stack, tmp_path, is_built):
+    stack.page_folder = tmp_path
+    if is_built:
+        (tmp_path / "index.html").touch()
+
+    assert (stack.has_page, stack.page_url) == (is_built, f"{stack.url}/ui/")
+
+
+def test_with_a_certificate_its_address_is_https(tmp_path):
+    settings = Settings(data_dir=tmp_path, host="0.0.0.0", port=4711, tls_cert=tmp_path / "c", tls_key=tmp_path / "k")
+
+    assert Stack(settings).url == "https://127.0.0.1:4711"
+
+
 def test_a_part_that_dies_again_and_again_ends_the_stack_and_says_so(stack, monkeypatch):
     monkeypatch.setattr("api.cli.stack.FIRST_PAUSE_S", 0.001)
     stack.environment = dict(os.environ)
