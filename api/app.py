@@ -9,6 +9,7 @@ from flask_openapi import Info, OpenAPI
 
 from api import openapi
 from api.blueprints import (
+    actions,
     albums,
     analyze,
     assets,
@@ -33,6 +34,7 @@ from api.blueprints import (
     shared_links,
     shares,
     status,
+    uploads,
     web,
     workers,
 )
@@ -45,9 +47,12 @@ from api.library.lineage import Lineage
 from api.library.saved import PresetList, PresetView, PromptList, SearchList, SearchView
 from api.library.tag_lists import TagList
 from api.library.views import AssetList, AssetView, BucketList, Facets
+from api.requests.uploads import UploadRequest
 from api.responses import accounts, answer_headers
+from api.responses.actions import ActionList
 from api.responses.models import ModelDetail, ModelList
 from api.responses.page_files import PAGE_FOLDER, PageFiles
+from api.responses.uploads import Described, UploadAnswer
 from api.services import EXTENSION, Services, build_services, permissions, services
 from api.services.session_cookie import COOKIE
 from api.services.trusted_proxies import BehindProxies, trusted_proxies
@@ -65,6 +70,7 @@ BLUEPRINTS = (
     chat,
     batches,
     batch_exports,
+    actions,
     in_hand,  # and with it `jobs`: they share one
     images,
     models,
@@ -79,6 +85,7 @@ BLUEPRINTS = (
     session,
     oidc,
     assets,
+    uploads,
     albums,
     saved,
     search,
@@ -97,6 +104,7 @@ ANSWERED = (
     BatchView,
     BatchList,
     MemberList,
+    ActionList,
     ChatCompletion,
     ModelList,
     ModelDetail,
@@ -114,6 +122,8 @@ ANSWERED = (
     Changed,
     assets.Restored,
     assets.Purged,
+    UploadAnswer,
+    Described,
     AlbumList,
     AlbumView,
     SearchList,
@@ -193,7 +203,9 @@ def create_app(what: Services | Settings, page_folder: Path = PAGE_FOLDER) -> Ap
     app.config["MAX_CONTENT_LENGTH"] = ours.settings.max_body_mib * MIB
     # A form's fields are few and short; its file goes to disk, under the limit above.
     app.config["MAX_FORM_PARTS"] = 20
-    app.components_schemas |= openapi.schemas_of(*ANSWERED) | openapi.schemas_of(BatchRequest, mode="validation")
+    app.components_schemas |= openapi.schemas_of(*ANSWERED) | openapi.schemas_of(
+        BatchRequest, UploadRequest, mode="validation"
+    )
     for module in BLUEPRINTS:
         app.register_api(module.blueprint)
     app.register_blueprint(docs.blueprint)

@@ -4,6 +4,7 @@ a server can only import."""
 from flask import Flask
 
 from api.app import create_app
+from api.library.migrating import SchemaMismatch
 from api.services import Services, build_services
 from shared.errors import LibraryUnavailable, RedisUnavailable
 from shared.log import configure, logger
@@ -34,6 +35,8 @@ def _open_library(services: Services) -> None:
     """A library that is not this code's must not be served; one that is away is waited for."""
     try:
         services.library.database.make_ready()
+    except SchemaMismatch:
+        raise
     except LibraryUnavailable as exc:
         logger().warning("library.waits", reason=exc.message)
     services.library.duties.start()

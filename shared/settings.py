@@ -5,7 +5,7 @@ only entry points (the CLI, the WSGI app, the worker's start) call `from_environ
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +14,8 @@ from shared.errors import InvalidRequest
 
 #: Where data lies when nobody says otherwise (XDG Base Directory Specification).
 DEFAULT_DATA_DIR = Path.home() / ".local" / "share" / "darkroom"
+#: What `workers.engines.torch_tools.levers` knows to pull.
+Lever = Literal["tf32", "fp16_accumulation", "cudnn_benchmark", "channels_last", "fused_projections", "compiled_blocks"]
 #: Settings of several values, comma-separated.
 LISTS = (
     "cors_origins",
@@ -25,6 +27,7 @@ LISTS = (
     "trusted_proxies",
     "oidc_roles",
     "cpu_budgets_mib",
+    "levers",
 )
 #: What an empty list is called: a variable that is empty counts as none at all, so that its default holds.
 NOTHING = "none"
@@ -96,6 +99,8 @@ class Settings(BaseSettings):
     max_batch_steps: int = Field(8, ge=1, le=32, description="Steps the chain of a batch may have")
     max_batches_per_caller: int = Field(100, ge=1, description="Batches one caller may have under way at once")
     max_batch_body_mib: int = Field(2048, ge=1, description="Largest form that brings a batch's pictures")
+    max_upload_files: int = Field(1000, ge=1, le=10_000, description="Pictures that one upload may bring or name")
+    max_upload_mib: int = Field(2048, ge=1, description="Largest form that brings an upload's pictures")
     webhook_secret: SecretStr | None = Field(
         None, min_length=16, description="Signs webhooks (HMAC-SHA256); without it none are sent"
     )
@@ -233,6 +238,11 @@ class Settings(BaseSettings):
         False,
         description="Whether pictures are made in runs that jobs join and leave between any two steps (new: off until kills "
         "and drains have tried it)",
+    )
+    levers: Annotated[tuple[Lever, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated: what may make a card quicker and is not free of risk (see docs/gpus.md): "
+        + ", ".join(get_args(Lever)),
     )
     slower_in_company: float = Field(
         2.5,

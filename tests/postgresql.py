@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -23,8 +24,9 @@ TEMPLATE = "darkroom_template"
 class PostgreSQL:
     """A running server."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri = make_url(uri).set(drivername="postgresql+pg8000")
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._uri = make_url(server.get_uri()).set(drivername="postgresql+pg8000")
         folder = self._uri.query.get("host")
         if folder:  # libpq's spelling of a socket; pg8000 wants the file
             port = self._uri.port or 5432
@@ -43,6 +45,16 @@ class PostgreSQL:
         name = f"test_{next(self._numbers)}"
         self._run(f"CREATE DATABASE {name}" + ("" if is_empty else f" TEMPLATE {TEMPLATE}"))
         return self.url_of(name)
+
+    def stop(self) -> None:
+        """At once: connections are cut in the middle."""
+        from pgserver._commands import pg_ctl
+
+        pg_ctl(["-w", "-m", "fast", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+
+    def start(self) -> None:
+        """As it was, at the same address."""
+        self._server.ensure_postgres_running()
 
     def _run(self, statement: str) -> None:
         engine = create_engine(self._uri, isolation_level="AUTOCOMMIT")
@@ -66,6 +78,6 @@ def start_postgresql() -> Iterator[PostgreSQL]:
         Path(folder).chmod(0o755)
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            yield PostgreSQL(server.get_uri())
+            yield PostgreSQL(server)
         finally:
             server.cleanup()

@@ -80,7 +80,7 @@ def residency_of(settings: Settings, slot: Slot, catalogue: Catalogue, plans: Cu
     """The models of this worker's GPU; none is loaded yet."""
     budget = plans.rack.budget
     return Residency(
-        loader(catalogue, plans, settings.prefix_cache_mib),
+        loader(catalogue, plans, settings),
         budget.usable_mib,
         device=None if slot.is_cpu else CudaDevice(budget.process_mib, budget.margin_mib),
         host_cache_mib=slot.host_cache_mib,
@@ -121,13 +121,13 @@ def known_hashes(slot: Slot, catalogue: Catalogue) -> dict[str, str]:
     return {model: weights_hash for model, weights_hash in found.items() if weights_hash}
 
 
-def loader(catalogue: Catalogue, plans: CurrentPlans, prefix_cache_mib: int) -> Callable[[ModelCard], Engine]:
+def loader(catalogue: Catalogue, plans: CurrentPlans, settings: Settings) -> Callable[[ModelCard], Engine]:
     """Loads a model as the plan says; kept pictures take no more than their share of the GPU."""
-    prefixes_mib = min(prefix_cache_mib, plans.rack.budget.usable_mib // PREFIX_SHARE)
+    prefixes_mib = min(settings.prefix_cache_mib, plans.rack.budget.usable_mib // PREFIX_SHARE)
 
     def load(card: ModelCard) -> Engine:
         kind = engine_kind(card.engine)
-        plan = replace(plans.of(card), prefix_cache_mib=prefixes_mib)
+        plan = replace(plans.of(card), prefix_cache_mib=prefixes_mib, levers=settings.levers)
         return kind.load(card, weights_of(catalogue, card, kind.build), plan)
 
     return load

@@ -21,7 +21,7 @@ from workers import assembly
 from workers.control.watchdog import CHILD_DIED
 from workers.devices.slot import Slot
 from workers.engines.registry import load_libraries
-from workers.engines.torch_tools import cuda_probe
+from workers.engines.torch_tools import cuda_probe, levers
 from workers.execution.runner import Runner
 from workers.execution.runtime import build, warm_up
 from workers.memory.measured_peaks import MeasuredPeaks
@@ -41,6 +41,7 @@ def start(settings: Settings, slot: Slot, app: Celery) -> Runner:
         raise NotReady(refusal)
     catalogue = load_catalogue(settings)
     client = connect(settings.required_redis_url(), settings.worker_redis_timeout_s)
+    levers.pull_for_process(settings.levers, is_cpu=slot.is_cpu)
     plans = assembly.plans_of(settings, slot, catalogue, MeasuredPeaks(Measurements(client)))
     residency = assembly.residency_of(settings, slot, catalogue, plans)
     threads = assembly.threads_of(settings, slot, catalogue)

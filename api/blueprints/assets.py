@@ -13,6 +13,7 @@ from api.library.counts import FACETS
 from api.library.filters import ASSET_ID_PATTERN
 from api.library.lineage import lineage
 from api.library.sweep import purge
+from api.requests.describing import jobs_looking_at
 from api.requests.library import FilterQuery, viewer
 from api.requests.parsing import reads_request
 from api.responses.accounts import answer
@@ -52,7 +53,9 @@ class FacetQuery(FilterQuery):
 class MonthPath(BaseModel):
     """A month."""
 
-    month: str = Field(pattern="^[0-9]{4}(0[1-9]|1[0-2])$", description="Year × 100 + month, UTC: 202611")
+    month: str = Field(
+        pattern="^(19[7-9][0-9]|[2-9][0-9]{3})(0[1-9]|1[0-2])$", description="Year × 100 + month, UTC: 202611"
+    )
 
 
 class UndoBody(Contract):
@@ -236,9 +239,8 @@ def _shown(ours: Services, asset_id: str) -> Response:
     who = viewer()
     with ours.library.database.reading() as session:
         asset = assets.one(session, asset_id, who)
-        job_id = assets.awaited_job(session, asset)
-        record = ours.store.get_many([job_id])[0] if job_id else None
-        return answer(assets.whole(session, asset, who, analyses.progress_of(asset.analysis, record)))
+        records = jobs_looking_at(ours, assets.awaited_job(session, asset), asset.picture)
+        return answer(assets.whole(session, asset, who, analyses.progress_of(asset.analysis, records)))
 
 
 def _facets(text: str) -> list[counts.Facet]:

@@ -13,6 +13,7 @@ from api.requests.parsing import reads_request
 from api.services import Services, services, start_rules
 from api.services.auth import current_caller
 from shared.contracts.jobs import JobRecord, Phase, Progress, State, iso
+from shared.contracts.kinds import KIND_RULES
 from shared.errors import NotReady
 from shared.jobs.stillness import Stillness, explain
 from shared.pictures.room import RoomReport, read_report
@@ -151,7 +152,8 @@ def our_version() -> str:
 def _workers(ours: Services) -> list[WorkerStatus]:
     living = ours.registry.living()
     now_ms = ours.store.now_ms()
-    found = ours.ownership.jobs(current_caller(), [job_id for worker in living for job_id in worker.jobs])
+    held = ours.ownership.jobs(current_caller(), [job_id for worker in living for job_id in worker.jobs])
+    found = [record for record in held if not KIND_RULES[record.kind].is_hidden]
     seen = {record.id for record in found}
     running: dict[str, list[RunningJob]] = {}
     for record in found:

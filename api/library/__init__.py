@@ -2,15 +2,16 @@
 
 - `tables`: every table, a file a noun
 - `migrations`: how they came about, a file a revision
-- `database`: the engine; reading and writing; what its failures mean
+- `database`: the engine; reading and writing; `outages`: what its failures mean, and what to do
 - `migrating`: up to this code's schema, at the start or by command
 - `filters`: which assets: the one filter, and its SQL
-- `newcomers`: what becomes an asset, and how it is written down once
+- `newcomers`: what becomes an asset, and how it is written down once; `brought`: what somebody brings from outside
 - `job_assets`: an ended job → what it leaves; `analyses`: what is said of pictures; `prompts`: those that were sent
 - `ingest`: takes in what ended; `sweep`: frees what is nobody's; `disk`: tells how much room is left
 - `duties`: the thread that does all that; `library`: everything, put together
 - `reindex`: rebuilds what can be derived
 - `assets`: pages, one of them; `counts`: facets and months; `lineage`: where one comes from
+- `sources`: what is known of pictures that something is made of
 - `changing`: many at once, and back; `tags`, `tag_lists`, `stacks`
 - `albums`, `album_order`, `album_sharing`, `album_views`
 - `saved`: searches, presets, prompts; `views`: how assets look to callers

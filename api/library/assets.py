@@ -104,7 +104,7 @@ def one(session: Session, asset_id: str, viewer: Viewer) -> Asset:
 
 
 def awaited_job(session: Session, asset: Asset) -> str:
-    """The job that an asset waits for; "": none."""
+    """The job, or the batch, that an asset waits for; "": none."""
     if asset.analysis != "waiting":
         return ""
     return session.scalar(select(AssetText.analysis_job).where(AssetText.asset_no == asset.no)) or ""

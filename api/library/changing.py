@@ -84,7 +84,7 @@ def chosen(session: Session, which: Chosen, viewer: Viewer) -> list[int]:
         NotFound: an id that is not there, or not the viewer's to change; nothing is done then. Gone: deleted for good.
     """
     if which.filter is not None:
-        holds = [*conditions(which.filter, viewer), may_change(viewer)]
+        holds = [*conditions(albums.expanded(session, which.filter, viewer), viewer), may_change(viewer)]
         return list(session.scalars(select(Asset.no).where(*holds).order_by(Asset.created_ms.desc(), Asset.no.desc())))
     ids = list(dict.fromkeys(which.ids or ()))
     nos: dict[str, int] = {}

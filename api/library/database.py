@@ -4,25 +4,23 @@ Reading and writing are two doors. On SQLite a writer takes the write lock when 
 writers wait for each other instead of failing half way; readers see the state of their first look (WAL). On PostgreSQL
 `lock` does for a named thing what that one lock does for the whole file.
 
-Whatever the driver raises because the database is away, locked, full or read-only comes out as `LibraryUnavailable`;
-a broken statement stays what it is, for that is a bug.
+Whatever the driver raises because the database is away, locked, full or read-only comes out as `LibraryUnavailable`
+(`outages`).
 """
 
 import socket
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import pg8000
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
+from api.library.outages import database_errors
 from api.library.text_index import keep_up
-from shared.errors import InvalidRequest, LibraryUnavailable
+from shared.errors import InvalidRequest
 from shared.settings import Settings
 
 T = TypeVar("T")
@@ -30,12 +28,6 @@ T = TypeVar("T")
 FILE_NAME = "library.sqlite"
 #: Connections kept open, and how many more may be for a while.
 KEPT_OPEN, AT_ONCE = 8, 64
-#: What a caller is told to wait.
-RETRY_AFTER_S = 3
-#: SQLSTATE classes of PostgreSQL that say "not now": connection, resources, operator, system, locks, read-only.
-_NOT_NOW = ("08", "53", "55", "57", "58", "40", "25006")
-#: What SQLite says when it is the disk's, the lock's or the file's fault.
-_SQLITE_NOT_NOW = ("locked", "busy", "full", "readonly", "disk i/o", "unable to open", "malformed", "not a database")
 
 
 class Database:
@@ -106,43 +98,6 @@ def lock(session: Session, what: str) -> None:
     """Be alone with a named thing until the session ends. On SQLite a writer is alone with everything."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:what))"), {"what": f"darkroom:{what}"})
-
-
-@contextmanager
-def database_errors() -> Iterator[None]:
-    """Turn what the drivers raise when the database cannot be used now into `LibraryUnavailable`."""
-    try:
-        yield
-    except (TimeoutError, DisconnectionError, InterfaceError) as exc:
-        raise _unavailable(exc) from exc
-    except DBAPIError as exc:
-        if not _is_outage(exc):
-            raise
-        raise _unavailable(exc) from exc
-    except (OSError, sqlite3.OperationalError, pg8000.InterfaceError) as exc:
-        raise _unavailable(exc) from exc
-
-
-def _is_outage(exc: DBAPIError) -> bool:
-    if exc.connection_invalidated:
-        return True
-    said = exc.orig.args[0] if exc.orig is not None and exc.orig.args else ""
-    if isinstance(said, dict):  # pg8000: the fields of PostgreSQL's ErrorResponse
-        return str(said.get("C", "")).startswith(_NOT_NOW)
-    if isinstance(exc.orig, sqlite3.Error):
-        return any(word in str(said).lower() for word in _SQLITE_NOT_NOW)
-    return isinstance(exc, OperationalError)
-
-
-def _unavailable(exc: Exception) -> LibraryUnavailable:
-    cause = getattr(exc, "orig", None) or exc
-    said = cause.args[0] if getattr(cause, "args", None) else ""
-    words = said.get("M", "") if isinstance(said, dict) else str(said)
-    return LibraryUnavailable(
-        f"the library's database cannot be used now ({type(cause).__name__}: {str(words)[:160]}); jobs go on, and their "
-        "pictures are taken in when it is back",
-        retry_after_s=RETRY_AFTER_S,
-    )
 
 
 def _engine(settings: Settings) -> Engine:

@@ -19,7 +19,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from api.library.database import FILE_NAME, Database, database_errors
+from api.library.database import FILE_NAME, Database
+from api.library.outages import database_errors
 from shared.errors import InvalidRequest, LibraryUnavailable
 from shared.log import logger
 
@@ -28,8 +29,8 @@ LOCK_NAME = "library.lock"
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class SchemaMismatch(InvalidRequest):
-    """The database is not of this code; a person must do something, and the message says what."""
+class SchemaMismatch(LibraryUnavailable):
+    """The database is not of this code; a person must do something, and the message says what. No caller's fault, so 503."""
 
 
 def prepare(database: Database) -> None:

@@ -8,14 +8,13 @@ A picture says what it was made of, not whose it is: where no record says it eit
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
 from api.library import newcomers
+from api.library.brought import Brought, Looked, asset_of, look
 from api.library.database import Database
-from api.library.importing.foreign import foreign_fields
 from api.library.ingest import Ingest
 from api.library.newcomers import NewAsset
 from api.library.tables import Asset
@@ -23,12 +22,14 @@ from shared.errors import CallersError, Gone, NotFound
 from shared.jobs.codec import text
 from shared.jobs.store import JobStore
 from shared.pictures.artifact_store import ArtifactStore
-from shared.pictures.fingerprints import Fingerprints, fingerprints, signed
-from shared.pictures.pixels import NO_LIMITS, PictureFacts, decode, inspect
+from shared.pictures.fingerprints import signed
+from shared.pictures.pixels import NO_LIMITS
 from shared.redis import keys
 from shared.redis.client import redis_errors
 
 AT_ONCE = 200
+#: As long as the column; a picture says what it likes.
+MAX_JOB_CHARS = 40
 
 Say = Callable[[str], None]
 
@@ -108,41 +109,17 @@ class Reindex:
         looked = self._look_at(picture)
         if looked is None:
             return None
-        data, facts, prints = looked
-        said = foreign_fields(data)
-        fields: dict[str, Any] = dict(said.fields)
-        is_ours = said.program == "darkroom"
-        parent = fields.pop("image", None)
-        return NewAsset(
-            id="ast_" + hashlib.sha256(f"{owner} {picture}".encode()).hexdigest()[:24],
-            owner=owner,
-            picture=picture,
-            origin="job" if is_ours else "import",
-            kind="generate" if is_ours else "import",
-            width=facts.width,
-            height=facts.height,
-            created_ms=self._store.now_ms(),
-            size_bytes=len(data),
-            media_type=facts.media_type,
-            thumbhash=prints.thumbhash,
-            dhash=prints.dhash,
-            job=str(fields.get("job", "")),
-            model=str(fields.get("model", "")),
-            seed=fields.get("seed"),
-            steps=fields.get("steps"),
-            guidance_scale=fields.get("guidance_scale"),
-            scheduler=str(fields.get("scheduler", "")),
-            prompt=str(fields.get("prompt", "")),
-            negative_prompt=str(fields.get("negative_prompt", "")),
-            params=fields,
-            details={"program": said.program} if said.program else {},
-            parents=(parent,) if isinstance(parent, str) else (),
-        )
+        data, seen = looked
+        asset = asset_of(Brought(data, picture, owner, "import", seen, self._store.now_ms()))
+        asset = replace(asset, id="ast_" + hashlib.sha256(f"{owner} {picture}".encode()).hexdigest()[:24])
+        if asset.details.get("program") != "darkroom":
+            return asset
+        return replace(asset, origin="job", kind="generate", job=str(asset.params.get("job", ""))[:MAX_JOB_CHARS])
 
-    def _look_at(self, picture: str) -> tuple[bytes, PictureFacts, Fingerprints] | None:
+    def _look_at(self, picture: str) -> tuple[bytes, Looked] | None:
         try:
             data = self._artifacts.get(picture)
-            return data, inspect(data, NO_LIMITS), fingerprints(decode(data, NO_LIMITS))
+            return data, look(data, NO_LIMITS)
         except (NotFound, Gone, CallersError):
             return None
 
@@ -166,7 +143,7 @@ class Reindex:
                     asset = session.get(Asset, no) if found else None
                     if asset is None or found is None:
                         continue
-                    _, facts, prints = found
-                    asset.thumbhash, asset.dhash = prints.thumbhash, signed(prints.dhash)
-                    asset.width, asset.height = facts.width, facts.height
+                    seen = found[1]
+                    asset.thumbhash, asset.dhash = seen.prints.thumbhash, signed(seen.prints.dhash)
+                    asset.width, asset.height = seen.facts.width, seen.facts.height
                     done += 1

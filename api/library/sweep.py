@@ -4,15 +4,17 @@ Bytes are freed in a transaction of their own, alone with everybody who adds ass
 names them, and none will before they are gone. Everything may be done twice without harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.orm import Session
 
 from api.library import analyses, newcomers, stacks
 from api.library.database import Database, in_chunks, upsert
 from api.library.job_assets import left_by
 from api.library.tables import Asset, AssetText, LoosePicture, Purged, Undo
+from shared.batches.store import BatchStore
+from shared.contracts.batch_records import BatchRecord
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.pictures.artifact_store import ArtifactStore
@@ -25,6 +27,10 @@ STRAY_MS = DAY_MS
 AT_ONCE = 500
 #: How long the id of an asset that was deleted for good is remembered: longer than any record of its job may live.
 REMEMBERED_MS = 400 * DAY_MS
+#: What begins the ids of batches.
+BATCH = "bat_"
+#: An analysis is written down before it is sent, and a batch ends before its last end is taken in: both are left alone so long.
+JUST_SENT_MS = JUST_ENDED_MS = 60_000
 
 
 class Sweep:
@@ -35,6 +41,9 @@ class Sweep:
         self._store = store
         self._artifacts = artifacts
         self._settings = settings
+        self._batches = BatchStore(store.redis, settings)
+        #: Waiting assets up to this number were looked at.
+        self._settled_to = 0
 
     def empty_trash(self) -> int:
         """Delete for good what has been in the trash for `trash_days`; returns how many."""
@@ -66,24 +75,25 @@ class Sweep:
         return len(strays), len(named - kept)
 
     def settle_analyses(self) -> int:
-        """Look at the jobs that assets wait for: should the end of one have been missed, it is written now."""
-        with self._database.reading() as session:
-            waiting = session.execute(
-                select(Asset.no, AssetText.analysis_job)
-                .join(AssetText, AssetText.asset_no == Asset.no)
-                .where(Asset.analysis == "waiting")
-                .limit(AT_ONCE)
-            ).all()
-        records = self._store.get_many([row.analysis_job for row in waiting])
+        """Look at the jobs and batches that assets wait for: should the end of one have been missed, it is written now."""
+        waiting = self._next_waiting()
+        now_ms = self._store.now_ms()
+        jobs, batches = _parted({each.awaited for each in waiting})
+        records = dict(zip(jobs, self._store.get_many(jobs), strict=True))
+        found = dict(zip(batches, self._batches.read_many(batches), strict=True)) if batches else {}
         settled = 0
         with self._database.writing() as session:
-            for row, record in zip(waiting, records, strict=True):
-                if record is None:
-                    analyses.fail(session, row.no, "the record of its job is gone", self._store.now_ms())
-                    settled += 1
-                elif record.is_final:
-                    left = left_by(record, keeps_by_default=self._settings.keep)
-                    settled += analyses.take_in(session, left, self._store.now_ms())
+            for each in waiting:
+                record, batch = records.get(each.awaited), found.get(each.awaited)
+                if each.awaited in found:
+                    why = _end_of(batch[0] if batch else None, each.changed_ms, now_ms)
+                else:
+                    why = "" if record else "the record of its job is gone"
+                if why:
+                    # It may have been taken in, or sent anew, since we looked.
+                    settled += analyses.fail_if_still(session, each.no, each.awaited, why, now_ms)
+                elif record is not None and record.is_final:
+                    settled += analyses.take_in(session, left_by(record, keeps_by_default=self._settings.keep), now_ms)
         return settled
 
     def forget(self) -> None:
@@ -92,6 +102,19 @@ class Sweep:
         with self._database.writing() as session:
             session.execute(delete(Undo).where(Undo.expires_ms < now_ms))
             session.execute(delete(Purged).where(Purged.purged_ms < now_ms - REMEMBERED_MS))
+
+    def _next_waiting(self) -> Sequence[Row[int, str, int]]:
+        """Some of the assets that wait: number, what for, last change. The next call goes on behind them."""
+        with self._database.reading() as session:
+            rows = session.execute(
+                select(Asset.no, AssetText.analysis_job.label("awaited"), Asset.changed_ms)
+                .join(AssetText, AssetText.asset_no == Asset.no)
+                .where(Asset.analysis.in_(analyses.PENDING), Asset.no > self._settled_to)
+                .order_by(Asset.no)
+                .limit(AT_ONCE)
+            ).all()
+        self._settled_to = rows[-1].no if len(rows) == AT_ONCE else 0
+        return rows
 
     def _free(self, pictures: Sequence[str]) -> int:
         now_ms = self._store.now_ms()
@@ -125,3 +148,22 @@ def purge(session: Session, asset_nos: Sequence[int], now_ms: int) -> int:
             session.execute(statement, loose)
         stacks.choose_tops(session, {row.stack for row in rows})
     return len(asset_nos)
+
+
+def _parted(awaited: Collection[str]) -> tuple[list[str], list[str]]:
+    """Jobs, and batches."""
+    batches = {each for each in awaited if each.startswith(BATCH)}
+    return sorted(set(awaited) - batches), sorted(batches)
+
+
+def _end_of(batch: BatchRecord | None, changed_ms: int, now_ms: int) -> str:
+    """Why nothing will be heard of a batch any more; "": it may be.
+
+    Args:
+        changed_ms: when the asset that waits for it was last written.
+    """
+    if batch is None:
+        return "its batch was deleted, or never sent" if changed_ms < now_ms - JUST_SENT_MS else ""
+    if batch.is_over and batch.ended_at_ms < now_ms - JUST_ENDED_MS:
+        return f"its batch is {batch.state.value}, and said nothing of it"
+    return ""

@@ -58,6 +58,7 @@ class AnalysisView(BaseModel):
     state: AnalysisState
     reason: str | None = Field(None, description="Why it failed, or which tasks did")
     job: str | None = Field(None, description="The job that looks at it, or did last")
+    batch: str | None = Field(None, description="The batch whose member looks at it, until that has ended well")
 
 
 class AlbumName(BaseModel):
@@ -193,8 +194,15 @@ def asset_view(
         tags=tags,
         albums=albums,
         parents=parents,
-        analysis=AnalysisView(state=analysis, reason=text.analysis_reason or None, job=text.analysis_job or None),
+        analysis=_analysis_view(analysis, text),
         created_at=iso(asset.created_ms) or "",
         changed_at=iso(asset.changed_ms) or "",
         trashed_at=iso(asset.trashed_ms or 0),
     )
+
+
+def _analysis_view(state: AnalysisState, text: AssetText) -> AnalysisView:
+    awaited, reason = text.analysis_job, text.analysis_reason or None
+    if awaited.startswith("bat_"):
+        return AnalysisView(state=state, reason=reason, batch=awaited)
+    return AnalysisView(state=state, reason=reason, job=awaited or None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from api.services import Services
 from api.services.auth import current_caller
 from shared.accounts.scope_rules import check_model
+from shared.contracts.access import Scopes
 from shared.contracts.vision import AnyTask
 from shared.errors import DoesNotFit, InvalidRequest, ModelMissing, NotFound, ScopeExceeded
 from shared.models.catalogue import ModelCard, missing_message
@@ -57,12 +58,12 @@ def ensure_servable(card: ModelCard, workers: Sequence[WorkerReport], *, is_here
 
 
 class Choice:
-    """Which models this request's caller can have at this moment; looks once."""
+    """Which models this request's caller can have at this moment, or a key that is narrowed so; looks once."""
 
-    def __init__(self, ours: Services) -> None:
+    def __init__(self, ours: Services, scopes: Scopes | None = None) -> None:
         self.catalogue = ours.catalogue
         self.workers = ours.registry.living()
-        self._scopes = current_caller().scopes
+        self._scopes = current_caller().scopes if scopes is None else scopes
 
     def named(self, wanted: str) -> ModelCard:
         """The model of this name.

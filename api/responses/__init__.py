@@ -5,6 +5,7 @@ In reading order:
 - `waiting`: the one loop behind every `wait`, and the one shape of an answer that has a version
 - `jobs`: how a job looks, its ETag, when it is done
 - `batches`: the same of a batch
+- `actions`: what can be done to pictures, and the forms of it
 - `answer_headers`: what every answer says to browsers and caches
 - `page_files`: the built page as files
 - `accounts`: people, keys, and what was done

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from api.library.brought import Looked, look
 from shared.errors import NotReady
 from shared.pictures.pixels import PictureFacts, PictureLimits, check, inspect, thumbnail
 
@@ -50,6 +51,14 @@ class Decoding:
         facts = inspect(data, limits, claimed_type=claimed_type)
         with self._turn(facts.width * facts.height, is_patient=is_patient):
             return check(data, limits, claimed_type=claimed_type)
+
+    def look(
+        self, data: bytes, limits: PictureLimits, claimed_type: str | None = None, *, is_patient: bool = False
+    ) -> Looked:
+        """See `brought.look`; as `check`, but it also tells what the picture looks like."""
+        facts = inspect(data, limits, claimed_type=claimed_type)
+        with self._turn(facts.width * facts.height, is_patient=is_patient):
+            return look(data, limits, claimed_type)
 
     def thumbnail(self, data: bytes, facts: PictureFacts, width_px: int) -> bytes:
         """See `pixels.thumbnail`. Raises NotReady: there is no room."""

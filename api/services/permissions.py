@@ -63,6 +63,9 @@ ROUTES: dict[str, Needed] = {
     "POST /v1/batches/<batch_id>/cancel": USER,
     "POST /v1/batches/<batch_id>/resume": USER,
     "DELETE /v1/batches/<batch_id>": USER,
+    # Actions
+    "GET /v1/actions": VIEWER,
+    "POST /v1/actions/<action>": USER,
     # Pictures
     "POST /v1/images": USER,
     "GET /v1/images/<image_id>": VIEWER,
@@ -118,6 +121,8 @@ ROUTES: dict[str, Needed] = {
     "PATCH /v1/assets": USER,
     "PATCH /v1/assets/<asset_id>": USER,
     "DELETE /v1/assets/<asset_id>": USER,
+    "POST /v1/uploads": USER,
+    "POST /v1/assets/analyze": USER,
     "POST /v1/assets/undo": USER,
     "POST /v1/assets/purge": USER,
     "GET /v1/albums": VIEWER,

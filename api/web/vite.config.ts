@@ -2,13 +2,14 @@
 import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
+import { notices } from './build/notices'
 
 const STACK = 'http://127.0.0.1:2020'
 
 export default defineConfig({
   base: '/ui/',
   resolve: { alias: { '~': new URL('./src', import.meta.url).pathname } },
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), notices()],
   build: {
     target: 'es2022',
     // Nothing inline: the page's content security policy allows files of its own only.

@@ -122,9 +122,13 @@ class JobIndex:
             rows = sorted((int(order), text(i)) for found in pipe.execute() for i, order in found)[:limit]
         ids = [job_id for _, job_id in rows]
         wanted = {state.value for state in states}
-        told = zip(ids, self.fields_of(ids, "state", "rates"), strict=True)
+        told = zip(ids, self.fields_of(ids, "state", "rates", "kind"), strict=True)
         # The house's own jobs are nobody's to choose.
-        found = [i for i, (state, rates) in told if state is not None and text(state) in wanted and not rates]
+        found = [
+            job_id
+            for job_id, (state, rates, kind) in told
+            if state is not None and text(state) in wanted and not rates and text(kind or b"") not in HIDDEN
+        ]
         return found, rows[-1][0] if len(rows) == limit else None
 
     def fields_of(self, job_ids: Sequence[str], *names: str) -> list[list[bytes | None]]:

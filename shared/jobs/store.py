@@ -173,6 +173,7 @@ class JobStore(JobIndex):
                 keys.LIVE_TTL_S + settings.record_ttl_s + keys.GONE_TTL_S,
                 round((deadline_s or 0) * 1000),
                 "" if demand is None else in_lua(demand.limits, [self._estimates.costed(job) for job in demand.jobs]),
+                "1" if KIND_RULES[record.kind].is_free else "",
             ],
         }
 

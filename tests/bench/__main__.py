@@ -26,6 +26,7 @@ CPU_BENCHES = (
     "bench_rack",
     "bench_access",
     "bench_shares",
+    "bench_library",
 )
 
 

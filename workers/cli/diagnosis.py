@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from shared.pictures.room import RoomReport
 from shared.rack.worker_registry import WorkerReport, WorkerState
 from workers.devices.snapshot import GpuProcess, Snapshot
 from workers.devices.thread_book import Pace
@@ -21,6 +22,8 @@ SHARED_FROM_MIB = 1024
 SLOW_DISK_MIB_S = 250
 #: Room for SDXL in half precision, Moondream, and the artifacts of a few days.
 ROOMY_MIB = 20_000
+#: Days until pictures have used up their room, from where on it is told: time to buy a disk, and no time to lose.
+SOON_DAYS, NOW_DAYS = 30.0, 7.0
 #: The oldest generation that torch's CUDA 13 builds still serve (Turing).
 OLDEST_CAPABILITY = (7, 5)
 
@@ -144,6 +147,20 @@ def of_disk(folder: str, disk: DiskSpeed) -> list[Finding]:
     if disk.read_mib_s is not None and disk.read_mib_s < SLOW_DISK_MIB_S:
         return [*found, Finding("note", folder, speeds, "models load slowly from here: an SSD, or more host cache")]
     return [*found, Finding("ok", folder, f"{disk.free_mib:,} MiB free, {speeds}")]
+
+
+def of_room(room: RoomReport | None) -> list[Finding]:
+    """When pictures will have used up their room; nothing where no API process looks after the library now."""
+    if room is None:
+        return []
+    text = f"{room.kept_mib:,} MiB kept, {room.kept_mib_per_day:,.1f} MiB more a day, {room.free_mib:,} MiB free"
+    if room.full_in_days is None:
+        return [Finding("ok", "pictures", text)]
+    told = f"{text}: full in {room.full_in_days:,.1f} days at this rate"
+    if room.full_in_days > SOON_DAYS:
+        return [Finding("ok", "pictures", told)]
+    fix = "delete pictures and empty the trash, make room, or keep fewer (DARKROOM_KEEP=false)"
+    return [Finding("problem" if room.full_in_days < NOW_DAYS else "note", "pictures", told, fix)]
 
 
 def of_models(

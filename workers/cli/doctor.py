@@ -20,6 +20,7 @@ from shared.errors import DarkroomError, RedisUnavailable
 from shared.jobs.stillness import Stillness, explain
 from shared.jobs.store import JobStore
 from shared.models.catalogue import Catalogue, load_catalogue
+from shared.pictures.room import RoomReport, read_report
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
 from shared.rack.worker_registry import WorkerRegistry, WorkerReport
@@ -63,6 +64,7 @@ def examine(
     cache_mib = host_cache_mib(settings, len(devices)) if gpus else 0
     yield from diagnosis.of_memory(host_ram.total_mib(), cache_mib, len(devices))
     yield from diagnosis.of_disk(str(settings.data_dir), disk_speed(settings.data_dir))
+    yield from diagnosis.of_room(_room(settings))
     here = {name: size_on_disk_mib(catalogue, name) for name in catalogue.cards}
     flaws = {name: flaw for name, card in catalogue.cards.items() if (flaw := flaw_of(catalogue, card))}
     yield from diagnosis.of_models(
@@ -150,6 +152,15 @@ def _reports(settings: Settings) -> list[WorkerReport]:
     with contextlib.suppress(RedisUnavailable):
         return WorkerRegistry(connect(settings.redis_url, settings.redis_timeout_s)).living()
     return []
+
+
+def _room(settings: Settings) -> RoomReport | None:
+    """What the API side counted last; None as for `_reports`, or where none runs."""
+    if settings.redis_url is None:
+        return None
+    with contextlib.suppress(RedisUnavailable):
+        return read_report(connect(settings.redis_url, settings.redis_timeout_s))
+    return None
 
 
 def show(findings: list[Finding], console: Console) -> None:

@@ -20,6 +20,7 @@ from shared.contracts.generation import GenerationParams
 from shared.contracts.vision import Answer, AnyTask, Usage
 from shared.errors import DarkroomError, NotFinite
 from shared.models.catalogue import ModelCard
+from shared.settings import Lever
 
 Precision = Literal["fp32", "bf16", "fp16", "nf4"]
 VaePrecision = Literal["fp32", "bf16"]
@@ -55,6 +56,8 @@ class LoadPlan:
     vae_precision: VaePrecision = "fp32"
     #: What kind of device that is: what was measured on one kind says nothing of another.
     gpu_type: str = "cpu"
+    #: What else the operator asked for (`torch_tools.levers`).
+    levers: tuple[Lever, ...] = ()
 
 
 class Watch(Protocol):

@@ -25,6 +25,8 @@ class Foreign:
     fields: Mapping[str, Any] = field(default_factory=dict)
     #: As it stands in the file.
     text: str = ""
+    #: The XMP packet of the file, where it has one.
+    xmp: str = ""
 
 
 #: Keyword → program, and who reads it; the first that reads something counts. ComfyUI's nodes may write an infotext too.
@@ -42,12 +44,13 @@ _READERS: tuple[tuple[str, str, Callable[[str], dict[str, Any] | None]], ...] = 
 def foreign_fields(data: bytes) -> Foreign:
     """What a picture file says about how it was made."""
     texts = texts_of(data)
+    packet = texts.get("xmp") or texts.get("XML:com.adobe.xmp", "")
     for keyword, program, read in _READERS:
         text = texts.get(keyword, "")
         found = read(text) if text else None
         if found:
-            return Foreign(_program(program, text), found, text)
-    return Foreign()
+            return Foreign(_program(program, text), found, text, packet)
+    return Foreign(xmp=packet)
 
 
 def _program(program: str, text: str) -> str:

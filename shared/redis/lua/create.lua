@@ -18,6 +18,7 @@
 -- ARGV: 1 id · 2 fields (JSON object of strings) · 3 live TTL s · 4 limit of all queued · 5 limit of the caller's live
 --       6 idempotency value · 7 its TTL s · 8 tombstone TTL s · 9 deadline in ms from now (0: none)
 --       10 the person's limits and what to hold against them (JSON, see quotas.lua; '': nothing is limited)
+--       11 '1': its kind counts against nobody's limits
 -- Returns {'created', now ms} · {'exists', stored idempotency value} · {'queue_full', n} · {'caller_full', n}
 --         {'too_many_open' | 'quota_exhausted' | 'storage_full', used, limit, asked, now ms}: see quotas.lua
 --         {'batch_over'}: its batch takes no more jobs, or its member is under way already
@@ -61,8 +62,9 @@ fields.created_at_ms, fields.order = now, order
 if fields.state == 'queued' then fields.queued_at_ms = now end
 fields.deadline_at_ms = nil
 if tonumber(ARGV[9]) > 0 then fields.deadline_at_ms = now + tonumber(ARGV[9]) end
--- A rating is the house's wish: it uses none of its person's limits, waits for none of their pauses, stands in no list.
-local is_own = (fields.rates or '') == ''
+-- A rating, or a kind that is free, is the house's wish: it uses none of its person's limits, waits for none of their
+-- pauses, stands in no list.
+local is_own = (fields.rates or '') == '' and ARGV[11] ~= '1'
 if is_own then reserve_quota(fields, now) end
 -- What a person sends who paused everything waits with the rest; commands go before everybody's and are nobody's own.
 if is_own and fields.ahead ~= 'true' and redis.call('SISMEMBER', P .. 'people:paused', fields.caller) == 1 then

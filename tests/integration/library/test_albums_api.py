@@ -115,6 +115,16 @@ def test_a_rule_album_shows_what_its_rules_find_and_holds_nothing(services, anna
     anna.post(f"/v1/albums/{album}/assets", json={"ids": ids}, expect=422)
 
 
+def test_a_bulk_change_may_name_a_rule_album(services, anna):
+    ids = owned(services, "anna", 3)
+    album = made(anna, name="Best", rules={"filter": {"stars_min": 4}})
+    anna.patch("/v1/assets", json={"ids": ids[:2], "changes": {"stars": 5}})
+
+    done = anna.patch("/v1/assets", json={"filter": {"album": [album]}, "changes": {"favourite": True}})
+
+    assert (done["matched"], done["changed"]) == (2, 2)
+
+
 def test_a_cover_is_chosen_among_what_is_inside(services, anna):
     inside, other, outside = owned(services, "anna", 3)
     album = made(anna)

@@ -139,6 +139,11 @@ def test_a_stack_is_one_tile_with_its_best_on_top(services, anna):
     assert {tile["id"]: tile["stack"] for tile in tiles}[ids[0]] == {"id": record.id, "count": 2}
 
 
+@pytest.mark.parametrize("month", ["000001", "196912", "202613", "202600", "2026111", "٢٠٢٦١١"])
+def test_a_month_that_is_none_is_not_there(anna, month):
+    assert anna.get(f"/v1/assets/buckets/{month}", expect=404)["error"]["code"] == "not_found"
+
+
 def test_facets_count_what_the_filter_lets_through(services, anna):
     ids = owned(services, "anna", 4)
     anna.patch("/v1/assets", json={"ids": ids[:2], "changes": {"stars": 5, "add_tags": ["a", "b"]}})

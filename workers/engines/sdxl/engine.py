@@ -33,6 +33,7 @@ from workers.engines.sdxl.samples import Sample
 from workers.engines.sdxl.sharing import Copy, Shares, Shelf
 from workers.engines.sdxl.smallest import Nobody, smallest
 from workers.engines.sdxl.vae import Vae
+from workers.engines.torch_tools import levers
 from workers.engines.torch_tools.finite import refuse_non_finite
 from workers.engines.torch_tools.host_copy import forget
 from workers.engines.torch_tools.noise import NOISE_VERSION
@@ -56,7 +57,10 @@ def load(card: ModelCard, path: Path, plan: LoadPlan, shelf: Shelf | None = None
     except OutOfVram:
         free_cache()
         raise
-    return SdxlEngine(card, pipe, plan, shared)
+    engine = SdxlEngine(card, pipe, plan, shared)
+    if levers.is_compiled(pipe.unet):
+        engine.smallest_call()  # compiles, so that no job waits for it
+    return engine
 
 
 def _loaded(path: Path, plan: LoadPlan, shelf: Shelf | None) -> tuple[Any, dict[str, Copy]]:
@@ -65,6 +69,7 @@ def _loaded(path: Path, plan: LoadPlan, shelf: Shelf | None) -> tuple[Any, dict[
     identities = sharing.identities(path, plan, dtypes) if shelf is not None else {}
     known = shelf.find(identities) if shelf is not None else {}
     pipe = files.read(path, dtypes, {name: copy.module for name, copy in known.items()})
+    levers.pull_for_model(pipe.unet, None if "vae" in known else pipe.vae, plan)
     placement.place(pipe, plan, dtypes["default"], done=known)
     return pipe, shelf.put(identities, pipe, known) if shelf is not None else {}
 

@@ -24,15 +24,16 @@ FEATURES, LAYERS = 32, 6
 CROP_PX, CROPS, CARDS_PER_STEP = 32, 16, 4
 #: How often a crop is blurred before it is enlarged, and how much at most, px.
 BLURRED, BLUR_PX = 0.25, 0.6
-#: Squared errors of cards are a hundredth of their L1.
-SQUARED_WEIGHT = 100.0
+#: Squared errors below count as none: 57 dB.
+LEAST_SQUARED = 2e-6
 #: Held-out cards that a look measures.
 LOOKED_AT = 12
 
 
 class UpscaleTrainee:
-    """Squared error mostly. With L1 alone it learnt to add nothing at all and kept to that: nine pixels in ten of a card
-    are flat, there repetition is right, and L1 asks for the median."""
+    """The loss is the mean over crops of their squared error's logarithm: what decibels are. With L1 it learnt to add
+    nothing at all and kept to that (nine pixels in ten of a card are flat, there repetition is right, and L1 asks for the
+    median); with squared errors hard edges were all that counted, and soft watercolours came out 2 dB below Lanczos."""
 
     def __init__(self, times: int, peak_rate: float = 1e-3) -> None:
         self._times = times
@@ -55,8 +56,8 @@ class UpscaleTrainee:
             pairs += [self._crop(small, large, draw) for _ in range(CROPS // CARDS_PER_STEP)]
         given, true = (torch.stack(part) for part in zip(*pairs, strict=True))
         made = self.network(given)
-        squared = F.mse_loss(made, true)
-        return SQUARED_WEIGHT * squared + F.l1_loss(made, true), {"mse": squared.item()}
+        squared = (made - true).square().mean(dim=(1, 2, 3))
+        return (squared + LEAST_SQUARED).log().mean(), {"mse": squared.mean().item()}
 
     def look(self, averaged: nn.Module, folder: Path, step: int) -> dict[str, float]:
         marks, pictures = [], []

@@ -9,12 +9,6 @@ export interface ModelMore {
   load?: { is_loaded: boolean; seconds: number | null }
 }
 
-/** What the bulk poll carries besides the jobs. */
-export interface PollMore {
-  previews?: Record<string, { step: number; data: string }>
-  mark?: string | null
-}
-
 /** What a picture file says of how it was made. */
 export interface FileSettings {
   /** null: nothing that any program is known to write. */

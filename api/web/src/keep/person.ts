@@ -23,7 +23,7 @@ export async function erase(): Promise<void> {
     if (name.startsWith(PREFIX) || name === LAST) localStorage.removeItem(name)
   }
   sessionStorage.clear()
-  const databases = (await indexedDB.databases?.()) ?? []
+  const databases = 'indexedDB' in window ? await indexedDB.databases() : []
   await Promise.all(databases.map(({ name }) => (name?.startsWith(PREFIX) ? deleted(name) : null)))
   // Only where the context is secure; over plain http there are no caches to erase.
   if ('caches' in window) {

@@ -29,7 +29,7 @@ export function History() {
       isOpen={isOpen}
       onOpen={setOpen}
       button={
-        <Button weight="quiet" className="text-sm">
+        <Button weight="quiet" className="-me-2 text-sm whitespace-nowrap">
           <Clock aria-hidden size={15} /> {words.history}
         </Button>
       }

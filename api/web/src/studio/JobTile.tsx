@@ -9,7 +9,7 @@ import { lasting, useWords, type Words } from '~/strings'
 
 export function JobTile({ job }: { job: Job }) {
   const words = useWords().studio
-  const preview = useFeed(({ previews }) => previews[job.id]) ?? ownPreview(job)
+  const preview = useFeed(({ previews }) => previews[job.id])
   const percent = job.progress?.percent ?? 0
   const title = String(job.params.prompt ?? job.kind)
   const hasFailed = job.state === 'failed'
@@ -17,7 +17,7 @@ export function JobTile({ job }: { job: Job }) {
     <li className="card flex flex-col overflow-hidden">
       <div className="relative aspect-square overflow-hidden bg-ground">
         {preview ? (
-          <img src={preview} alt="" className="size-full object-contain" />
+          <img src={preview.data} alt="" className="size-full object-contain" />
         ) : (
           <div
             className={`size-full bg-[radial-gradient(circle_at_50%_60%,var(--glow),transparent_70%)] ${job.state === 'running' ? 'animate-pulse' : ''}`}
@@ -97,11 +97,6 @@ function Deed({ label, onClick, children }: { label: string; onClick: () => void
       {children}
     </Button>
   )
-}
-
-/** Address of the newest preview, another one for each step; null: there is none. Pure. */
-export function ownPreview({ preview, progress }: Job): string | null {
-  return preview && `${preview}?step=${progress?.step ?? 0}`
 }
 
 /** What it does now, in a few words. Pure. */

@@ -43,10 +43,10 @@ export function StartField() {
           </div>
         </div>
       ) : (
-        <div className="flex items-center gap-3 rounded-card border border-dashed border-edge/70 p-3 text-sm text-soft">
-          <ImagePlus aria-hidden size={22} className="shrink-0" />
-          <p className="flex-1">{isReading ? words.uploading : words.startHint}</p>
-          <Button className="text-ink" onClick={() => chooser.current?.click()}>
+        <div className="flex items-center gap-4 rounded-card border border-dashed border-edge/70 p-3 text-soft">
+          <ImagePlus aria-hidden size={24} strokeWidth={1.5} className="shrink-0" />
+          <p className="flex-1 text-[0.8125rem] leading-snug">{isReading ? words.uploading : words.startHint}</p>
+          <Button className="shrink-0 text-sm text-ink" onClick={() => chooser.current?.click()}>
             {words.chooseFile}
           </Button>
         </div>

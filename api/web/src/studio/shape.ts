@@ -25,18 +25,22 @@ export const RATIOS: Readonly<Record<string, number>> = {
 
 const MEGAPIXEL = 1_000_000
 
-/** Sides in pixels, each a multiple of the model's step. Pure. */
+/** Sides in pixels, each a multiple of the model's step: of the sizes around the exact one, the truest to the shape that has
+ * no more pixels. Pure. */
 export function sizeOf(ratio: number, best: Size, limits: Limits): Size {
-  const step = limits.size_step_px
   const pixels = Math.min(best.width * best.height, limits.max_megapixels * MEGAPIXEL)
-  const width = side(Math.sqrt(pixels * ratio), limits)
-  let height = side(width / ratio, limits)
-  // Rounding up both sides may pass the limit by a step.
-  while (width * height > limits.max_megapixels * MEGAPIXEL && height - step >= limits.min_side_px) height -= step
-  return { width, height }
+  const sizes = sides(Math.sqrt(pixels * ratio), limits).flatMap(width =>
+    sides(Math.sqrt(pixels / ratio), limits).map(height => ({ width, height })),
+  )
+  const bend = ({ width, height }: Size) => Math.abs(Math.log(width / height / ratio))
+  const small = sizes.filter(({ width, height }) => width * height <= pixels)
+  return small.sort((a, b) => bend(a) - bend(b) || b.width * b.height - a.width * a.height)[0] ?? best
 }
 
-function side(px: number, { min_side_px, max_side_px, size_step_px: step }: Limits): number {
-  const rounded = Math.round(px / step) * step
-  return Math.min(Math.floor(max_side_px / step) * step, Math.max(Math.ceil(min_side_px / step) * step, rounded))
+/** The steps below and above, within the limits. */
+function sides(px: number, { min_side_px, max_side_px, size_step_px: step }: Limits): number[] {
+  const least = Math.ceil(min_side_px / step) * step
+  const most = Math.floor(max_side_px / step) * step
+  const inside = (side: number) => Math.min(most, Math.max(least, side))
+  return [inside(Math.floor(px / step) * step), inside(Math.ceil(px / step) * step)]
 }

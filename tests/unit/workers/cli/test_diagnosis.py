@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.pictures import room
 from shared.rack.worker_registry import WorkerState
 from tests.workers_played import report
 from workers.cli import diagnosis
@@ -130,6 +131,23 @@ def test_torch_driver_and_cards_must_belong_together(installed, has_gpu, level):
 )
 def test_a_slow_full_or_closed_disk_is_told(disk, levels):
     assert [finding.level for finding in diagnosis.of_disk("/data", disk)] == levels
+
+
+@pytest.mark.parametrize(
+    ("free_mib", "grown_mib", "level"),
+    [(900_000, 700, "ok"), (2000, 700, "note"), (500, 700, "problem"), (500, 0, "ok")],
+)
+def test_it_is_told_when_pictures_will_have_used_up_their_room(free_mib, grown_mib, level):
+    told = room.report(free_mib, 1_000_000, 5000, grown_mib, days=7, min_free_mib=200)
+
+    (found,) = diagnosis.of_room(told)
+
+    assert (found.level, bool(found.advice)) == (level, level != "ok")
+    assert ("days" in found.text) == (told.full_in_days is not None)
+
+
+def test_where_nobody_counts_pictures_nothing_is_said_of_them():
+    assert diagnosis.of_room(None) == []
 
 
 def test_models_are_told_apart_by_here_missing_and_too_large():

@@ -2,7 +2,7 @@ import type { Words } from '../words'
 
 export const studio: Words['studio'] = {
   title: 'Studio',
-  prompt: 'Was soll das Bild zeigen?',
+  prompt: 'Was soll es zeigen?',
   promptHint: 'A red boat on the sea at dusk …',
   negative: 'Was es nicht zeigen soll',
   addNegative: 'Etwas weglassen',
@@ -37,8 +37,7 @@ export const studio: Words['studio'] = {
   reset: 'Zurück zu den Werten des Modells',
   keep: 'Bilder behalten, bis ich sie lösche',
   start: 'Ausgangsbild',
-  startHint:
-    'Ein Bild hier ablegen oder einfügen, oder eine Datei wählen. Ein PNG von hier oder aus ähnlichen Programmen bringt seine Einstellungen mit.',
+  startHint: 'Irgendwo ablegen oder einfügen. Ein PNG, das weiß, wie es entstand, bringt seine Einstellungen mit.',
   chooseFile: 'Datei wählen',
   removeStart: 'Wegnehmen',
   strength: 'Wie weit weg davon',

@@ -1,6 +1,6 @@
 export const studio = {
   title: 'Studio',
-  prompt: 'What should the picture show?',
+  prompt: 'What should it show?',
   promptHint: 'A red boat on the sea at dusk…',
   negative: 'What it must not show',
   addNegative: 'Leave things out',
@@ -35,8 +35,7 @@ export const studio = {
   reset: "Back to the model's own values",
   keep: 'Keep the pictures until I delete them',
   start: 'Start picture',
-  startHint:
-    'Drop or paste a picture here, or choose a file. A PNG that was made here or by a program like it brings back its settings.',
+  startHint: 'Drop or paste one anywhere. A PNG that remembers how it was made brings its settings back.',
   chooseFile: 'Choose a file',
   removeStart: 'Take it away',
   strength: 'How far to go from it',

@@ -1,0 +1,115 @@
+"""What may make a card quicker and is not free of risk: each lever is off unless `DARKROOM_LEVERS` names it.
+
+    lever               of           what it does                                       what it may cost
+    tf32                process      fp32 products in TF32 (10 bits of mantissa)        digits of an fp32 VAE
+    fp16_accumulation   process      fp16 products summed in fp16                       range: sums above 65,504
+    cudnn_benchmark     process      cuDNN tries its algorithms for each new shape      a slow first step a shape; memory
+    channels_last       UNet, VAE    convolutions read pixels, not planes               other last bits
+    fused_projections   UNet         query, key and value in one product                other last bits
+    compiled_blocks     UNet         transformer blocks compiled (needs a C compiler)   minutes at the first job of a kind
+
+None has been measured on a card by us: `make bench-gpu` does (stage `step_times`), and docs/gpus.md has others' figures.
+What a lever cannot do here (no card, packed or offloaded weights, no compiler) is left out and logged, never half done.
+"""
+
+import shutil
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from torch import nn
+
+from shared.log import logger
+from shared.settings import Lever
+from workers.engines.base import LoadPlan
+
+#: Names by which Triton and Inductor look for a compiler.
+COMPILERS = ("cc", "gcc", "clang")
+
+
+def pull_for_process(levers: Collection[Lever], *, is_cpu: bool) -> list[Lever]:
+    """Pull those that hold for the whole process; returns them. They are CUDA's: a CPU has none."""
+    import torch
+
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    ways: Mapping[Lever, tuple[Any, str]] = {
+        "tf32": (matmul, "allow_tf32"),
+        "fp16_accumulation": (matmul, "allow_fp16_accumulation"),
+        "cudnn_benchmark": (cudnn, "benchmark"),
+    }
+    pulled: list[Lever] = []
+    for lever, (owner, switch) in ways.items():
+        if lever not in levers:
+            continue
+        if is_cpu:
+            _left_out(lever, "it is for CUDA cards")
+            continue
+        setattr(owner, switch, True)
+        pulled.append(lever)
+    return pulled
+
+
+def pull_for_model(unet: nn.Module, vae: nn.Module | None, plan: LoadPlan) -> list[Lever]:
+    """Pull those of one SDXL model, before it is put on its device; returns them.
+
+    Args:
+        vae: None: another model shares it, and has it as it was read.
+    """
+    pulled: list[Lever] = []
+    for lever, pull in _OF_A_MODEL.items():
+        if lever not in plan.levers:
+            continue
+        if reason := _why_not(lever, plan):
+            _left_out(lever, reason)
+            continue
+        pull(unet, vae)
+        pulled.append(lever)
+    return pulled
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether any part of it is compiled at its first call."""
+    return any(getattr(part, "_compiled_call_impl", None) is not None for part in module.modules())
+
+
+def _why_not(lever: Lever, plan: LoadPlan) -> str:
+    """Why this plan's model goes without; "": it does not."""
+    if lever != "compiled_blocks":
+        return ""
+    if plan.offload != "none" or plan.precision == "nf4":
+        return "weights that are packed or visit the GPU layer by layer break a compiled block"
+    if not any(map(shutil.which, COMPILERS)):
+        return f"it needs a C compiler: none of {', '.join(COMPILERS)} is here"
+    return ""
+
+
+def _channels_last(unet: nn.Module, vae: nn.Module | None) -> None:
+    import torch
+
+    for part in (unet, vae):
+        if part is not None:
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _fused_projections(unet: Any, vae: nn.Module | None) -> None:
+    """diffusers keeps the single projections beside the fused one, which would cost a fifth of the UNet's memory."""
+    unet.fuse_qkv_projections()
+    for part in unet.modules():
+        if getattr(part, "fused_projections", False):
+            for single in ("to_k", "to_v") if part.is_cross_attention else ("to_q", "to_k", "to_v"):
+                delattr(part, single)
+
+
+def _compiled_blocks(unet: Any, vae: nn.Module | None) -> None:
+    unet.compile_repeated_blocks(fullgraph=True, dynamic=True)
+
+
+#: In the order in which they must be pulled: compiling takes what is there.
+_OF_A_MODEL: Mapping[Lever, Callable[[Any, nn.Module | None], None]] = {
+    "channels_last": _channels_last,
+    "fused_projections": _fused_projections,
+    "compiled_blocks": _compiled_blocks,
+}
+
+
+def _left_out(lever: Lever, reason: str) -> None:
+    logger().warning("lever.left_out", lever=lever, reason=reason)
