@@ -37,7 +37,12 @@ WORKER_COMMANDS = {
     "plan": "cli.plan",
 }
 #: Commands that need SQL, which nobody else waits for to load: `python -m api.cli.library <name>`.
-LIBRARY_COMMANDS = {"db": "the library's database: status, upgrade", "reindex": "rebuild the library's assets"}
+LIBRARY_COMMANDS = {
+    "db": "the library's database: status, upgrade",
+    "reindex": "rebuild the library's assets",
+    "import": "bring the pictures of a folder or a zip of this host into the library",
+    "watch": "bring what is new in a folder of this host into the library",
+}
 STATUS_EVERY_S = 1.0
 DEFAULT_URL = "http://127.0.0.1:2020"
 #: What `add_subparsers` returns; argparse has no public name for it.

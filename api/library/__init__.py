@@ -11,6 +11,7 @@
 - `duties`: the thread that does all that; `library`: everything, put together
 - `reindex`: rebuilds what can be derived
 - `assets`: pages, one of them; `counts`: facets and months; `lineage`: where one comes from
+- `sources`: what is known of pictures that something is made of
 - `changing`: many at once, and back; `tags`, `tag_lists`, `stacks`
 - `albums`, `album_order`, `album_sharing`, `album_views`
 - `saved`: searches, presets, prompts; `views`: how assets look to callers

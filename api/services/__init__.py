@@ -69,6 +69,7 @@ from shared.jobs.owners import FormerJobs
 from shared.jobs.pauses import Pauses
 from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
+from shared.models.actions import Action, load_actions
 from shared.models.catalogue import Catalogue, load_catalogue
 from shared.models.measurements import Measurements
 from shared.pictures.artifact_store import ArtifactStore
@@ -125,6 +126,8 @@ class Services:
     ownership: Ownership
     shares: ShareLinks
     ratings: RatingJobs
+    #: What can be done to pictures with one click, by name.
+    actions: dict[str, Action]
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -190,6 +193,7 @@ def build_services(settings: Settings) -> Services:
         ),
         shares=ShareLinks(client),
         ratings=ratings,
+        actions=load_actions(),
         sessions=sessions,
         sign_in=SignIn(access, sessions, session_callers, throttle, audit),
         oidc=_oidc(settings, client, people, sessions, session_callers, throttle, audit, environment),

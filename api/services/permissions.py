@@ -60,9 +60,13 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/batches/<batch_id>/export.jsonl": VIEWER,
     "GET /v1/batches/<batch_id>/export.csv": VIEWER,
     "GET /v1/batches/<batch_id>/export.xmp.zip": VIEWER,
+    "GET /v1/batches/<batch_id>/sheet": VIEWER,
     "POST /v1/batches/<batch_id>/cancel": USER,
     "POST /v1/batches/<batch_id>/resume": USER,
     "DELETE /v1/batches/<batch_id>": USER,
+    # Actions
+    "GET /v1/actions": VIEWER,
+    "POST /v1/actions/<action>": USER,
     # Pictures
     "POST /v1/images": USER,
     "GET /v1/images/<image_id>": VIEWER,

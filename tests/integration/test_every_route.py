@@ -44,6 +44,8 @@ IDS = {
 NOBODYS_VALUES = ("number", "month")
 #: Paths whose parameters name nothing of a person's.
 NOBODYS = {
+    # Foreign ids in its body: tests/integration/library/test_actions_api.py.
+    "/v1/actions/{action}",
     "/v1/models/{model_id}",
     "/v1/models/{owner}/{name}",
     "/v1/workers/{name}/drain",
