@@ -8,11 +8,12 @@ from api import openapi
 from api.library import analyses, assets, counts
 from api.library.albums import expanded
 from api.library.assets import CURSOR_PATTERN, Sort
-from api.library.changing import BulkChange, Changes, Chosen, change, chosen, undo
+from api.library.changing import BulkChange, Changes, Chosen, change, chosen
 from api.library.counts import FACETS
 from api.library.filters import ASSET_ID_PATTERN
 from api.library.lineage import lineage
 from api.library.sweep import purge
+from api.library.undoing import undo
 from api.requests.describing import jobs_looking_at
 from api.requests.library import FilterQuery, viewer
 from api.requests.parsing import reads_request

@@ -134,9 +134,9 @@ def _kept(ours: Services, caller: Caller, data: bytes, claimed: str | None, name
 
 def _form_keeps() -> bool:
     said = request.form.get("keep", "false") if request.mimetype == "multipart/form-data" else "false"
-    if said.lower() not in ("true", "false", "1", "0"):
+    if said not in ("true", "false"):
         raise InvalidRequest(f"keep: true or false, not {said[:50]!r}", field="keep")
-    return said.lower() in ("true", "1")
+    return said == "true"
 
 
 def _sent_picture() -> tuple[bytes, str | None, str]:

@@ -12,7 +12,7 @@
 - `reindex`: rebuilds what can be derived
 - `assets`: pages, one of them; `counts`: facets and months; `lineage`: where one comes from
 - `sources`: what is known of pictures that something is made of
-- `changing`: many at once, and back; `tags`, `tag_lists`, `stacks`
+- `changing`: many at once; `undoing`: and back; `tags`, `tag_lists`, `stacks`
 - `albums`, `album_order`, `album_sharing`, `album_views`
 - `saved`: searches, presets, prompts; `views`: how assets look to callers
 - `importing`: what other programs wrote into their pictures

@@ -11,11 +11,20 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from api.library.database import in_chunks
-from api.library.filters import ALBUM_ID_PATTERN, MAX_DEPTH, AssetFilter, AssetId, Viewer, albums_seen_by, may_see
+from api.library.filters import (
+    ALBUM_ID_PATTERN,
+    MAX_DEPTH,
+    AssetFilter,
+    AssetId,
+    Viewer,
+    album_named,
+    albums_seen_by,
+    may_see,
+)
 from api.library.query import BadQuery
 from api.library.tables import Album, AlbumItem, AlbumShare, Asset
 from api.library.terms import read_rules
@@ -266,7 +275,7 @@ def expanded(session: Session, wanted: AssetFilter, viewer: Viewer) -> AssetFilt
     """
     if not wanted.album:
         return wanted
-    named = or_(Album.id.in_(wanted.album), func.lower(Album.name).in_([name.lower() for name in wanted.album]))
+    named = album_named(wanted.album)
     found = session.scalars(select(Album).where(named, Album.rules.is_not(None), albums_seen_by(viewer))).all()
     if not found:
         return wanted

@@ -1,7 +1,7 @@
-"""Changing many assets at once, and taking it back.
+"""Changing many assets at once.
 
 A change is said once for all assets it is for, named by id or by filter. What they were before is kept for ten minutes
-under a token; undoing puts back what nobody has changed since. All of a change happens, or none of it.
+under a token (`undoing`). All of a change happens, or none of it.
 """
 
 import secrets
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from api.library import albums, stacks, tags
 from api.library.database import in_chunks
 from api.library.filters import MAX_IDS, AssetFilter, AssetId, Text, Viewer, Visibility, conditions, may_change
-from api.library.tables import AlbumItem, Asset, AssetTag, AssetText, Purged, Tag, Undo
+from api.library.tables import Asset, AssetTag, AssetText, Purged, Tag, Undo
 from shared.contracts.base import Contract
 from shared.contracts.jobs import iso
 from shared.errors import Gone, InvalidRequest, NotFound
@@ -24,7 +24,6 @@ from shared.errors import Gone, InvalidRequest, NotFound
 #: How long a change can be taken back.
 UNDO_MS = 600_000
 MAX_NOTE_CHARS = 10_000
-UNDO_PATTERN = "^und_[0-9a-f]{32}$"
 
 Words = Annotated[str, Field(max_length=MAX_NOTE_CHARS, pattern=r"^[^\x00]*$")]
 TagNames = Annotated[tuple[Text, ...], Field(max_length=tags.MAX_TAGS)]
@@ -111,34 +110,12 @@ def change(session: Session, nos: Sequence[int], wanted: Changes, viewer: Viewer
     touched |= _set_texts(session, nos, wanted, before)
     touched |= _set_tags(session, nos, wanted, before)
     touched |= _set_albums(session, nos, wanted, viewer, now_ms, before)
-    _mark_changed(session, sorted(touched), now_ms)
+    mark_changed(session, sorted(touched), now_ms)
     if not touched:
         return Changed(matched=len(nos), changed=0, undo=None, undo_expires_at=None)
     token, expires_ms = "und_" + secrets.token_hex(16), now_ms + UNDO_MS
     session.add(Undo(token=token, owner=viewer.person, expires_ms=expires_ms, before=before))
     return Changed(matched=len(nos), changed=len(touched), undo=token, undo_expires_at=iso(expires_ms))
-
-
-def undo(session: Session, token: str, viewer: Viewer, now_ms: int) -> int:
-    """Take a change back, once; returns how many assets are as they were.
-
-    Raises:
-        NotFound: no such token, or not this viewer's. Gone: its ten minutes are over.
-    """
-    row = session.get(Undo, token, with_for_update=True)
-    if row is None or row.owner != viewer.person:
-        raise NotFound(f"there is nothing to undo by {token}: it was used, or never given")
-    if row.expires_ms < now_ms:
-        raise Gone(f"{token} has expired: a change can be taken back for {UNDO_MS // 60_000} minutes")
-    touched: set[int] = set()
-    for name, value, after, nos in row.before["fields"]:
-        touched |= _put_back(session, Asset, Asset.no, name, value, after, nos)
-    for name, value, after, nos in row.before["texts"]:
-        touched |= _put_back(session, AssetText, AssetText.asset_no, name, value, after, nos)
-    touched |= _put_back_tags(session, row.before["tags"]) | _put_back_albums(session, row.before["albums"])
-    session.delete(row)
-    _mark_changed(session, sorted(touched), now_ms)
-    return len(touched)
 
 
 def _refuse(session: Session, missing: Sequence[str], viewer: Viewer) -> None:
@@ -196,11 +173,12 @@ def _set_texts(session: Session, nos: Sequence[int], wanted: Changes, before: Be
         before["texts"] += [[name, old, value, changed] for old, changed in was.items()]
         touched |= {no for changed in was.values() for no in changed}
     if wanted.caption is not None:
-        _count_captions(session, sorted(touched))
+        count_captions(session, sorted(touched))
     return touched
 
 
-def _count_captions(session: Session, nos: Sequence[int]) -> None:
+def count_captions(session: Session, nos: Sequence[int]) -> None:
+    """Write down of these assets whether they have a caption now."""
     for some in in_chunks(nos):
         has_words = select(AssetText.caption != "").where(AssetText.asset_no == Asset.no).scalar_subquery()
         session.execute(
@@ -263,56 +241,8 @@ def _set_albums(
     return touched
 
 
-def _put_back(
-    session: Session, table: Any, key: Any, name: str, value: Any, after: Any, nos: Sequence[int]
-) -> set[int]:
-    column, put_back = getattr(table, name), set[int]()
-    for some in in_chunks(nos):
-        is_as_left = key.in_(some) & column.is_not_distinct_from(after)
-        put_back |= set(session.scalars(select(key).where(is_as_left)))
-        session.execute(
-            update(table).where(is_as_left).values({name: value}).execution_options(synchronize_session=False)
-        )
-    if name == "caption":
-        _count_captions(session, sorted(put_back))
-    return put_back
-
-
-def _put_back_tags(session: Session, rows: Sequence[Any]) -> set[int]:
-    touched: set[int] = set()
-    for tag_no, source, is_off, nos in rows:
-        for some in in_chunks(nos):
-            is_it = (AssetTag.tag_no == tag_no) & AssetTag.asset_no.in_(some)
-            touched |= set(session.scalars(select(AssetTag.asset_no).where(is_it)))
-            if source is None:
-                session.execute(delete(AssetTag).where(is_it).execution_options(synchronize_session=False))
-            else:
-                session.execute(
-                    update(AssetTag)
-                    .where(is_it)
-                    .values(source=source, is_off=is_off)
-                    .execution_options(synchronize_session=False)
-                )
-    tags.write_words(session, sorted(touched))
-    return touched
-
-
-def _put_back_albums(session: Session, rows: Sequence[Any]) -> set[int]:
-    there = albums.still_there(session, {row[0] for row in rows}, {row[1] for row in rows})
-    for album_no, no, position, _, _ in rows:
-        if position is None:
-            session.execute(delete(AlbumItem).where(AlbumItem.album_no == album_no, AlbumItem.asset_no == no))
-    back = [
-        {"album_no": a, "asset_no": no, "position": position, "added_by": by, "added_ms": ms}
-        for a, no, position, by, ms in rows
-        if position is not None and (a, no) in there
-    ]
-    if back:
-        session.execute(insert(AlbumItem), back)
-    return {row[1] for row in rows}
-
-
-def _mark_changed(session: Session, nos: Sequence[int], now_ms: int) -> None:
+def mark_changed(session: Session, nos: Sequence[int], now_ms: int) -> None:
+    """These assets have changed: their versions count on, and their stacks choose their tops anew."""
     for some in in_chunks(nos):
         session.execute(
             update(Asset)

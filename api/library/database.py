@@ -150,6 +150,8 @@ def _postgresql_url(url: str) -> Any:
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
+    # SQLite's own knows the letters of ASCII alone, and then nobody finds the album "Ärger".
+    connection.create_function("lower", 1, _lower, deterministic=True)
     # Transactions are begun by `_begin_on_sqlite`, not guessed from statements by the driver.
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -164,6 +166,10 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
 
 
 def _begin_on_sqlite(connection: Connection) -> None:

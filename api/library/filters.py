@@ -4,7 +4,7 @@ An `AssetFilter` is what a request says; everything in it must hold at once. `co
 and adds what that viewer may see, so that no caller of it can forget to ask.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
@@ -277,9 +277,14 @@ def _has_tag(names: tuple[str, ...]) -> ColumnElement[bool]:
 
 
 def _in_album(names: tuple[str, ...], viewer: Viewer) -> ColumnElement[bool]:
-    named = or_(Album.id.in_(names), func.lower(Album.name).in_([name.lower() for name in names]))
-    albums = select(Album.no).where(named, albums_seen_by(viewer))
+    albums = select(Album.no).where(album_named(names), albums_seen_by(viewer))
     return Asset.no.in_(select(AlbumItem.asset_no).where(AlbumItem.album_no.in_(albums)))
+
+
+def album_named(names: Collection[str]) -> ColumnElement[bool]:
+    """Which `Album` rows have one of these ids or names; case does not count as far as the database knows of it."""
+    folded = [name.lower() for name in names]
+    return or_(Album.id.in_(names), Album.name.in_(names), func.lower(Album.name).in_(folded))
 
 
 def _made_from(parent_id: str) -> ColumnElement[bool]:
