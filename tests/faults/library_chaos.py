@@ -28,8 +28,10 @@ from tests.faults.stack import FaultRig, fault_stack
 from tests.postgresql import PostgreSQL, start_postgresql
 from tests.rig import wait_for
 
+#: Assets that are there to be edited when the blows begin.
+TO_BEGIN_WITH = 8
 #: Things that people get done between two blows, and how long (in seconds) the next one waits for them at most.
-BREATHS, LONGEST_BREATH_S = (5, 40), 8.0
+BREATHS, LONGEST_BREATH_S = (5, 25), 8.0
 SETTLE_LIMIT_S = 180.0
 #: A job may lose so many workers and still end well.
 ENVIRONMENT = {"DARKROOM_MAX_ATTEMPTS": "8"}
@@ -116,8 +118,15 @@ class Blows:
         return True
 
 
-def run(jobs: int, seed: int, folder: Path, postgresql: PostgreSQL | None = None, workers: int = 1) -> Outcome:
-    """A whole run on a stack of its own."""
+def run(
+    jobs: int,
+    seed: int,
+    folder: Path,
+    postgresql: PostgreSQL | None = None,
+    workers: int = 1,
+    limit_s: float = float("inf"),
+) -> Outcome:
+    """A whole run on a stack of its own, with so many jobs, or as many as are accepted in so many seconds."""
     environment = dict(ENVIRONMENT)
     if postgresql is not None:
         environment["DARKROOM_DATABASE_URL"] = postgresql.new_database()
@@ -128,7 +137,9 @@ def run(jobs: int, seed: int, folder: Path, postgresql: PostgreSQL | None = None
         blows = Blows(rig, postgresql, seed)
         with _at_work(painter, editor, uploader):
             breaths = random.Random(f"breaths {seed}")
-            while not painter.is_done:
+            with contextlib.suppress(AssertionError):
+                wait_for(lambda: len(editor.expected) >= TO_BEGIN_WITH, SETTLE_LIMIT_S)
+            while not painter.is_done and time.monotonic() - started < limit_s:
                 _take_breath(breaths.randrange(*BREATHS), painter, editor, uploader)
                 blows.strike()
         wrong = [f"{each.name} gave up: {each.failure}" for each in (painter, editor, uploader) if each.failure]
@@ -198,6 +209,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2000, help="picture jobs to accept (default 2000)")
     parser.add_argument("--seed", type=int, default=1, help="of the schedule and the load (default 1)")
+    parser.add_argument("--limit", type=float, default=float("inf"), help="seconds after which no more jobs are sent")
     parser.add_argument("--workers", type=int, default=2, help="workers of the stack (default 2)")
     parser.add_argument(
         "--postgresql", action="store_true", help="a PostgreSQL of its own instead of SQLite, killed too"
@@ -208,7 +220,7 @@ def main() -> int:
         folder = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         postgresql = stack.enter_context(start_postgresql()) if given.postgresql else None
-        outcome = run(given.jobs, given.seed, folder, postgresql, given.workers)
+        outcome = run(given.jobs, given.seed, folder, postgresql, given.workers, given.limit)
     print(outcome)
     return 1 if outcome.violations else 0
 

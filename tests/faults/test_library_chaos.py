@@ -7,12 +7,12 @@ import pytest
 
 from tests.faults.library_chaos import Outcome, run
 
-JOBS, SEED = 60, 3
+JOBS, SEED = 40, 3
 
 
 def is_in_order(outcome: Outcome) -> None:
     assert outcome.violations == []
-    assert outcome.kills.total() >= 5
+    assert outcome.kills.total() >= 3
     assert outcome.assets > JOBS // 2
     assert outcome.edits > 5
     assert outcome.uploads > 5
