@@ -8,7 +8,7 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' deploy/constraints.txt)
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up format quick test lint types unit events chaos bench bench-gpu train-starter eval-starter clean
+.PHONY: help setup demo up format quick test lint types unit events chaos library-chaos bench bench-gpu train-starter eval-starter clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ events: $(STAMP) ## write docs/events.md, what each log event means, from the co
 
 chaos: $(STAMP) ## kill things at random under load and check the ledger (KILLS=100 SEED=1)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
+
+library-chaos: $(STAMP) ## kill API, workers and Valkey while people use the library (JOBS=2000 SEED=1; PG=1: PostgreSQL too)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.library_chaos --jobs $(or $(JOBS),2000) --seed $(or $(SEED),1) $(if $(PG),--postgresql)
 
 bench: $(STAMP) ## measure against bare loops; writes tests/bench/results/
 	@$(BIN)/python -m tests.bench

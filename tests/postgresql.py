@@ -5,10 +5,11 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
@@ -51,6 +52,15 @@ class PostgreSQL:
         from pgserver._commands import pg_ctl
 
         pg_ctl(["-w", "-m", "fast", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+
+    def kill(self) -> None:
+        """Signal 9 to the server and all its processes, as if the machine had stopped."""
+        main = psutil.Process(self._server.get_pid())
+        family = [main, *main.children(recursive=True)]
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
 
     def start(self) -> None:
         """As it was, at the same address."""

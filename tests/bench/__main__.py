@@ -27,6 +27,7 @@ CPU_BENCHES = (
     "bench_access",
     "bench_shares",
     "bench_library",
+    "bench_import",
 )
 
 
