@@ -52,6 +52,7 @@ from api.responses import accounts, answer_headers
 from api.responses.actions import ActionList
 from api.responses.models import ModelDetail, ModelList
 from api.responses.page_files import PAGE_FOLDER, PageFiles
+from api.responses.picture_settings import PictureSettings
 from api.responses.uploads import Described, UploadAnswer
 from api.services import EXTENSION, Services, build_services, permissions, services
 from api.services.session_cookie import COOKIE
@@ -106,6 +107,7 @@ ANSWERED = (
     MemberList,
     ActionList,
     ChatCompletion,
+    PictureSettings,
     ModelList,
     ModelDetail,
     models.CommandList,

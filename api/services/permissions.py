@@ -69,6 +69,7 @@ ROUTES: dict[str, Needed] = {
     "POST /v1/actions/<action>": USER,
     # Pictures
     "POST /v1/images": USER,
+    "POST /v1/images/metadata": VIEWER,
     "GET /v1/images/<image_id>": VIEWER,
     "GET /v1/queue": VIEWER,
     # Links: whoever has one needs no key

@@ -86,6 +86,7 @@ NAMES_NOTHING = {
     "POST /v1/session",
     "POST /v1/people",
     "POST /v1/images",
+    "POST /v1/images/metadata",
     "POST /v1/batches",
     "POST /v1/albums",
     "POST /v1/searches",
