@@ -89,6 +89,9 @@ ROUTES: dict[str, Needed] = {
     "POST /v1/models/unload": OPERATOR,
     "POST /v1/workers/<name>/drain": OPERATOR,
     "POST /v1/workers/<name>/resume": OPERATOR,
+    "GET /v1/workers/<name>/series": VIEWER,
+    "GET /v1/events": VIEWER,
+    "GET /v1/doctor": OPERATOR,
     "GET /v1/status": VIEWER,
     # People and keys
     "GET /v1/me": ANY_KEY,

@@ -46,6 +46,7 @@ NOBODYS = {
     "/v1/actions/{action}",
     "/v1/models/{model_id}",
     "/v1/models/{owner}/{name}",
+    "/v1/workers/{name}/series",
     "/v1/workers/{name}/drain",
     "/v1/workers/{name}/resume",
     "/v1/assets/buckets/{month}",
