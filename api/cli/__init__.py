@@ -12,6 +12,10 @@ In reading order:
 - `demo`: everything once, to look at (`darkroom demo`)
 - `batch`: the pictures of a folder (`darkroom batch`)
 - `jobs`: jobs that were sent, in hand (`darkroom jobs`)
+- `export`: pictures of the library as a zip (`darkroom export`)
+- `imports`: the library from a folder or a zip (`darkroom import`, `darkroom watch`; with SQL, in a process of its own)
+- `import_sources`, `import_archives`: where those come from; `importing`: takes them in; `watching`: looks again and again
+- `library`: the library's database (`darkroom db`, `darkroom reindex`)
 - `folder_pictures`: which files of a folder are pictures, by what name
 - `display`: jobs, progress and the status as a terminal shows them
 """

@@ -12,11 +12,13 @@ In reading order:
 - `accounts`: people, keys, and what was done
 - `pictures`: a stored picture, as it is, smaller or blurred; or withheld
 - `picture_settings`: what a picture says it was made with, as a request
+- `uploads`: what became of the pictures of an upload
 - `ratings`: what the house says of pictures
 - `models`: how a model looks, in our shape and OpenAI's
 - `contact_sheet`: several pictures on one, in rows; `grid_sheet`: as a table
 - `batch_sheet`: the pictures of a batch on one
 - `model_load`: what loading one now would cost
 - `exports`: what a batch found out, as JSON Lines, CSV and XMP sidecars
+- `asset_export`: assets to take away, a zip that is sent while it is made
 - `sidecar_names`: what sidecars are called, so that no two are alike on any system
 """

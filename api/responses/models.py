@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.responses.model_load import LoadCost, load_cost
 from shared.contracts.samplers import FOLLOWS, SCHEDULERS, SCHEDULES
-from shared.models.catalogue import Analysis, Defaults, Encoding, Limits, ModelCard, Vram, missing_message
+from shared.models.catalogue import Analysis, Defaults, Encoding, ModelCard, ModelLimits, Vram, missing_message
 from shared.models.measurements import Measured
 from shared.rack.worker_registry import WorkerReport
 
@@ -43,7 +43,7 @@ class ModelView(BaseModel):
     fetch: str | None = Field(description="Where it is missing: how to get it")
     is_default: bool = Field(description="Whether a request that names no model gets this one now")
     defaults: Defaults | None
-    limits: Limits | None
+    limits: ModelLimits | None
     samplers: tuple[SamplerRow, ...] = Field(description="Of a generating model, in the order to show them; else none")
     analysis: Analysis | None = Field(description="What it can say about a picture")
     encoding: Encoding | None = Field(description="What it makes vectors of, for the library's search")

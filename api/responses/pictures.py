@@ -126,6 +126,19 @@ def withheld(ours: Services, image_id: str, rating: PictureRating) -> Withheld:
     )
 
 
+def unshown(ours: Services, image_id: str, *, person: str, is_own: bool) -> Withheld | None:
+    """Why a picture's stored bytes are not given to a person; None: they are. What is blurred, its owner may take."""
+    if not ours.ratings.is_on:
+        return None
+    rating = ours.ratings.look(person, [image_id])[image_id]
+    found = _verdict(ours, rating)
+    if found is Verdict.WITHHOLD:
+        return withheld(ours, image_id, rating)
+    if found is Verdict.BLUR and not is_own:
+        return Withheld(f"picture {image_id} is shown blurred, and is not yours to reveal")
+    return None
+
+
 def _verdict(ours: Services, rating: PictureRating | None) -> Verdict:
     if rating is None:
         return Verdict.SHOW

@@ -69,7 +69,7 @@ class Defaults(Row):
         return self
 
 
-class Limits(Row):
+class ModelLimits(Row):
     """What a model can do without falling apart."""
 
     min_side_px: int = 64
@@ -131,7 +131,7 @@ class ModelCard(Row):
     good_at: tuple[str, ...] = ()
     source: Source
     defaults: Defaults | None = None
-    limits: Limits | None = None
+    limits: ModelLimits | None = None
     analysis: Analysis | None = None
     encoding: Encoding | None = None
     vram: Vram
