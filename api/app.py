@@ -29,6 +29,7 @@ from api.blueprints import (
     oidc,
     people,
     queue,
+    rack,
     saved,
     search,
     session,
@@ -53,6 +54,7 @@ from api.responses import accounts, answer_headers
 from api.responses.actions import ActionList
 from api.responses.models import ModelDetail, ModelList
 from api.responses.page_files import PAGE_FOLDER, PageFiles
+from api.responses.picture_settings import PictureSettings
 from api.responses.uploads import Described, UploadAnswer
 from api.services import EXTENSION, Services, build_services, permissions, services
 from api.services.session_cookie import COOKIE
@@ -80,6 +82,7 @@ BLUEPRINTS = (
     shared_links,
     status,
     workers,
+    rack,
     people,
     keys,
     audit,
@@ -108,10 +111,14 @@ ANSWERED = (
     MemberList,
     ActionList,
     ChatCompletion,
+    PictureSettings,
     ModelList,
     ModelDetail,
     models.CommandList,
     workers.WorkerCommand,
+    rack.WorkerSeries,
+    rack.EventList,
+    rack.DoctorList,
     session.SessionState,
     session.SessionsEnded,
     status.SystemStatus,

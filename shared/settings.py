@@ -254,6 +254,9 @@ class Settings(BaseSettings):
         5, ge=0, le=1000, description="Steps between two checkpoints of a running job; 0: none are kept"
     )
     preview_every_steps: int = Field(4, ge=0, le=1000, description="Steps between two previews; 0: none")
+    doctor_every_s: int = Field(
+        3600, ge=0, le=7 * 86_400, description="How often a host with workers looks at itself and tells; 0: never"
+    )
     yield_to_others: bool = Field(False, description="Whether a worker unloads when a foreign process needs the card")
     prefix_cache_mib: int = Field(2048, ge=0, description="Memory for encoded pictures, so that one is seen once")
     log_json: bool = Field(False, description="Whether logs are JSON lines instead of readable ones")

@@ -19,7 +19,10 @@ from shared.models.catalogue import Catalogue, ModelCard
 from shared.models.measurements import Measurements
 from shared.pictures.stores import open_store
 from shared.queue.dispatch import Dispatcher
-from shared.rack.worker_registry import REPORT_EVERY_S, WorkerRegistry
+from shared.rack import series
+from shared.rack.happenings import Happenings
+from shared.rack.series import Series
+from shared.rack.worker_registry import REPORT_EVERY_S, GpuFacts, WorkerRegistry
 from shared.redis import keys
 from shared.redis.client import connect
 from shared.settings import Settings
@@ -32,6 +35,7 @@ from workers.control.keep_alive import OwnCommands
 from workers.control.main_process import FOLLOW_EVERY_S, LauncherWatch, MainProcess, Starts
 from workers.control.queue_order import Reader, Reads, set_provider
 from workers.control.reports import Reports, Standing
+from workers.control.series_notes import SeriesNotes
 from workers.control.tickets import set_stale, stale_by
 from workers.control.turns import Turns
 from workers.control.yielding import Yielding
@@ -224,7 +228,15 @@ def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[],
     bell = FeedBell(client, lambda: duties.hurry(feeder.feed))
     cleaning = Housekeeping(store, open_store(settings, client), settings.artifact_ttl_s)
     return MainProcess(
-        slot.name, common.registry, leases, duties, standing, launcher, settings.drain_s, (bell, cleaning)
+        slot.name,
+        common.registry,
+        leases,
+        duties,
+        standing,
+        launcher,
+        settings.drain_s,
+        (bell, cleaning),
+        Happenings(client),
     )
 
 
@@ -239,7 +251,8 @@ def _limit(reads: Reads, common: _Common, reader: Reader) -> None:
 
 
 def _child_watch(common: _Common, pool: Callable[[], Any]) -> watchdog.ChildWatch:
-    starts = Starts(common.slot, common.registry, tell_ready)
+    happenings = Happenings(common.store.redis)
+    starts = Starts(common.slot, common.registry, tell_ready, happenings=happenings)
     return watchdog.ChildWatch(
         lambda: watchdog.children_of(pool()),
         lambda: common.recovery.release_slot(common.slot.name, watchdog.CHILD_DIED),
@@ -267,7 +280,14 @@ def _reader(common: _Common, can_work: Callable[[], bool]) -> Reader:
 def _words(common: _Common, standing: Standing, jobs: Callable[[], tuple[str, ...]]) -> list[Duty]:
     """What the worker tells others, and hears from them."""
     slot = common.slot
-    reports = Reports(
-        slot, common.store, common.registry, standing, facts=lambda: gpu.facts(slot.gpu, slot.total_mib), jobs=jobs
-    )
-    return [Duty(REPORT_EVERY_S, reports.tell), Duty(REPORT_EVERY_S, standing.look)]
+
+    def facts() -> GpuFacts:
+        return gpu.facts(slot.gpu, slot.total_mib)
+
+    reports = Reports(slot, common.store, common.registry, standing, facts=facts, jobs=jobs)
+    notes = SeriesNotes(slot, common.store, Series(common.store.redis), facts)
+    return [
+        Duty(REPORT_EVERY_S, reports.tell),
+        Duty(REPORT_EVERY_S, standing.look),
+        Duty(series.EVERY_S, notes.note),
+    ]

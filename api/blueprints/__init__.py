@@ -18,6 +18,7 @@ In reading order:
 - `models`: what can be asked for; load a model, unload it
 - `workers`: let a worker finish, or take jobs again
 - `session`, `oidc`: browsers sign in and out
+- `rack`: each worker's last hour, what happened of late, what hosts found
 - `people`, `keys`: who there is, and their ways in; who one is oneself
 - `audit`: who did what to whom
 - `status`: how everything is; probes

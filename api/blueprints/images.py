@@ -5,9 +5,11 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi
+from api.library.importing.foreign import foreign_fields
 from api.requests import uploads
 from api.requests.parsing import read_body, reads_request
 from api.responses import pictures
+from api.responses.picture_settings import PictureSettings, request_of
 from api.responses.pictures import Caching, SizeQuery
 from api.responses.ratings import rating_views
 from api.services import Services, services
@@ -15,7 +17,7 @@ from api.services.auth import Caller, current_caller
 from shared.contracts.ratings import RatingView
 from shared.errors import InvalidRequest, UnsupportedMedia, Withheld
 from shared.pictures.formats import MEDIA_TYPES, READ_HERE
-from shared.pictures.pixels import PictureFacts
+from shared.pictures.pixels import PictureFacts, inspect
 
 blueprint = APIBlueprint("images", __name__, abp_tags=[Tag(name="images", description="Pictures in and out")])
 
@@ -100,6 +102,42 @@ def upload(query: KeepQuery) -> Response:
     response = Response(stored.model_dump_json(), 201, mimetype="application/json")
     response.headers["Location"] = stored.url
     return response
+
+
+@blueprint.post(
+    "/v1/images/metadata",
+    summary="Read what a picture says it was made with",
+    description="What Darkroom, A1111 (and all that write as it does), ComfyUI and InvokeAI leave in their files. Sent as to "
+    "POST /v1/images; nothing is stored.",
+    request_body={
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"image": BINARY}, "required": ["image"]}
+            },
+            **{media_type: {"schema": BINARY} for media_type in MEDIA_TYPES.values()},
+        },
+    },
+    responses={"200": openapi.body("PictureSettings", "What it says"), **openapi.failures(400, 413, 415)},
+)
+@reads_request
+def metadata() -> Response:
+    ours = services()
+    data, claimed, _ = _sent_picture()
+    facts = inspect(data, ours.picture_limits, claimed_type=claimed)
+    said = foreign_fields(data)
+    request_fields, left_out = request_of(said, ours.catalogue)
+    found = PictureSettings(
+        program=said.program or None,
+        fields=dict(said.fields),
+        request=request_fields,
+        left_out=left_out,
+        text=said.text,
+        width=facts.width,
+        height=facts.height,
+        media_type=facts.media_type,
+    )
+    return Response(found.model_dump_json(), mimetype="application/json")
 
 
 @blueprint.get(

@@ -11,6 +11,7 @@ In reading order:
 - `page_files`: the built page as files
 - `accounts`: people, keys, and what was done
 - `pictures`: a stored picture, as it is, smaller or blurred; or withheld
+- `picture_settings`: what a picture says it was made with, as a request
 - `uploads`: what became of the pictures of an upload
 - `ratings`: what the house says of pictures
 - `models`: how a model looks, in our shape and OpenAI's

@@ -69,6 +69,7 @@ ROUTES: dict[str, Needed] = {
     "POST /v1/actions/<action>": USER,
     # Pictures
     "POST /v1/images": USER,
+    "POST /v1/images/metadata": VIEWER,
     "GET /v1/images/<image_id>": VIEWER,
     "GET /v1/queue": VIEWER,
     # Links: whoever has one needs no key
@@ -89,6 +90,9 @@ ROUTES: dict[str, Needed] = {
     "POST /v1/models/unload": OPERATOR,
     "POST /v1/workers/<name>/drain": OPERATOR,
     "POST /v1/workers/<name>/resume": OPERATOR,
+    "GET /v1/workers/<name>/series": VIEWER,
+    "GET /v1/events": VIEWER,
+    "GET /v1/doctor": OPERATOR,
     "GET /v1/status": VIEWER,
     # People and keys
     "GET /v1/me": ANY_KEY,

@@ -319,10 +319,14 @@ class JobStore(JobIndex):
             pipe.expire(keys.PENDING, keys.LIVE_TTL_S)
             pipe.execute()
 
-    def settle(self, artifact_ids: Sequence[str]) -> None:
-        """A record names them now; nobody need look after them."""
+    def settle(self, artifact_ids: Sequence[str], worker: str) -> None:
+        """A record names them now; nobody need look after them. They count as this worker's."""
         with redis_errors():
-            self.redis.hdel(keys.PENDING, *artifact_ids)
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.hdel(keys.PENDING, *artifact_ids)
+            pipe.incrby(keys.made(worker), len(artifact_ids))
+            pipe.expire(keys.made(worker), keys.LIVE_TTL_S)
+            pipe.execute()
 
     def _read(self, job_id: str) -> tuple[JobRecord, int]:
         with redis_errors():

@@ -8,6 +8,7 @@ from typing import Any
 import redis
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.rack.happenings import Happening, Happenings
 from shared.redis import keys
 from shared.redis.client import redis_errors
 
@@ -97,6 +98,7 @@ class WorkerRegistry:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis: Any = client
+        self._happenings = Happenings(client)
 
     def report(self, report: WorkerReport) -> None:
         with redis_errors():
@@ -183,8 +185,10 @@ class WorkerRegistry:
             names = sorted(name.decode() for name in self._redis.zrange(keys.WORKERS, 0, -1))
             found = self._redis.mget([keys.worker(name) for name in names]) if names else []
             silent = [name for name, report in zip(names, found, strict=True) if report is None]
-            if silent:
-                self._redis.zrem(keys.WORKERS, *silent)
+            # Of several that look at once, one removes the name, and tells it.
+            lost = [name for name in silent if self._redis.zrem(keys.WORKERS, name)]
+        for name in lost:
+            self._happenings.tell(Happening.WORKER_SILENT, worker=name)
         return [WorkerReport.model_validate_json(report) for report in found if report is not None]
 
     def weights(self) -> list[dict[str, str]]:

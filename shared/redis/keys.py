@@ -73,6 +73,11 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:weights:{worker}    string  LIVE_TTL_S            the child: model → hash of its weights (JSON)
     darkroom:paused:{worker}     string  LIVE_TTL_S            `darkroom drain`: this worker takes no jobs
     darkroom:lock:{what}         string  seconds               one holder at a time (recovery, or a GPU: gpu_lock_*.lua)
+    darkroom:series:{worker}     list    SERIES_TTL_S          the worker's last hour, a point every 5 s (JSON), oldest first
+    darkroom:made:{worker}       string  LIVE_TTL_S            pictures that it has made; the child
+    darkroom:happenings          stream  HAPPENINGS_LENGTH     what happened to workers, models, jobs and batches of late;
+                                         entries               members.lua, `Happenings.tell`
+    darkroom:doctor              hash    LIVE_TTL_S            host → what its `doctor` found last (JSON)
     darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
     darkroom:peak:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch, precision, GPU type
     darkroom:taken               hash    LIVE_TTL_S            queue → "ms worker": who last took a job from it
@@ -121,6 +126,12 @@ STORE_TTL_S = LIVE_TTL_S
 KEY_TTL_S = 90 * 86400
 #: Entries that the audit stream keeps, about: some 4 MiB.
 AUDIT_LENGTH = 20_000
+#: A worker that is gone keeps its curves as long.
+SERIES_TTL_S = 2 * 3600
+#: More than a day of a rack where much goes wrong; some 1 MiB.
+HAPPENINGS_LENGTH = 5_000
+#: A host that has not looked at itself for so long is there no more.
+DOCTOR_TTL_S = 3 * 3600
 #: A score is good for ever, and made again where it is missed. A year; a failure is tried again after an hour.
 RATING_TTL_S = 365 * 86400
 RATING_FAILED_TTL_S = 3600
@@ -152,6 +163,8 @@ PEOPLE = PREFIX + "people"
 KEYS = PREFIX + "keys"
 CLOSED = PREFIX + "closed"
 AUDIT = PREFIX + "audit"
+HAPPENINGS = PREFIX + "happenings"
+DOCTOR = PREFIX + "doctor"
 STORED = PREFIX + "stored"
 PAUSED_PEOPLE = PREFIX + "people:paused"
 OWNED = PREFIX + "owned"
@@ -284,6 +297,14 @@ def worker(name: str) -> str:
 
 def resident(worker_name: str) -> str:
     return f"{PREFIX}resident:{worker_name}"
+
+
+def series(worker_name: str) -> str:
+    return f"{PREFIX}series:{worker_name}"
+
+
+def made(worker_name: str) -> str:
+    return f"{PREFIX}made:{worker_name}"
 
 
 def trouble(worker_name: str) -> str:

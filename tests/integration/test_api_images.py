@@ -5,6 +5,7 @@ import io
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from api.responses import pictures
 from tests.pictures import CASES, case, jpeg, png, saved
@@ -161,3 +162,67 @@ def test_without_room_a_picture_is_told_when_to_come_again(web, services, monkey
         assert answer.json["error"]["code"] == "not_ready"
         assert answer.json["error"]["retryable"]
         assert int(answer.headers["Retry-After"]) >= 1
+
+
+def with_text(keyword: str, text: str) -> bytes:
+    chunks = PngInfo()
+    chunks.add_text(keyword, text)
+    data = io.BytesIO()
+    Image.new("RGB", (24, 16)).save(data, "PNG", pnginfo=chunks)
+    return data.getvalue()
+
+
+A1111 = (
+    "a cat\nNegative prompt: fog\nSteps: 8, Sampler: Euler a, CFG scale: 5, Seed: 41, Size: 128x128, Model: other-xl"
+)
+
+
+@pytest.mark.parametrize("how", ["body", "form"])
+def test_a_dropped_picture_tells_how_to_make_it_again_and_nothing_is_stored(web, services, how):
+    data = with_text("parameters", A1111)
+    sent = (
+        {"data": data, "content_type": "image/png"}
+        if how == "body"
+        else {"data": {"image": (io.BytesIO(data), "a.png")}}
+    )
+
+    answer = web.post("/v1/images/metadata", **sent)
+
+    assert answer.status_code == 200
+    assert (answer.json["program"], answer.json["width"], answer.json["text"]) == ("a1111", 24, A1111)
+    assert answer.json["request"] == {
+        "prompt": "a cat",
+        "negative_prompt": "fog",
+        "width": 128,
+        "height": 128,
+        "steps": 8,
+        "guidance_scale": 5.0,
+        "scheduler": "euler_ancestral",
+        "schedule": "normal",
+        "seed": 41,
+    }
+    assert [row["field"] for row in answer.json["left_out"]] == ["model"]
+    assert web.post("/v1/generate", json=answer.json["request"] | {"model": "sdxl-toy"}).status_code == 202
+    assert not list(services.artifacts.ids())
+
+
+def test_a_picture_that_says_nothing_is_no_error(web):
+    answer = web.post("/v1/images/metadata", data=png(), content_type="image/png")
+
+    assert (answer.status_code, answer.json["program"], answer.json["request"]) == (200, None, {})
+
+
+def test_hostile_words_in_a_picture_come_back_as_words(web):
+    hostile = "<script>alert(1)</script>\nSteps: 8, Seed: 1"
+
+    answer = web.post("/v1/images/metadata", data=with_text("parameters", hostile), content_type="image/png")
+
+    assert answer.json["request"]["prompt"] == "<script>alert(1)</script>"
+    assert answer.mimetype == "application/json"
+
+
+def test_what_is_no_picture_is_refused_there_too(web):
+    for sent, kind in ((b"hello", "image/png"), (b"", "image/png"), (b"{}", "application/json")):
+        stored, read = (web.post(f"/v1/images{end}", data=sent, content_type=kind) for end in ("", "/metadata"))
+        assert (read.status_code, read.json) == (stored.status_code, stored.json)
+    assert web.get("/v1/images/metadata").status_code == 405

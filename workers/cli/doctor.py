@@ -1,13 +1,14 @@
 """Looks at this host, or at one job, and advises: `python -m workers.cli.doctor`.
 
 Driver, torch, GPUs and who is on them, threads, disk, models, memory, Redis. It changes nothing (a test file in the data folder
-is written and removed) and exits 0 whatever it finds. `--job` says why one job is not moving; only `--requeue` acts: it sends
-a ticket for each queued job that lost its own.
+is written and removed; `--publish` tells Redis what it found) and exits 0 whatever it finds. `--job` says why one job is not
+moving; only `--requeue` acts: it sends a ticket for each queued job that lost its own.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -23,6 +24,7 @@ from shared.models.catalogue import Catalogue, load_catalogue
 from shared.pictures.room import RoomReport, read_report
 from shared.queue.broker import make_app
 from shared.queue.dispatch import Dispatcher
+from shared.rack.doctor_reports import DoctorReports
 from shared.rack.worker_registry import WorkerRegistry, WorkerReport
 from shared.redis.client import connect, redis_errors
 from shared.settings import Settings, from_environment
@@ -179,6 +181,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 whatever was found, 2 where it could not look."""
     parser = argparse.ArgumentParser(prog="darkroom doctor", description="Looks at this host, or one job, and advises.")
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--publish", action="store_true", help="also tell the rack: GET /v1/doctor (needs DARKROOM_REDIS_URL)"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--job", metavar="ID", help="why this job is not moving (needs DARKROOM_REDIS_URL)")
     what.add_argument("--requeue", action="store_true", help="send tickets for queued jobs that lost theirs")
@@ -199,6 +204,9 @@ def _answer(given: argparse.Namespace, settings: Settings) -> None:
         print(_json(asdict(found)) if given.json else f"{given.job}: {found.why}")
     else:
         findings = list(examine(settings, list_gpus()))
+        if given.publish:
+            client = connect(settings.required_redis_url(), settings.redis_timeout_s)
+            DoctorReports(client).publish(os.uname().nodename, [asdict(one) for one in findings])
         if given.json:
             print(_json([asdict(one) for one in findings]))
         else:

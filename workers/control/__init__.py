@@ -4,6 +4,7 @@
     duties        the thread that does each duty at its pace
     watchdog      leases on a thread of their own, jobs that hang, a child that dies
     reports       what the worker says of itself, and its state
+    series_notes  a point of its last hour, every few seconds
     affinity      which queue is read next; pure
     queue_order   what that is decided on, and the hook into kombu
     turns         a child that goes on with one model's run hears whose turn it is

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shared.errors import RedisUnavailable
 from shared.log import logger
 from shared.queue.broker import STOP_MARGIN_S
+from shared.rack.happenings import Happening, Happenings
 from shared.rack.worker_registry import WorkerRegistry
 from workers.control.duties import Duties
 from workers.control.reports import Standing
@@ -41,7 +42,9 @@ class Starts:
         registry: WorkerRegistry,
         tell_ready: Callable[[], None],
         end: Callable[[float], None] = end_this_worker,
+        happenings: Happenings | None = None,
     ) -> None:
+        self._happenings = happenings
         self._slot = slot
         self._registry = registry
         self._tell_ready = tell_ready
@@ -52,6 +55,8 @@ class Starts:
         self._tell_ready()
         logger().info("worker.ready", worker=self._slot.name, gpu=self._slot.gpu, models=len(self._slot.models))
         self._registry.forget_trouble(self._slot.name)
+        if self._happenings is not None:
+            self._happenings.tell(Happening.WORKER_READY, worker=self._slot.name)
 
     def failed(self, in_a_row: int) -> None:
         """A child that said why it cannot work ends the worker at once, one that just dies after a few times."""
@@ -61,6 +66,8 @@ class Starts:
         self._is_leaving = True
         reason = reason or "its child dies while starting"
         logger().error("worker.cannot_work", worker=self._slot.name, reason=reason)
+        if self._happenings is not None:
+            self._happenings.tell(Happening.WORKER_UNFIT, worker=self._slot.name, reason=reason)
         self._end(STOP_MARGIN_S)
 
 
@@ -102,6 +109,8 @@ class MainProcess:
     drain_s: float
     #: What else has a thread of its own; it ends with the process.
     others: Sequence[threading.Thread] = ()
+    #: Who hears that it was stopped; None: nobody.
+    happenings: Happenings | None = None
 
     def start(self) -> None:
         with contextlib.suppress(RedisUnavailable):
@@ -122,3 +131,5 @@ class MainProcess:
         with contextlib.suppress(RedisUnavailable):
             self.registry.leave(self.name)
             self.launcher_watch.release()
+        if self.happenings is not None:
+            self.happenings.tell(Happening.WORKER_LEFT, worker=self.name)

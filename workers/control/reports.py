@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from shared.jobs.store import JobStore
 from shared.log import logger
+from shared.rack.happenings import Happening, Happenings
 from shared.rack.worker_registry import GpuFacts, Resident, WorkerRegistry, WorkerReport, WorkerState
 from shared.redis import keys
 from shared.redis.client import redis_errors
@@ -96,12 +97,16 @@ class Reports:
         self._standing = standing
         self._facts = facts
         self._jobs = jobs
+        self._happenings = Happenings(store.redis)
+        #: Models that were resident at the last report.
+        self._seen: set[str] = set()
         self._version = version("darkroom")
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
 
     def tell(self) -> None:
         """Call it every `REPORT_EVERY_S`. Raises `RedisUnavailable`."""
         jobs, models = self._jobs(), self._residents()
+        self._tell_moves({each.model for each in models})
         state = self._standing.state(has_jobs=bool(jobs))
         self._registry.report(
             WorkerReport(
@@ -122,6 +127,16 @@ class Reports:
                 reported_at_s=time.time(),
             )
         )
+
+    def _tell_moves(self, models: set[str]) -> None:
+        """Which models came and went since the last report."""
+        for kind, names in (
+            (Happening.MODEL_LOADED, models - self._seen),
+            (Happening.MODEL_LEFT, self._seen - models),
+        ):
+            for model in sorted(names):
+                self._happenings.tell(kind, worker=self._slot.name, model=model)
+        self._seen = models
 
     def _residents(self) -> tuple[Resident, ...]:
         """What the child last said it holds."""

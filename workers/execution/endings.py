@@ -33,6 +33,7 @@ from shared.jobs.pictures_named import made_by
 from shared.jobs.routing import own_queue_of
 from shared.log import logger
 from shared.queue.rating_jobs import RatingJobs
+from shared.rack.happenings import Happening, Happenings
 from shared.rack.worker_registry import WorkerRegistry, WorkerReport
 from shared.redis.client import until_redis_answers
 from workers.execution.kinds.base import Outcome
@@ -128,7 +129,7 @@ class Endings:
         ended = self._end(claim, state, result=honest.result, error=honest.error, degradations=degradations, **more)
         if ended is not None and ended.state == State.SUCCEEDED and honest.artifacts:
             # The record names them now; recovery need not look after them.
-            until_redis_answers(lambda: self._runtime.store.settle(honest.artifacts))
+            until_redis_answers(lambda: self._runtime.store.settle(honest.artifacts, self._runtime.slot.name))
 
     def fail_one(self, claim: Claim, error: DarkroomError, *, in_batch: int, degradations: tuple[str, ...]) -> None:
         """A job failed, by itself or with others: it ends, or gets another chance."""
@@ -208,6 +209,7 @@ class Endings:
         )
         if moved is not None:
             logger().warning("job.moved", to=larger.name, budget_mib=larger.budget_mib)
+            self._tell(Happening.JOB_MOVED, moved, to=larger.name)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -219,7 +221,15 @@ class Endings:
         if ended is not None:
             error = ended.error.code if ended.error else None
             logger().info("job.ended", job=ended.id, state=ended.state.value, error=error, **ended.timings.model_dump())
+            if degraded := set(ended.degradations) - {Reason.MOVED_TO_LARGER_GPU.value}:
+                self._tell(Happening.JOB_DEGRADED, ended, degradations=", ".join(sorted(degraded)))
         return ended
+
+    def _tell(self, what: Happening, record: JobRecord, **facts: object) -> None:
+        worker = self._runtime.slot.name
+        Happenings(self._runtime.store.redis).tell(
+            what, owner=record.caller, worker=worker, model=record.model, job=record.id, **facts
+        )
 
     def _spent_s(self, claim: Claim, timings: Timings) -> float:
         """GPU-seconds of one job. Bringing the model onto the GPU is not its person's: the next one's is there already."""

@@ -21,6 +21,7 @@ from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.log import logger
 from shared.queue.dispatch import Dispatcher
+from shared.rack.happenings import Happening, Happenings
 from shared.redis import keys
 from shared.redis.client import redis_errors
 from shared.settings import Settings
@@ -44,6 +45,7 @@ class Recovery:
         self._settings = settings
         self._clock = clock
         self._shares = Shares(store, settings.max_wait_s)
+        self._happenings = Happenings(store.redis)
         self._requeue = Requeue(store, dispatcher, settings, clock)
         self._token = uuid.uuid4().hex
         self._contact: float | None = None
@@ -113,6 +115,16 @@ class Recovery:
         except IllegalMove:
             return False  # it ended, or its worker came back, between the look and the move
         logger().warning("job.recovered", job=job_id, state=record.state.value, attempt=record.attempt, reason=reason)
+        self._happenings.tell(
+            Happening.JOB_RECOVERED,
+            owner=record.caller,
+            # Back in the queue it has no worker; its history names the one that was lost.
+            worker=record.history[-1].worker if record.history else record.worker,
+            job=job_id,
+            model=record.model,
+            state=record.state.value,
+            reason=reason,
+        )
         if record.state == State.QUEUED:
             self._requeue.send(record)
         return True

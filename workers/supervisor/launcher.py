@@ -29,6 +29,7 @@ from workers.devices.slot import Slot
 from workers.engines.torch_tools.cuda_probe import refusal_of
 from workers.memory.measured_peaks import MeasuredPeaks
 from workers.recovery.recovery import Recovery
+from workers.supervisor.doctor_rounds import DoctorRounds
 from workers.supervisor.placing import place
 from workers.supervisor.query_slots import query_slots
 from workers.supervisor.slot_process import SlotProcess
@@ -48,6 +49,7 @@ class Launcher:
         recovery = Recovery(store, Dispatcher(store, app), config)
         self._drain_s = config.drain_s
         self._processes = [SlotProcess(slot, client, recovery) for slot in slots]
+        self._doctor = DoctorRounds(config.doctor_every_s)
         self._stop = threading.Event()
         self._stop_now = threading.Event()
 
@@ -58,6 +60,7 @@ class Launcher:
         while not self._stop.wait(TICK_S):
             for process in self._processes:
                 process.tend()
+            self._doctor.look()
             if all(process.gave_up for process in self._processes):
                 log.logger().error("launcher.gave_up", workers=len(self._processes))
                 return 1
@@ -65,6 +68,7 @@ class Launcher:
         return 0
 
     def _drain(self) -> None:
+        self._doctor.stop()
         log.logger().info("launcher.drains", limit_s=self._drain_s)
         stoppers = [
             threading.Thread(target=process.stop, args=(self._drain_s, self._stop_now)) for process in self._processes

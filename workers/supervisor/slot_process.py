@@ -24,6 +24,7 @@ from shared.errors import RedisUnavailable
 from shared.log import logger
 from shared.processes import dies_with_parent
 from shared.queue.broker import STOP_MARGIN_S, node_name
+from shared.rack.happenings import Happening, Happenings
 from shared.rack.worker_registry import REPORT_EVERY_S, WorkerRegistry, WorkerReport, WorkerState
 from workers.devices import gpu
 from workers.devices.allocator_settings import allocator_environment
@@ -68,6 +69,7 @@ class SlotProcess:
         self._lock = GpuLock(client, slot)
         self._recovery = recovery
         self._registry = WorkerRegistry(client)
+        self._happenings = Happenings(client)
         self._process: subprocess.Popen[bytes] | None = None
         self._ready: ReadyPipe | None = None
         self._started_at = 0.0
@@ -195,8 +197,10 @@ class SlotProcess:
         pause_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (self._deaths - 1)) if self._deaths else 0.0
         self._start_after = time.monotonic() + pause_s
         logger().error("worker.died", worker=self.slot.name, status=status, lived_s=round(lived_s, 1), pause_s=pause_s)
+        self._happenings.tell(Happening.WORKER_DIED, worker=self.slot.name, status=status, lived_s=round(lived_s, 1))
         if self.gave_up:
             logger().error("worker.given_up", worker=self.slot.name, deaths=self._deaths)
+            self._happenings.tell(Happening.WORKER_GIVEN_UP, worker=self.slot.name, deaths=self._deaths)
         self._hand_back(f"the worker process died (status {status})")
 
     def _hand_back(self, reason: str) -> None:

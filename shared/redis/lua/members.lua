@@ -41,6 +41,19 @@ local function put_member(batch, state, member, ttl)
   redis.call('EXPIRE', key, ttl)
 end
 
+-- A line of the rack's history (`shared.rack.happenings`), which keeps about so many.
+local HAPPENINGS_KEPT = 5000
+
+local function tell_batch_ended(batch, state, caller)
+  local B = BATCH .. batch
+  local failed = redis.call('ZCARD', B .. ':member:failed')
+  local kind = state ~= 'running' and 'batch_cancelled' or failed > 0 and 'batch_failed' or 'batch_finished'
+  local facts = redis.call('HMGET', B, 'name', 'total')
+  redis.call('XADD', 'darkroom:happenings', 'MAXLEN', '~', HAPPENINGS_KEPT, '*', 'kind', kind, 'owner', caller,
+    'batch', batch, 'name', facts[1] and facts[1] ~= '' and facts[1] or batch, 'total', facts[2] or 0, 'failed', failed,
+    'succeeded', redis.call('ZCARD', B .. ':member:succeeded'))
+end
+
 -- The batch is over when nobody is left; its webhook becomes due in the same step.
 local function end_batch_if_done(batch, now, ended_ttl, live_ttl)
   local B = BATCH .. batch
@@ -56,6 +69,7 @@ local function end_batch_if_done(batch, now, ended_ttl, live_ttl)
     redis.call('ZADD', 'darkroom:webhooks', now, batch .. ' ' .. facts[2])
     redis.call('EXPIRE', 'darkroom:webhooks', live_ttl)
   end
+  tell_batch_ended(batch, facts[1], facts[4])
   batch_expires(batch, ended_ttl)
 end
 

@@ -1,12 +1,15 @@
 """The doctor on this very machine, whatever it has."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from shared.models.catalogue import load_catalogue
+from shared.rack.doctor_reports import DoctorReports
+from shared.redis.client import connect
 from shared.settings import Settings
 from workers.cli import doctor
 from workers.cli.doctor import examine, main
@@ -144,4 +147,26 @@ def test_requeue_without_a_redis_says_which_setting_is_missing(monkeypatch, caps
 
     assert main(["--requeue"]) == 2
 
+    assert "DARKROOM_REDIS_URL" in capsys.readouterr().err
+
+
+def test_what_it_found_is_told_to_the_rack_only_if_asked(redis_url, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DARKROOM_REDIS_URL", redis_url)
+    monkeypatch.setenv("DARKROOM_DATA_DIR", str(tmp_path))
+    reports = DoctorReports(connect(redis_url, 5))
+
+    assert main(["--json"]) == 0
+    assert reports.all() == []
+    assert main(["--json", "--publish"]) == 0
+
+    (report,) = reports.all()
+    found = json.loads(capsys.readouterr().out.rpartition("\n[")[2].join(["[", ""]))
+    assert [each.subject for each in report.findings] == [each["subject"] for each in found]
+    assert report.host == os.uname().nodename
+
+
+def test_there_must_be_a_rack_to_tell(monkeypatch, capsys):
+    monkeypatch.delenv("DARKROOM_REDIS_URL", raising=False)
+
+    assert main(["--json", "--publish"]) == 2
     assert "DARKROOM_REDIS_URL" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import fakeredis
 import pytest
 
 from shared.contracts.jobs import JobRecord, Reason, State
@@ -31,9 +32,11 @@ class House:
         self.records = {record.id: record for record in records}
         self.sent, self.settled = [], []
         runtime = SimpleNamespace(
-            store=SimpleNamespace(move=self._move, redis=None, settle=self.settled.extend),
+            store=SimpleNamespace(
+                move=self._move, redis=fakeredis.FakeRedis(), settle=lambda ids, worker: self.settled.extend(ids)
+            ),
             settings=SimpleNamespace(retry_backoff_s=2.0),
-            slot=SimpleNamespace(budget_mib=1000),
+            slot=SimpleNamespace(name="gpu-0", budget_mib=1000),
             dispatcher=SimpleNamespace(try_resend=lambda record: self.sent.append(record.id)),
         )
         chains = SimpleNamespace(remember=lambda ended: None, advance=lambda ended: None)
