@@ -194,6 +194,9 @@ class MoondreamEngine:
         """See `Stepping`."""
         raise EngineFailed("an answer is not kept half said")
 
+    def settle(self) -> None:
+        """See `Stepping`: a turn ends with words, so it is computed."""
+
     def rest(self) -> None:
         """See `Stepping`: keys and values of all who have no answer yet wait in host memory."""
         self._talking.rest()

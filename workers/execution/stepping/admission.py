@@ -8,10 +8,8 @@ from shared.settings import Settings
 from workers.execution.progress import Claim
 from workers.execution.stepping.arrivals import Arrivals, Waiting
 from workers.execution.stepping.company import Company
+from workers.execution.stepping.members import is_suspect
 from workers.execution.stepping.trades import TRADES
-
-#: How often a job may lose its seat to a more urgent one.
-MOST_PREEMPTED = 3
 
 
 class Admission:
@@ -83,9 +81,9 @@ class Admission:
         """Whether a job of this level may come although all seats are taken: somebody less urgent gives one up, nobody
         does so more than `MOST_PREEMPTED` times, and no more wait than there are seats."""
         beyond = self._company.seated - self._company.seats
-        able = any(m.level > level and m.preempted < MOST_PREEMPTED and not m.is_paused for m in self._company.members)
+        able = any(m.seat_level > level and not m.is_paused for m in self._company.members)
         return able and beyond < self._company.seats
 
     def _may_join(self, first: JobRecord, other: JobRecord) -> bool:
-        """Whether a job may share passes with one that runs: it goes with it, and on its first attempt."""
-        return self._company.trade.may_join(first, other) and not other.attempt
+        """Whether a job may share passes with one that runs: it goes with it, and nothing speaks against it."""
+        return self._company.trade.may_join(first, other) and not is_suspect(other)

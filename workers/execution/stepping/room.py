@@ -49,6 +49,12 @@ class PassRoom:
         most = self._trade.most_seats(self._runtime.settings)
         return self.reserved.batch == self._asked_for and self._asked_for < most
 
+    def largest(self, members: list[Member]) -> list[Member]:
+        """Those that need the most, for whose sake the room was too small."""
+        needs = {id(member): self._need_mib(member.shape) for member in members}
+        most = max(needs.values(), default=0)
+        return [member for member in members if needs[id(member)] == most]
+
     def fits(self, member: Member) -> bool:
         """Whether a member may work in this stretch. One that the room was made for may, however much it needs."""
         asked = self.reserved
