@@ -1,6 +1,8 @@
-"""The protocol of engines that make pictures a step at a time, each in whatever company it has just then.
+"""The protocol of engines that make pictures, or answers, a step at a time, each in whatever company it has just then.
 
-An engine that has it is run by `workers.execution.stepping`; one that has only `generate` gets its jobs from end to end.
+An engine that has it is run by `workers.execution.stepping`; one that has only `generate` or `analyze` gets its jobs from end
+to end. What begins, and what is finished, is that of its kind: `GenerateWork` and pictures, or `AnalyzeWork` and a
+`WorkOutcome` for each task, which is a sample.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -8,11 +10,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from PIL.Image import Image
 
-from workers.engines.base import GenerateWork, Watch
+from workers.engines.base import Watch
 
 
 class Sample(Protocol):
-    """One picture on its way from noise. It is its engine's; this is what whoever seats it must know."""
+    """One picture on its way from noise, or one answer on its way to its last word. It is its engine's; this is what
+    whoever seats it must know."""
 
     @property
     def key(self) -> Hashable:
@@ -40,13 +43,13 @@ class Sample(Protocol):
 
 @runtime_checkable
 class Stepping(Protocol):
-    """An engine that makes pictures a step at a time, each in whatever company it has just then.
+    """An engine that makes pictures or answers a step at a time, each in whatever company it has just then.
 
-    A sample may begin and end at any step of the others; alone or in company it becomes the same picture.
+    A sample may begin and end at any step of the others; alone or in company it becomes the same.
     """
 
-    def begin(self, work: GenerateWork, watch: Watch) -> list[Any]:
-        """A job's pictures before their first step: `Sample`s, in the order of their seeds.
+    def begin(self, work: Any, watch: Watch) -> list[Any]:
+        """A job's samples before their first step: pictures in the order of their seeds, answers in that of their tasks.
 
         Raises:
             OutOfVram: the prompt or the starting picture does not fit.
@@ -63,8 +66,8 @@ class Stepping(Protocol):
         """
         ...
 
-    def finish(self, samples: Sequence[Any], watch: Watch) -> list[Image]:
-        """The pictures of samples of one job, all done.
+    def finish(self, samples: Sequence[Any], watch: Watch) -> list[Any]:
+        """What samples of one job became, all done.
 
         Raises:
             NotFinite: one is no picture. OutOfVram: not even in tiles.
@@ -72,18 +75,18 @@ class Stepping(Protocol):
         ...
 
     def preview(self, sample: Any) -> Callable[[], Image]:
-        """Begins a small picture of where a sample is; what is returned finishes it, on any thread."""
+        """Begins a small picture of where a sample is; what is returned finishes it, on any thread. Never asked of answers."""
         ...
 
     def saved(self, sample: Any) -> bytes:
-        """The state of a sample between two steps, to go on from elsewhere.
+        """The state of a sample between two steps, to go on from elsewhere. Never asked of answers.
 
         Raises:
             EngineFailed: it cannot be kept.
         """
         ...
 
-    def resumed(self, work: GenerateWork, place: int, data: bytes, watch: Watch) -> Any:
+    def resumed(self, work: Any, place: int, data: bytes, watch: Watch) -> Any:
         """The job's picture at `place` (from 0), where it was saved.
 
         Raises:
@@ -97,4 +100,13 @@ class Stepping(Protocol):
 
     def rest(self) -> None:
         """Nothing is going to happen for a while: what only visits the GPU leaves it."""
+        ...
+
+
+@runtime_checkable
+class HoldsSeats(Protocol):
+    """An engine whose samples hold much memory between two passes, whether they take part in the next one or not."""
+
+    def has_room_for(self, samples: int) -> None:
+        """So many may have it on the device from here on; who has no turn waits in host memory where others want its place."""
         ...

@@ -1,6 +1,6 @@
 """One job, or one GPU batch, from claim to result.
 
-Pictures of engines that make steps are made in runs (`stepping`), which go on over many messages; everything else from end
+What engines make step by step is made in runs (`stepping`), which go on over many messages; everything else from end
 to end here.
 
 The runner never raises for a failed job: it records the failure, so one bad member does not break its GPU batch, and the
@@ -16,7 +16,6 @@ that the process can do no more.
 import uuid
 
 from shared.contracts.jobs import JobRecord
-from shared.contracts.kinds import KIND_RULES
 from shared.errors import DarkroomError, DeviceLost, Signal
 from shared.jobs.chains import Chains
 from shared.jobs.routing import PRIORITIES, own_queue_of
@@ -34,6 +33,7 @@ from workers.execution.runtime import Runtime
 from workers.execution.side_thread import SideThread
 from workers.execution.stepping.behind import Behind
 from workers.execution.stepping.run import SteppingRun
+from workers.execution.stepping.trades import TRADES
 from workers.execution.stepping.vigil import Vigil
 from workers.execution.timing import Stopwatch, record_timing
 
@@ -116,8 +116,9 @@ class Runner:
     # -- in steps ----------------------------------------------------------------------------------------------------
 
     def _is_stepped(self, record: JobRecord) -> bool:
-        """Whether its pictures are made a step at a time."""
-        if not (self._runtime.settings.continuous_batching and KIND_RULES[record.kind].makes_pictures):
+        """Whether what it asks for is made a step at a time."""
+        trade = TRADES.get(record.kind)
+        if not self._runtime.settings.continuous_batching or trade is None or not trade.takes(record):
             return False
         return engine_kind(self._runtime.catalogue.get(record.model).engine).makes_steps
 

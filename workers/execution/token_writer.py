@@ -33,7 +33,7 @@ class Sayings:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
         if exc is None:
-            self._say_all()
+            self.say_all()
 
     def teller(self, record: JobRecord, tasks: Sequence[int]) -> Callable[[int, str, bool], None]:
         """Takes words of one job; `tasks` are the places of an engine's tasks among all of the job."""
@@ -47,9 +47,10 @@ class Sayings:
     def flush(self) -> None:
         """Say what waits, unless something was said just now."""
         if self._waiting and self._clock_s() >= self._quiet_until_s:
-            self._say_all()
+            self.say_all()
 
-    def _say_all(self) -> None:
+    def say_all(self) -> None:
+        """Say what waits, at once."""
         self._quiet_until_s = self._clock_s() + SAY_EVERY_S
         waiting, self._waiting = self._waiting, {}
         for job_id, words in waiting.items():

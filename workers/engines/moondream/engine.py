@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL.Image import Image, new
 from torch import nn
 
-from shared.errors import DarkroomError, OutOfVram, Signal
+from shared.errors import DarkroomError, EngineFailed, OutOfVram, Signal
 from shared.models.catalogue import ModelCard
 from workers.engines.base import AnalyzeWork, EngineKind, LoadPlan, Watch, WorkOutcome
 from workers.engines.moondream import inspection
@@ -166,13 +166,36 @@ class MoondreamEngine:
         return samples
 
     def step(self, samples: Sequence[Asked]) -> None:
-        """See `Stepping`: one turn, mostly one word each."""
-        with named_out_of_vram(f"{len(samples)} answers at once"):
-            self._talking.step(samples)
+        """See `Stepping`: one turn, mostly one word each. Where it does not fit, everybody's place is free."""
+        try:
+            with named_out_of_vram(f"{len(samples)} answers at once"):
+                self._talking.step(samples)
+        except OutOfVram as exc:
+            forget_frames(exc)
+            self._talking.has_room_for(max(1, len(samples) // 2))
+            self._talking.rest()
+            self.prefixes.clear()
+            free_cache()
+            raise
 
     def finish(self, samples: Sequence[Asked | Refused], watch: Watch) -> list[WorkOutcome]:
         """See `Stepping`: what became of each task."""
         return [WorkOutcome((outcome_of(each),), each.vision_passes) for each in samples]
+
+    def preview(self, sample: Asked) -> Callable[[], Image]:
+        """See `Stepping`."""
+        raise EngineFailed("an answer has no picture")
+
+    def saved(self, sample: Asked) -> bytes:
+        """See `Stepping`."""
+        raise EngineFailed("an answer is not kept half said")
+
+    def resumed(self, work: AnalyzeWork, place: int, data: bytes, watch: Watch) -> Asked:
+        """See `Stepping`."""
+        raise EngineFailed("an answer is not kept half said")
+
+    def settle(self) -> None:
+        """See `Stepping`: a turn ends with words, so it is computed."""
 
     def rest(self) -> None:
         """See `Stepping`: keys and values of all who have no answer yet wait in host memory."""

@@ -65,12 +65,12 @@ def most_peers(record: JobRecord, settings: Settings) -> int:
 
 def run(records: Sequence[JobRecord], runtime: Runtime, watch: GpuBatchWatch, stopwatch: Stopwatch) -> list[Outcome]:
     """See `JobKind`. What concerns all jobs and may pass is raised; everything else is the outcome of its task."""
-    asked = [_fetched(record, runtime.artifacts, runtime.limits) for record in records]
+    asked = [fetched(record, runtime.artifacts, runtime.limits) for record in records]
     models = list(dict.fromkeys(task.engine for each in asked if each.error is None for task in each.params.tasks))
     with Sayings(runtime.store.redis, records) as sayings:
         for turn, model in enumerate(models):
             _ask_engine(str(model), asked, Turn(runtime, watch, stopwatch, sayings, turn, len(models)))
-    return [_outcome(each, runtime) for each in asked]
+    return [outcome_of(each, runtime) for each in asked]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ class Turn:
         return any(claim.record.id == record.id for claim in self.watch.alive)
 
 
-def _fetched(record: JobRecord, artifacts: ArtifactStore, limits: PictureLimits) -> Asked:
+def fetched(record: JobRecord, artifacts: ArtifactStore, limits: PictureLimits) -> Asked:
+    """A job with its picture, or with why it has none. Raises what passes by itself."""
     params = AnalysisParams.model_validate(record.params)
     try:
         picture = decode(artifacts.get(params.image), limits) if params.image is not None else None
@@ -133,7 +134,7 @@ def _ask_engine(model: str, asked: Sequence[Asked], turn: Turn) -> None:
         error = EngineFailed(f"{model} failed: {type(exc).__name__}: {str(exc)[:300]}")
         results = [_all_failed(mine[each.record.id], error) for each in askers]
     for each, result in zip(askers, results, strict=True):
-        honest = [_honest(task) for task in result.tasks]
+        honest = [honest_one(task) for task in result.tasks]
         each.outcomes.update(zip(mine[each.record.id], honest, strict=True))
         each.vision_passes += result.vision_passes
 
@@ -177,13 +178,14 @@ def _all_failed(indexes: list[int], error: DarkroomError) -> WorkOutcome:
     return WorkOutcome(tuple(TaskOutcome(error=error) for _ in indexes))
 
 
-def _honest(outcome: TaskOutcome) -> TaskOutcome:
+def honest_one(outcome: TaskOutcome) -> TaskOutcome:
     """An answer with numbers that are none is no answer; those of the other tasks stay."""
     where = next(non_finite_in(outcome.answer.model_dump()), None) if outcome.answer else None
     return outcome if where is None else replace(outcome, answer=None, error=NotFinite(f"{where} is not finite"))
 
 
-def _outcome(each: Asked, runtime: Runtime) -> Outcome:
+def outcome_of(each: Asked, runtime: Runtime) -> Outcome:
+    """The result of a job whose tasks all have an outcome."""
     if each.error is not None:
         return Outcome(error=failure_of(each.error))
     answers = tuple(_result(each, index, runtime) for index in range(len(each.params.tasks)))

@@ -1,8 +1,9 @@
-"""Steps, not jobs: pictures of many jobs share passes, join and leave between any two of them.
+"""Steps, not jobs: pictures, or answers, of many jobs share passes, join and leave between any two of them.
 
 seats      who takes the next step: pure
 pace       how many samples fit a pass, and how many keep it quick
 room       how much memory a run is given, and what fits into it
+trades     what a run makes: pictures or answers
 members    one job of a run: its claim, its pictures on their way, how it ends
 company    who is under way, and how they leave
 arrivals   what waits in the queues

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable
 
-from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord
-from shared.contracts.passes import shared_by_pass
 from shared.settings import Settings
 from workers.execution.progress import Claim
 from workers.execution.stepping.arrivals import Arrivals, Waiting
 from workers.execution.stepping.company import Company
 from workers.execution.stepping.members import is_suspect
+from workers.execution.stepping.trades import TRADES
 
 
 class Admission:
@@ -27,10 +26,14 @@ class Admission:
 
     def admit(self, waiting: Waiting) -> None:
         """Take jobs, as far as there are seats; an urgent one takes a seat of somebody who can wait."""
-        for level in waiting.levels:
+        for level in sorted({*waiting.levels, *waiting.own}):
             if not self._arrivals.may_go_on or self._company.alone is not None:
                 return
-            free = self._settings.max_batch - self._company.seated
+            if level in waiting.own:
+                self._take_own(level)
+            if level not in waiting.levels:
+                continue
+            free = self._company.seats - self._company.seated
             if free > 0:
                 self._take_at(level, free)
             elif self._may_preempt(level):
@@ -43,15 +46,29 @@ class Admission:
             self._take_next(level)
             return
         first = at_work[0].claim
-        while free > 0 and (claim := self._arrivals.next_one(level, lambda job: may_join(first.record, job))):
+        while free > 0 and (claim := self._arrivals.next_one(level, lambda job: self._may_join(first.record, job))):
             self.take_in_turn(claim)
-            free -= int(claim.record.params.get("n", 1))
+            free -= self._company.trade.samples_of(claim.record)
         if free > 0 and self._clock() < self._peers_until_s:
-            for claim in self._arrivals.peers(first, level, free):
+            for claim in self._arrivals.peers(first, level, free, self._company.trade.takes):
                 self._company.take(claim)
 
+    def _take_own(self, level: int) -> None:
+        """Steps of chains that wait for this worker, where they may join; whatever else waits there ends the turn."""
+
+        def may_join(job: JobRecord) -> bool:
+            is_ours = job.model == self._company.model and TRADES.get(job.kind) is self._company.trade
+            at_work = self._company.at_work
+            return is_ours and (self._may_join(at_work[0].record, job) if at_work else self._company.trade.takes(job))
+
+        while self._company.seated < self._company.seats:
+            claim = self._arrivals.next_of_own(level, may_join)
+            if claim is None:
+                return
+            self.take_in_turn(claim)
+
     def _take_next(self, level: int) -> None:
-        claim = self._arrivals.next_one(level)
+        claim = self._arrivals.next_one(level, self._company.trade.takes)
         if claim is not None:
             self.take_in_turn(claim)
 
@@ -63,13 +80,10 @@ class Admission:
     def _may_preempt(self, level: int) -> bool:
         """Whether a job of this level may come although all seats are taken: somebody less urgent gives one up, nobody
         does so more than `MOST_PREEMPTED` times, and no more wait than there are seats."""
-        beyond = self._company.seated - self._settings.max_batch
+        beyond = self._company.seated - self._company.seats
         able = any(m.seat_level > level and not m.is_paused for m in self._company.members)
-        return able and beyond < self._settings.max_batch
+        return able and beyond < self._company.seats
 
-
-def may_join(first: JobRecord, other: JobRecord) -> bool:
-    """Whether a job may share passes with one that runs: of one size, and nothing speaks against it. Pure."""
-    names = shared_by_pass(GenerationParams)
-    is_alike = all(first.params.get(name) == other.params.get(name) for name in names)
-    return is_alike and not is_suspect(other)
+    def _may_join(self, first: JobRecord, other: JobRecord) -> bool:
+        """Whether a job may share passes with one that runs: it goes with it, and nothing speaks against it."""
+        return self._company.trade.may_join(first, other) and not is_suspect(other)

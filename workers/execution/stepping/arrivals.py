@@ -34,6 +34,8 @@ class Waiting:
 
     #: Levels (0: the most urgent) at which this model has ready jobs.
     levels: tuple[int, ...] = ()
+    #: Levels at which this worker's own queue has ready jobs: commands, and steps of chains whose picture it knows.
+    own: tuple[int, ...] = ()
     #: Whether a command to this worker waits.
     has_command: bool = False
     #: The most urgent level at which work for another model that is loaded here waits; None: none does.
@@ -42,6 +44,11 @@ class Waiting:
     is_turn_over: bool = False
     #: Whether the worker is to take nobody more: it drains, was paused, or leaves its GPU to others.
     is_leaving: bool = False
+
+    @property
+    def wants_seats(self) -> bool:
+        """Whether somebody waits who may be one for this run."""
+        return bool(self.levels or self.own)
 
 
 class Arrivals:
@@ -91,11 +98,17 @@ class Arrivals:
             self._tell_served(queue)
         return claim
 
-    def peers(self, claim: Claim, level: int, room: int) -> list[Claim]:
+    def next_of_own(self, level: int, is_wanted: Callable[[JobRecord], bool]) -> Claim | None:
+        """The next job of a level in this worker's own queue; None: there is none, or it is not wanted."""
+        return self._claiming.next_of(own_queue_of(self._runtime.slot.name, PRIORITIES[level]), is_wanted)
+
+    def peers(
+        self, claim: Claim, level: int, room: int, is_wanted: Callable[[JobRecord], bool] = anybody
+    ) -> list[Claim]:
         """Jobs of a level that are made as one that runs is."""
         self._looked_at_s = float("-inf")
         queue = queue_of(self._model, PRIORITIES[level])
-        return self._claiming.peers_of(claim.record, room, lambda job: job.queue == queue)
+        return self._claiming.peers_of(claim.record, room, lambda job: job.queue == queue and is_wanted(job))
 
     def _asked(self) -> Waiting:
         slot, resident = self._runtime.slot, {r.model for r in self._runtime.residency.residents()}
@@ -108,6 +121,7 @@ class Arrivals:
         here = [own, *(queues for model, queues in other.items() if model in resident)]
         return Waiting(
             levels=_levels(mine, ready),
+            own=_levels(own, ready),
             # Commands are sent at the highest priority; steps of pictures it knows come on any.
             has_command=own[0] in ready,
             elsewhere=min((level for queues in here for level in _levels(queues, ready)), default=None),

@@ -5,28 +5,30 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import Phase
 from shared.errors import DarkroomError, DeviceLost
 from shared.jobs.chains import Chains
 from shared.log import bound, logger
 from shared.models.catalogue import ModelCard
 from workers.execution.endings import Endings, rating_jobs
-from workers.execution.kinds import generate
 from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.side_thread import SideThread
 from workers.execution.stepping.members import Member
+from workers.execution.stepping.trades import trade_of
 from workers.execution.timing import Stopwatch
 
 
 class Company:
-    """The jobs whose pictures are not made yet. It is also their watch for what concerns all: loading, measuring threads."""
+    """The jobs whose samples are not made yet. It is also their watch for what concerns all: loading, measuring threads."""
 
     def __init__(
         self, runtime: Runtime, chains: Chains, card: ModelCard, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.members: list[Member] = []
+        self.trade = trade_of(card)
+        #: Samples that may have steps to take at once.
+        self.seats = self.trade.most_seats(runtime.settings)
         self._runtime = runtime
         self._chains = chains
         self._card = card
@@ -37,14 +39,19 @@ class Company:
         self._orders = 0
 
     @property
+    def model(self) -> str:
+        """Whose run it is."""
+        return self._card.id
+
+    @property
     def at_work(self) -> list[Member]:
         """Those who have steps to take."""
         return [member for member in self.members if not member.is_made]
 
     @property
     def seated(self) -> int:
-        """Pictures that have steps to take."""
-        return sum(int(member.record.params.get("n", 1)) for member in self.at_work)
+        """Samples that have steps to take."""
+        return sum(self.trade.samples_of(member.record) for member in self.at_work)
 
     @property
     def alone(self) -> Member | None:
@@ -52,18 +59,18 @@ class Company:
         return next((member for member in self.members if member.must_be_alone), None)
 
     def take(self, claim: Claim) -> None:
-        """A job joins; its starting picture is fetched beside the passes."""
+        """A job joins; the picture it names is fetched beside the passes."""
         record, stopwatch = claim.record, Stopwatch(self._clock)
         endings = Endings(self._runtime, self._chains, [record], stopwatch, self._ratings, sends_all=True)
         watch = GpuBatchWatch(
             self._runtime.store,
             [claim],
-            preview_every=self._runtime.settings.preview_every_steps,
+            preview_every=self.trade.preview_every(self._runtime.settings),
             side_thread=self._previews,
             on_stop=endings.stop,
         )
-        shape = generate.shape_of([GenerationParams.model_validate(record.params | {"n": 1})])
-        work = self._fetching.submit(generate.work_of, record, self._runtime)
+        shape = self.trade.shape_of(record)
+        work = self._fetching.submit(self.trade.work_of, record, self._runtime, watch)
         member = Member(claim, self._orders, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
         self._orders += 1
         self.members.append(member)

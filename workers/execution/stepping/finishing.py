@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-
-from PIL.Image import Image
+from typing import Any
 
 from shared.contracts.jobs import Timings
 from shared.errors import DarkroomError
@@ -13,10 +12,10 @@ from shared.models.measurements import Measurements
 from workers.devices.snapshot import joules_per_picture
 from workers.engines.stepping import Stepping
 from workers.execution.endings import engine_failed
-from workers.execution.kinds import generate
 from workers.execution.runtime import Runtime
 from workers.execution.stepping.behind import Behind
 from workers.execution.stepping.members import Member
+from workers.execution.stepping.trades import trade_of
 from workers.execution.timing import record_timing
 
 
@@ -31,6 +30,7 @@ class Finishing:
         self._runtime = runtime
         self._behind = behind
         self._card = card
+        self._trade = trade_of(card)
         self._busy_s = busy_s
         self._learned = Measurements(runtime.store.redis)
         #: What the model's last loading took, until a job that needed it has ended.
@@ -43,7 +43,7 @@ class Finishing:
     def hand_over(self, engine: Stepping, member: Member, threads: int) -> None:
         """All pictures of a member are decoded: they are stored, and it ends, behind."""
         weights_hash = self._runtime.residency.weights.get(self._card.id)
-        about = generate.about_of(engine, weights_hash, threads, self._joules(member))
+        about = self._trade.about(engine, weights_hash, threads, self._joules(member))
         pictures = [member.pictures[place] for place in range(len(member.samples))]
         self._behind.take(partial(self._store, member, pictures, about))
 
@@ -56,7 +56,7 @@ class Finishing:
         spent_s = self._busy_s() - busy_s
         return None if per_picture is None or spent_s <= 0 else per_picture * min(1.0, member.spent_s / spent_s)
 
-    def _store(self, member: Member, pictures: list[Image], about: generate.About) -> None:
+    def _store(self, member: Member, pictures: list[Any], about: Any) -> None:
         with bound(job=member.record.id, model=self._card.id, worker=self._runtime.slot.name):
             member.stopwatch.start("storing")
             member.phase("storing")
@@ -64,7 +64,7 @@ class Finishing:
                 return
             degradations = member.watch.degradations_of(member.claim)
             try:
-                outcome = generate.stored(member.record, member.work.result(), pictures, about, self._runtime)
+                outcome = self._trade.stored(member.record, member.work.result(), pictures, about, self._runtime)
             except Exception as exc:
                 error = exc if isinstance(exc, DarkroomError) else engine_failed(exc)
                 member.endings.fail_one(member.claim, error, in_batch=1, degradations=degradations)

@@ -15,10 +15,12 @@ from shared.contracts.jobs import JobRecord, Reason
 from shared.errors import DarkroomError, EngineFailed, RedisUnavailable
 from shared.jobs.checkpoints import Checkpoints
 from shared.log import logger
+from shared.models.catalogue import ModelCard
 from workers.engines.stepping import Stepping
 from workers.execution.runtime import Runtime
 from workers.execution.side_thread import SideThread
 from workers.execution.stepping.members import Member
+from workers.execution.stepping.trades import trade_of
 
 #: Between two checkpoints of one job.
 LEAST_S = 2.0
@@ -27,9 +29,9 @@ LEAST_S = 2.0
 class Keeping:
     """The checkpoints of one run."""
 
-    def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, runtime: Runtime, card: ModelCard, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = Checkpoints(runtime.store.redis)
-        self._every = runtime.settings.checkpoint_steps
+        self._every = trade_of(card).checkpoint_every(runtime.settings)
         self._clock = clock
         self._thread = SideThread("checkpoints")
 

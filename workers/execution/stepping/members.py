@@ -15,7 +15,6 @@ from shared.contracts.jobs import JobRecord, Phase, Reason
 from shared.errors import DeadlineExceeded, Signal
 from shared.jobs.routing import PRIORITIES
 from shared.log import bound, logger
-from workers.engines.base import GenerateWork
 from workers.engines.stepping import Stepping
 from workers.execution.endings import Endings
 from workers.execution.progress import Claim, GpuBatchWatch
@@ -39,10 +38,10 @@ class Member:
     stopwatch: Stopwatch
     endings: Endings
     #: Its starting picture is fetched and decoded beside the passes.
-    work: "Future[GenerateWork]"
+    work: "Future[Any]"
     samples: list[Any] = field(default_factory=list)
     #: Place → picture, of those that are decoded.
-    pictures: dict[int, Image] = field(default_factory=dict)
+    pictures: dict[int, Any] = field(default_factory=dict)
     is_begun: bool = False
     #: How often others took its seat.
     preempted: int = 0
@@ -92,6 +91,11 @@ class Member:
         return sum(sample.step for sample in self.samples) // max(1, len(self.samples))
 
     @property
+    def steps(self) -> int:
+        """Of the job, counted like `steps_done`."""
+        return sum(sample.steps for sample in self.samples) // max(1, len(self.samples))
+
+    @property
     def undecoded(self) -> int | None:
         """The place of a picture that took its last step and is not decoded; None: there is none."""
         return next((i for i, s in enumerate(self.samples) if s.is_done and i not in self.pictures), None)
@@ -131,7 +135,7 @@ class Member:
             finish = engine.preview(first)
             return lambda: [finish()]
 
-        self._tell(lambda: self.watch.step(self.steps_done, first.steps, previews))
+        self._tell(lambda: self.watch.step(self.steps_done, self.steps, previews))
 
     def _tell(self, tell: Callable[[], None]) -> None:
         was_wanted = self.is_wanted

@@ -12,6 +12,7 @@ from workers.execution.runtime import Runtime
 from workers.execution.stepping.members import Member
 from workers.execution.stepping.pace import Pace
 from workers.execution.stepping.seats import Room
+from workers.execution.stepping.trades import trade_of
 from workers.memory.shapes import Shape
 
 
@@ -21,9 +22,11 @@ class PassRoom:
     def __init__(self, runtime: Runtime, card: ModelCard, pace: Pace) -> None:
         self._runtime = runtime
         self._card = card
+        self._trade = trade_of(card)
         self._pace = pace
         #: What this stretch was given.
         self.reserved = Shape(8, 8)
+        self._asked_for = 1
         #: The largest pass that was made in it; None: none was.
         self.used: Shape | None = None
 
@@ -32,11 +35,19 @@ class PassRoom:
         largest = max((member.shape for member in members), key=lambda shape: shape.megapixels)
         guided = any(member.shape.is_guided for member in members)
         img2img = any(member.shape.is_img2img for member in members)
-        wanted = [replace(largest, batch=n, is_guided=guided, is_img2img=img2img) for n in range(max(1, seats), 0, -1)]
+        one = replace(largest, is_guided=guided, is_img2img=img2img)
+        wanted = [self._trade.together(one, n) for n in range(max(1, seats), 0, -1)]
         budget_mib = self._runtime.residency.budget_mib
+        self._asked_for = len(wanted)
         self.reserved = next((shape for shape in wanted if self._need_mib(shape) <= budget_mib), wanted[-1])
         self.used = None
         return self.reserved
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether another stretch might be given more: it was not the memory that ended this one's room."""
+        most = self._trade.most_seats(self._runtime.settings)
+        return self.reserved.batch == self._asked_for and self._asked_for < most
 
     def largest(self, members: list[Member]) -> list[Member]:
         """Those that need the most, for whose sake the room was too small."""
@@ -52,15 +63,15 @@ class PassRoom:
 
     def of(self, sample: Any, member: Member, *, stays_quick: bool) -> Room:
         """What a pass may hold that a sample leads."""
-        most = self._pace.most_samples(sample.key, self._runtime.settings.max_batch)
+        most = self._pace.most_samples(sample.key, self._trade.most_seats(self._runtime.settings))
         limit_mib = self._need_mib(self.reserved)
-        fitting = (n for n in range(most, 1, -1) if self._need_mib(replace(member.shape, batch=n)) <= limit_mib)
+        fitting = (n for n in range(most, 1, -1) if self._need_mib(self._trade.together(member.shape, n)) <= limit_mib)
         rows = self._pace.most_rows(sample.key, sample.rows) if stays_quick else None
         return Room(next(fitting, 1), rows)
 
     def note_use(self, shape: Shape, samples: int) -> None:
         """A pass of so many samples was made."""
-        used = replace(shape, batch=samples)
+        used = self._trade.together(shape, samples)
         if self.used is None or self._need_mib(used) > self._need_mib(self.used):
             self.used = used
 

@@ -23,7 +23,7 @@ from shared.errors import DarkroomError, DeviceLost, NotFinite, OutOfVram
 from shared.jobs.chains import Chains
 from shared.log import logger
 from shared.models.catalogue import ModelCard
-from workers.engines.stepping import Stepping
+from workers.engines.stepping import HoldsSeats, Stepping
 from workers.engines.torch_tools import device_lost
 from workers.execution.claiming import Claiming
 from workers.execution.endings import engine_failed
@@ -74,7 +74,7 @@ class SteppingRun:
         self._company = Company(runtime, chains, card, clock)
         self._arrivals = Arrivals(runtime, claiming, card.id, clock)
         self._admission = Admission(self._company, self._arrivals, runtime.settings, clock)
-        self._keeping = Keeping(runtime, clock)
+        self._keeping = Keeping(runtime, card, clock)
         self._pace = Pace(runtime.settings.slower_in_company)
         self._room = PassRoom(runtime, card, self._pace)
         self._finishing = Finishing(runtime, behind, card, lambda: self._busy_s)
@@ -156,9 +156,10 @@ class SteppingRun:
         """As long as the model has the memory it was given; whether somebody else's turn has come."""
         loading = Stopwatch(self._clock)
         was_loaded = any(resident.model == self.card.id for resident in self._runtime.residency.residents())
-        most = self._runtime.settings.max_batch
-        seats = most if self._arrivals.look().levels else min(most, self._company.seated)
+        most = self._company.trade.most_seats(self._runtime.settings)
+        seats = most if self._arrivals.look().wants_seats else min(most, self._company.seated)
         shape = self._room.begin(self.members, seats=seats)
+        self._company.seats = self._company.trade.seats_in(shape, self._runtime.settings)
         if not was_loaded:
             self._company.loads()
 
@@ -177,6 +178,8 @@ class SteppingRun:
 
     def _steps(self, engine: Stepping, threads: int) -> bool:
         """See `_stretch`."""
+        if isinstance(engine, HoldsSeats):
+            engine.has_room_for(self._room.reserved.batch)
         try:
             while True:
                 self._company.drop_unwanted()
@@ -186,6 +189,8 @@ class SteppingRun:
                 if self._must_give_way(waiting):
                     self._keeping.keep_all(engine, self.members)
                     return True
+                if self._room.may_grow and self._wants_more_room(waiting):
+                    return False  # the next stretch has it
                 self._admission.admit(waiting)
                 if not all(map(self._room.fits, self.members)):
                     return False  # the next stretch has room for it
@@ -214,6 +219,11 @@ class SteppingRun:
         for member in self.members:
             member.preempted += member.is_begun and not member.is_paused
         return True
+
+    def _wants_more_room(self, waiting: Waiting) -> bool:
+        """Whether somebody is here, or waits, for whom this stretch was given no room."""
+        is_full = self._company.seated >= self._company.seats
+        return self._company.seated > self._room.reserved.batch or (is_full and waiting.wants_seats)
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
@@ -278,6 +288,10 @@ class SteppingRun:
             for member in self._at_work:
                 member.watch.degrade("batch_split")
             return
+        except NotFinite:
+            for member in self._at_work:
+                member.restart()  # what they have is made of it
+            raise
         took_s = self._spend(began_s)
         if is_measured:
             self._pace.learn(key, rows, took_s)
