@@ -235,9 +235,8 @@ class Settings(BaseSettings):
         description="Batch members of one person under way at once, at least; grows with the workers",
     )
     continuous_batching: bool = Field(
-        False,
-        description="Whether pictures are made in runs that jobs join and leave between any two steps (new: off until kills "
-        "and drains have tried it)",
+        True,
+        description="Whether pictures are made in runs that jobs join and leave between two steps; off: in GPU batches",
     )
     levers: Annotated[tuple[Lever, ...], NoDecode] = Field(
         (),

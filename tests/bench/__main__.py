@@ -20,6 +20,7 @@ from tests.bench.machine import about_this_run
 RESULTS = Path(__file__).with_name("results")
 CPU_BENCHES = (
     "bench_stack",
+    "bench_steps",
     "bench_batches",
     "bench_moondream",
     "bench_png",

@@ -48,7 +48,8 @@ def test_what_jobs_took_is_settled_and_what_they_made_is_counted(rig):
 
     after = rig.http.get("/v1/me").json()["usage"]
 
-    took_s = (done["timings"]["running_ms"] + done["timings"]["storing_ms"]) / 1000
-    assert after["gpu_s_per_day"]["used"] == pytest.approx(before["gpu_s_per_day"]["used"] + took_s, abs=0.01)
+    # Its own part of the passes: looks at the queues between them, and storing beside them, are nobody's.
+    took_s = after["gpu_s_per_day"]["used"] - before["gpu_s_per_day"]["used"]
+    assert 0 < took_s <= done["timings"]["running_ms"] / 1000 + 0.01
     assert after["stored_mib"]["used"] > before["stored_mib"]["used"]
     assert after["unfinished_jobs"]["used"] == 0

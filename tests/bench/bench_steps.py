@@ -1,0 +1,165 @@
+"""Runs of steps: against a bare loop in interleaved pairs, and on an engine that sleeps, where the card's time is known.
+
+Run: `python -m tests.bench.bench_steps OUT.json`. A ratio is the median of `PAIRS`, each a burst through the stack and the same
+burst through plain diffusers right before or after it, for a shared machine changes from minute to minute. The pictures are
+the toy's; the stack runs as shipped.
+
+The limit we know of: on two cores the API, Redis and this client take from the worker what they do not take from a GPU.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.bench.bare_bursts import BareBursts
+from tests.bench.bench_stack import AS_SHIPPED, wait_for_all
+from tests.faults.stack import FaultRig
+from tests.rig import Rig, running_stack, wait_for
+
+PAIRS = 7
+BURST = 8
+JOB = {"model": "sdxl-toy", "prompt": "a lamp", "width": 128, "height": 128, "steps": 20, "guidance_scale": 5.0}
+JOB |= {"scheduler": "euler"}
+MIXED = ("euler", "ddim", "dpmpp_2m", "euler_ancestral")
+#: Of the jobs on a card whose idle share is looked at, and their steps.
+IDLE_JOBS, IDLE_STEPS = 8, 8
+SLEEPS = {"DARKROOM_MODELS_FILE": str(Path(__file__).with_name("models.toml"))}
+
+
+def equal(n: int) -> dict[str, Any]:
+    return JOB | {"seed": n}
+
+
+def mixed(n: int) -> dict[str, Any]:
+    """None equal, of one size."""
+    return JOB | {"steps": 14 + 2 * n, "scheduler": MIXED[n % 4], "guidance_scale": 3.0 + 0.7 * n, "seed": n}
+
+
+def sizes(n: int) -> dict[str, Any]:
+    """Nothing to share."""
+    return JOB | {"width": 96 + 8 * n, "seed": n}
+
+
+# -- against a bare loop -----------------------------------------------------------------------------------------------
+
+
+def ratios() -> dict[str, float]:
+    """Rows: how many times the bare loop's pictures a second."""
+    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder), **AS_SHIPPED) as rig:
+        rig.finish(rig.generate(**JOB)["id"])
+        bare = BareBursts(rig.folder / "models" / str(JOB["model"]))
+        try:
+            rows: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
+                "equal_normal": (equal, "normal"),
+                "equal_low": (equal, "low"),
+                "mixed_normal": (mixed, "normal"),
+                "mixed_low": (mixed, "low"),
+                "sizes_normal": (sizes, "normal"),
+            }
+            return {f"ratio_{name}": _ratio(rig, bare, *row) for name, row in rows.items()}
+        finally:
+            bare.close()
+
+
+def _ratio(rig: Rig, bare: BareBursts, job: Callable[[int], dict[str, Any]], priority: str) -> float:
+    jobs = [job(n) for n in range(BURST)]
+    bare.seconds(jobs[:2])
+    _stack_seconds(rig, jobs, priority)
+    found = []
+    for number in range(PAIRS):
+        if number % 2:
+            ours_s, bare_s = _stack_seconds(rig, jobs, priority), bare.seconds(jobs)
+        else:
+            bare_s, ours_s = bare.seconds(jobs), _stack_seconds(rig, jobs, priority)
+        found.append(bare_s / ours_s)
+    return round(statistics.median(found), 2)
+
+
+def _stack_seconds(rig: Rig, jobs: list[dict[str, Any]], priority: str) -> float:
+    """From the first one's arrival to the last one's end, by the store's clock."""
+    ids = [rig.generate(**job, priority=priority)["id"] for job in jobs]
+    wait_for_all(rig, ids)
+    records = [record for record in rig.store.get_many(ids) if record is not None]
+    return (max(r.ended_at_ms for r in records) - min(r.created_at_ms for r in records)) / 1000
+
+
+# -- on an engine that sleeps ------------------------------------------------------------------------------------------
+
+
+class SleepingCard(FaultRig):
+    """One worker whose engine sleeps and keeps a timeline."""
+
+    def __init__(self, folder: Path) -> None:
+        self.timeline = folder / "timeline.jsonl"
+        super().__init__(folder, 1, **SLEEPS, BENCH_TIMELINE=str(self.timeline))
+
+    def spans(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.timeline.read_text().splitlines()]
+
+    def jobs(self, prompt: str, many: int, **fields: Any) -> list[str]:
+        return [str(self.generate(prompt, seed=n, **fields)["id"]) for n in range(many)]
+
+
+def on_a_sleeping_card() -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder, SleepingCard(Path(folder)) as card:
+        card.start_api().start_workers().wait_until_ready()
+        card.finish_all(card.jobs("pace=20 rowwise=1", 4, steps=4))
+        return {
+            "idle_share_at_800_ms": _median(lambda: idle_share(card, 100)),
+            "idle_share_at_350_ms": _median(lambda: idle_share(card, 44)),
+            "urgent_first_step_after_steps": _median(lambda: urgent_after(card)),
+            "steps_lost_at_a_kill": _median(lambda: steps_lost(card)),
+        }
+
+
+def idle_share(card: SleepingCard, pace_ms: int) -> float:
+    """Of the time between the first step and the last one's end."""
+    card.timeline.write_text("")
+    card.finish_all(card.jobs(f"pace={pace_ms} rowwise=1", IDLE_JOBS, steps=IDLE_STEPS))
+    spans = card.spans()
+    busy_s = sum(span["ended_s"] - span["began_s"] for span in spans)
+    return 1 - busy_s / (spans[-1]["ended_s"] - spans[0]["began_s"])
+
+
+def urgent_after(card: SleepingCard) -> float:
+    """Steps of 100 ms between an urgent job's arrival on a full card and its first step."""
+    card.timeline.write_text("")
+    ids = card.jobs("pace=100", card.settings.max_batch, steps=40)
+    for job_id in ids:
+        card.wait_for_state(job_id, "running")
+    urgent = card.generate("pace=100 urgent=1", steps=2, priority="high")
+    card.finish_all([*ids, urgent["id"]])
+    first_s = next(span["began_s"] for span in card.spans() if "pace=100 urgent=1" in span["prompts"])
+    record = card.store.get(urgent["id"])
+    return (first_s - record.created_at_ms / 1000) / 0.1
+
+
+def steps_lost(card: SleepingCard) -> float:
+    """Steps made twice when the child is killed at 80 % of 60 steps of 50 ms."""
+    card.timeline.write_text("")
+    [job_id] = card.jobs("pace=50", 1, steps=60)
+    wait_for(lambda: card.timeline.read_text().count("\n") >= 48, what="48 steps")
+    worker = card.job(job_id)["worker"]
+    card.child_of(worker).kill()
+    done = len(card.spans())
+    resumed_at = card.finish(job_id)["progress"]["resumed_at"]
+    card.wait_until_ready()
+    return done - resumed_at
+
+
+def _median(one: Callable[[], float]) -> float:
+    return round(statistics.median(one() for _ in range(PAIRS)), 4)
+
+
+def main(out: Path) -> dict[str, Any]:
+    numbers: dict[str, Any] = {**on_a_sleeping_card(), **ratios()}
+    out.write_text(json.dumps(numbers, indent=2) + "\n")
+    return numbers
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1])), indent=2))
