@@ -1,5 +1,13 @@
 // Choosing, walking and opening in the grid, by mouse, finger and key. The grid only draws; what an event means is here.
-import { type KeyboardEvent, type MouseEvent, type PointerEvent, type RefObject, useCallback, useRef, useState } from 'react'
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  type PointerEvent,
+  type RefObject,
+  useCallback,
+  useRef,
+  useState,
+} from 'react'
 import type { GridHandle } from './Grid'
 import { dragged, extended, NOTHING, type Selection, toggled } from './selection'
 import { idAt as fetchedIdAt, type Shelf } from './shelf'
