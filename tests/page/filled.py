@@ -20,7 +20,7 @@ from shared.settings import Settings
 #: The newest picture's moment, and how far back the oldest lies.
 NEWEST = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MOST_DAYS = 900
-SHAPES = ((96, 96), (120, 80), (80, 120), (128, 72), (72, 128), (110, 88))
+SHAPES = ((24, 24), (30, 20), (20, 30), (32, 18), (18, 32), (28, 22))
 #: What tries to be more than text.
 HOSTILE = (
     "<img src=x onerror=\"document.title='pwned'\">",

@@ -90,7 +90,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
               aria-expanded={showsFacets}
               aria-label={words.facets.label}
               title={words.facets.label}
-              className={showsFacets ? 'text-accent' : ''}
+              className={showsFacets ? 'text-accent!' : ''}
               onClick={() => setShowsFacets(was => !was)}
             >
               <SlidersHorizontal aria-hidden size={18} />
@@ -100,7 +100,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
               aria-pressed={question.stacked}
               aria-label={words.stacks}
               title={words.stacks}
-              className={question.stacked ? 'text-accent' : ''}
+              className={question.stacked ? 'text-accent!' : ''}
               onClick={() => ask({ stacked: !question.stacked })}
             >
               <Layers aria-hidden size={18} />

@@ -68,7 +68,7 @@ export function Ask({ asset, hasMarks, onMarks }: Props) {
             // biome-ignore lint/suspicious/noArrayIndexKey: what was said keeps its place
             <div key={at}>
               <dt className="text-soft">{turn.question}</dt>
-              <dd className={`break-words ${turn.isBad ? 'text-bad' : ''}`}>{turn.answer}</dd>
+              <dd className={`break-words ${turn.isBad ? 'text-bad!' : ''}`}>{turn.answer}</dd>
             </div>
           ))}
         </dl>

@@ -37,7 +37,7 @@ export function Deeds({ asset, onChange, onTrash }: Props) {
           aria-pressed={asset.favourite}
           aria-label={viewer.deeds.favourite}
           title={`${viewer.deeds.favourite} (F)`}
-          className={asset.favourite ? 'text-bad' : ''}
+          className={asset.favourite ? 'text-bad!' : ''}
           onClick={() => void onChange({ favourite: !asset.favourite })}
         >
           <Heart aria-hidden size={18} className={asset.favourite ? 'fill-current' : ''} />

@@ -18,7 +18,7 @@ import { InfoPanel } from './InfoPanel'
 import { LineageTree } from './LineageTree'
 import { type Shown, Stage } from './Stage'
 import { Strip } from './Strip'
-import { around, placeOf, wayBack } from './walk'
+import { around, placeOf, wayBack, wayBackFrom } from './walk'
 import { FIT, type View } from './zoom'
 
 export default function ViewerScreen({ params }: ScreenProps) {
@@ -107,14 +107,14 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
     setOther(was => was ?? asset.parents[0] ?? beside.find(each => each.id !== asset.id)?.id ?? null)
     setComparing(was => !was)
   }
-  const leave = () => (isComparing ? setComparing(false) : navigate(wayBack()))
+  const leave = () => (isComparing ? setComparing(false) : navigate(wayBackFrom(asset.id)))
   const zoomTo = (zoom: number) => setView(was => ({ ...was, zoom, ...(zoom === 1 ? { cx: 0.5, cy: 0.5 } : {}) }))
 
   const group = viewer.name
   useShortcut('ArrowRight', viewer.next, () => void step(1), { group, isOff: isComparing })
   useShortcut('ArrowLeft', viewer.previous, () => void step(-1), { group, isOff: isComparing })
   useShortcut('Escape', viewer.keys.close, leave, { group })
-  useShortcut('g', viewer.keys.close, () => navigate(wayBack()), { group })
+  useShortcut('g', viewer.keys.close, () => navigate(wayBackFrom(asset.id)), { group })
   useShortcut('i', viewer.keys.info, () => setShowsInfo(was => !was), { group })
   useShortcut('z', viewer.keys.zoom, () => doubleClick(screen.current), { group })
   useShortcut('c', viewer.keys.compare, compare, { group })
@@ -137,7 +137,7 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
             weight="quiet"
             aria-label={viewer.back}
             title={`${viewer.back} (Esc)`}
-            onClick={() => navigate(wayBack())}
+            onClick={() => navigate(wayBackFrom(asset.id))}
           >
             <ArrowLeft aria-hidden size={19} />
           </Button>
@@ -166,7 +166,7 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
             aria-pressed={isComparing}
             aria-label={viewer.deeds.compare}
             title={`${viewer.deeds.compare} (C)`}
-            className={isComparing ? 'text-accent' : ''}
+            className={isComparing ? 'text-accent!' : ''}
             onClick={compare}
           >
             <Columns2 aria-hidden size={18} />
@@ -176,7 +176,7 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
             aria-expanded={showsInfo}
             aria-label={viewer.info.toggle}
             title={`${viewer.info.toggle} (I)`}
-            className={showsInfo ? 'text-accent' : ''}
+            className={showsInfo ? 'text-accent!' : ''}
             onClick={() => setShowsInfo(was => !was)}
           >
             <Info aria-hidden size={18} />
