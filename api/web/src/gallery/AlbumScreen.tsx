@@ -23,7 +23,15 @@ export default function AlbumScreen({ params }: ScreenProps) {
       </div>
     )
   }
-  return <Library query={query} album={id} heading={album && <Heading album={album} />} title={album?.name} rules={rulesIn(album)} />
+  return (
+    <Library
+      query={query}
+      album={id}
+      heading={album && <Heading album={album} />}
+      title={album?.name}
+      rules={rulesIn(album)}
+    />
+  )
 }
 
 /** The search box of a rule album, in words; empty: it is none. */
@@ -73,7 +81,13 @@ function Heading({ album }: { album: Album }) {
           <form onSubmit={save} className="space-y-4">
             <label className="block space-y-1">
               <span className="label">{albums.name}</span>
-              <input className="field" required maxLength={200} value={name} onChange={event => setName(event.target.value)} />
+              <input
+                className="field"
+                required
+                maxLength={200}
+                value={name}
+                onChange={event => setName(event.target.value)}
+              />
             </label>
             <label className="block space-y-1">
               <span className="label">{albums.description}</span>

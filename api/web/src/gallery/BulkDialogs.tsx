@@ -40,7 +40,13 @@ export function TagDialog({ onTags, onClose }: TagProps) {
       <form onSubmit={submit} className="space-y-4">
         <label className="block space-y-1">
           <span className="label">{tags.add}</span>
-          <input className="field" autoFocus maxLength={2000} value={add} onChange={event => setAdd(event.target.value)} />
+          <input
+            className="field"
+            autoFocus
+            maxLength={2000}
+            value={add}
+            onChange={event => setAdd(event.target.value)}
+          />
         </label>
         {known.data && known.data.length > 0 && (
           <ul aria-label={tags.known} className="flex max-h-32 flex-wrap gap-1.5 overflow-y-auto">
@@ -59,7 +65,13 @@ export function TagDialog({ onTags, onClose }: TagProps) {
         )}
         <label className="block space-y-1" htmlFor={id}>
           <span className="label">{tags.remove}</span>
-          <input id={id} className="field" maxLength={2000} value={remove} onChange={event => setRemove(event.target.value)} />
+          <input
+            id={id}
+            className="field"
+            maxLength={2000}
+            value={remove}
+            onChange={event => setRemove(event.target.value)}
+          />
         </label>
         <div className="flex justify-end gap-3">
           <Button onClick={onClose}>{words.shell.cancel}</Button>
@@ -149,9 +161,7 @@ export function ActionDialog({ actions, count, onAction, onClose }: ActionProps)
               <p className="text-sm text-bad">{words.bulk.tooMany(counted(action.max_ids))}</p>
             ) : (
               <div className="flex flex-wrap gap-2">
-                {action.presets.length === 0 && (
-                  <Button onClick={() => take(action, null)}>{action.title}</Button>
-                )}
+                {action.presets.length === 0 && <Button onClick={() => take(action, null)}>{action.title}</Button>}
                 {action.presets.map(preset => (
                   <Button
                     key={preset.name}

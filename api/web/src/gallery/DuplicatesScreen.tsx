@@ -36,7 +36,9 @@ export default function DuplicatesScreen() {
     queryKey: ['assets', 'duplicates', notion],
     initialPageParam: '',
     queryFn: async ({ pageParam: cursor, signal }) =>
-      await got(api.GET('/v1/assets/duplicates', { params: { query: { notion, limit: PAGE, cursor } as never }, signal })),
+      await got(
+        api.GET('/v1/assets/duplicates', { params: { query: { notion, limit: PAGE, cursor } as never }, signal }),
+      ),
     getNextPageParam: page => page.next_cursor,
   })
   useShortcut('u', words.keys.undo, () => void undoLast(), { group: words.name })
@@ -55,7 +57,13 @@ export default function DuplicatesScreen() {
           <legend className="sr-only">{doubles.notion}</legend>
           {(['near', 'exact'] as const).map(each => (
             <label key={each} className="flex items-center gap-2">
-              <input type="radio" name="notion" className="accent-accent" checked={notion === each} onChange={() => setNotion(each)} />
+              <input
+                type="radio"
+                name="notion"
+                className="accent-accent"
+                checked={notion === each}
+                onChange={() => setNotion(each)}
+              />
               {doubles[each]}
             </label>
           ))}

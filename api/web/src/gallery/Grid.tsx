@@ -5,10 +5,10 @@ import { counted, useWords } from '~/strings'
 import { boxesOf, type JustifiedRow, type RowsWanted, rowAt } from './justified'
 import type { PackedMonth } from './packed'
 import { Scrubber } from './Scrubber'
-import type { Shelf } from './shelf'
 import { SIZES, useGallerySettings } from './settings'
+import type { Shelf } from './shelf'
 import { Tile } from './Tile'
-import { HEADING_PX, moved, type Section, sectionsBetween, sectionsOf, totalHeight, Typesetter } from './timeline'
+import { HEADING_PX, moved, type Section, sectionsBetween, sectionsOf, Typesetter, totalHeight } from './timeline'
 
 const GAP_PX = 4
 /** Rows so far outside the window are there already. */
@@ -130,9 +130,18 @@ function Month({ section, month, title, count, from, to, isChosen, isChoosing, f
   const first = rows ? rowAt(rows, from) : 0
   const last = rows ? Math.min(rows.length, rowAt(rows, to) + 1) : 0
   return (
-    <div role="rowgroup" aria-label={title} className="absolute inset-x-0" style={{ top: section.top, height: section.height }}>
+    <div
+      role="rowgroup"
+      aria-label={title}
+      className="absolute inset-x-0"
+      style={{ top: section.top, height: section.height }}
+    >
       {title && (
-        <div role="row" className="sticky top-0 z-[5] flex items-end bg-ground/90 pb-1.5" style={{ height: HEADING_PX }}>
+        <div
+          role="row"
+          className="sticky top-0 z-[5] flex items-end bg-ground/90 pb-1.5"
+          style={{ height: HEADING_PX }}
+        >
           <div role="rowheader" className="flex items-baseline gap-3 truncate">
             <h2 className="text-lg">{title}</h2>
             <span className="label">{count}</span>

@@ -19,10 +19,10 @@ import { monthTitle } from './monthTitle'
 import { addressOf, type Question, questionOf } from './question'
 import { SaveSearch } from './SaveSearch'
 import { SearchBox } from './SearchBox'
-import { EVERYTHING, isChosen as isIn, countOf, NOTHING } from './selection'
+import { Slideshow } from './Slideshow'
+import { countOf, EVERYTHING, isChosen as isIn, NOTHING } from './selection'
 import { resized, toggleRevealed, useGallerySettings } from './settings'
 import { LIST, useShelf } from './shelf'
-import { Slideshow } from './Slideshow'
 import { useChoosing } from './useChoosing'
 import { deedsOf } from './useDeeds'
 
@@ -39,14 +39,11 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
   const words = useWords().gallery
   const { path } = useAddress()
   const text = query.toString()
-  const question = useMemo(
-    () => {
-      const found = questionOf(new URLSearchParams(text), { album, trashed })
-      // What rules find has no order of its own.
-      return rules && found.sort === 'album' ? { ...found, sort: 'newest' as const } : found
-    },
-    [text, album, trashed, rules],
-  )
+  const question = useMemo(() => {
+    const found = questionOf(new URLSearchParams(text), { album, trashed })
+    // What rules find has no order of its own.
+    return rules && found.sort === 'album' ? { ...found, sort: 'newest' as const } : found
+  }, [text, album, trashed, rules])
   const shelf = useShelf(question)
   const handle = useRef<GridHandle>({ sections: [], wanted: { width: 0, height: 0, gap: 0 }, scroller: null })
   const [showsFacets, setShowsFacets] = useState(false)
@@ -93,7 +90,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
               aria-expanded={showsFacets}
               aria-label={words.facets.label}
               title={words.facets.label}
-              className={showsFacets ? 'text-accent' : ''}
+              className={showsFacets ? 'text-accent!' : ''}
               onClick={() => setShowsFacets(was => !was)}
             >
               <SlidersHorizontal aria-hidden size={18} />
@@ -103,7 +100,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
               aria-pressed={question.stacked}
               aria-label={words.stacks}
               title={words.stacks}
-              className={question.stacked ? 'text-accent' : ''}
+              className={question.stacked ? 'text-accent!' : ''}
               onClick={() => ask({ stacked: !question.stacked })}
             >
               <Layers aria-hidden size={18} />
@@ -124,7 +121,12 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
             )}
             {question.box && !trashed && <SaveSearch box={question.box} />}
             <span className="flex max-md:hidden">
-              <Button weight="quiet" aria-label={words.smaller} title={`${words.smaller} (−)`} onClick={() => resized(-1)}>
+              <Button
+                weight="quiet"
+                aria-label={words.smaller}
+                title={`${words.smaller} (−)`}
+                onClick={() => resized(-1)}
+              >
                 <Minus aria-hidden size={18} />
               </Button>
               <Button weight="quiet" aria-label={words.larger} title={`${words.larger} (+)`} onClick={() => resized(1)}>
@@ -132,7 +134,12 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
               </Button>
             </span>
             {shelf.total > 0 && (
-              <Button weight="quiet" aria-label={words.slides.start} title={words.slides.start} onClick={() => setSliding(true)}>
+              <Button
+                weight="quiet"
+                aria-label={words.slides.start}
+                title={words.slides.start}
+                onClick={() => setSliding(true)}
+              >
                 <Play aria-hidden size={18} />
               </Button>
             )}
@@ -265,4 +272,3 @@ function useKeys({ deeds, choosing, shelfTotal, trashed, onAll, onSlides }: Keys
     active?.click()
   }
 }
-

@@ -45,13 +45,26 @@ export function SaveSearch({ box }: { box: string }) {
             <p className="font-mono text-sm text-soft">{box}</p>
             <label className="block space-y-1">
               <span className="label">{save.name}</span>
-              <input className="field" autoFocus required maxLength={200} value={name} onChange={event => setName(event.target.value)} />
+              <input
+                className="field"
+                autoFocus
+                required
+                maxLength={200}
+                value={name}
+                onChange={event => setName(event.target.value)}
+              />
             </label>
             <fieldset className="space-y-1">
               <legend className="label">{save.as}</legend>
               {(['album', 'search'] as const).map(kind => (
                 <label key={kind} className="flex items-center gap-2">
-                  <input type="radio" name="as" className="accent-accent" checked={as === kind} onChange={() => setAs(kind)} />
+                  <input
+                    type="radio"
+                    name="as"
+                    className="accent-accent"
+                    checked={as === kind}
+                    onChange={() => setAs(kind)}
+                  />
                   {save[kind]}
                 </label>
               ))}

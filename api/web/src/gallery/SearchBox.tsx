@@ -104,7 +104,10 @@ export function SearchBox({ box, error, onChange }: Props) {
         chips.length > 0 && (
           <ul aria-label={words.search.terms} className="mt-2 flex flex-wrap gap-1.5">
             {chips.map(chip => (
-              <li key={chip.at} className="flex max-w-full items-center rounded-full border border-edge/60 ps-2.5 text-sm">
+              <li
+                key={chip.at}
+                className="flex max-w-full items-center rounded-full border border-edge/60 ps-2.5 text-sm"
+              >
                 <span className="truncate">
                   {chip.isNegated && <span className="text-bad">{words.search.not} </span>}
                   {chip.name && <span className="text-soft">{chip.name}: </span>}

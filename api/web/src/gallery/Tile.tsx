@@ -58,7 +58,17 @@ export const Tile = memo(function Tile(props: Props) {
   )
 })
 
-function Picture({ row, width, isBlurred, isChosen }: { row: Row; width: number; isBlurred: boolean; isChosen: boolean }) {
+function Picture({
+  row,
+  width,
+  isBlurred,
+  isChosen,
+}: {
+  row: Row
+  width: number
+  isBlurred: boolean
+  isChosen: boolean
+}) {
   const [isThere, setThere] = useState(false)
   const [isGone, setGone] = useState(false)
   const behind = placeholder(row.thumbhash)

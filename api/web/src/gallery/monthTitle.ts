@@ -5,5 +5,9 @@ import { useLook } from '~/shell/look'
 export function monthTitle(month: number): string {
   if (!month) return ''
   const at = new Date(Date.UTC(Math.floor(month / 100), (month % 100) - 1, 1))
-  return new Intl.DateTimeFormat(useLook.getState().language, { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(at)
+  return new Intl.DateTimeFormat(useLook.getState().language, {
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  }).format(at)
 }

@@ -15,7 +15,9 @@ function packedRows(...rows: [string, number, number][]): ArrayBuffer {
 }
 
 test('a row is its id, its second and its shape', () => {
-  const month = unpackedMonth(packedRows(['ast_00ff10203040506070809aab', 61, 1500], ['ast_abcdefabcdefabcdefabcdef', 2_678_399, 562]))
+  const month = unpackedMonth(
+    packedRows(['ast_00ff10203040506070809aab', 61, 1500], ['ast_abcdefabcdefabcdefabcdef', 2_678_399, 562]),
+  )
 
   expect(month.count).toBe(2)
   expect(month.idAt(0)).toBe('ast_00ff10203040506070809aab')

@@ -12,8 +12,8 @@ import { type Bucket, placed, type Section } from './timeline'
 /** The one section of a list that has no months. */
 export const LIST = 0
 const PAGE = 500
-/** An idle page asks at most once in ten seconds. */
-const LOOKS_MS = 15_000
+/** With the jobs of the frame an idle page so asks less than once in ten seconds. */
+const LOOKS_MS = 30_000
 
 export interface Shelf {
   key: string
@@ -130,8 +130,7 @@ export function useShelf(question: Question): Shelf {
     question,
     total: isListed ? (listMonth?.count ?? 0) : (buckets.data?.total ?? 0),
     buckets: useMemo(
-      () =>
-        isListed ? (listMonth ? [{ month: LIST, count: listMonth.count }] : []) : (buckets.data?.buckets ?? []),
+      () => (isListed ? (listMonth ? [{ month: LIST, count: listMonth.count }] : []) : (buckets.data?.buckets ?? [])),
       [isListed, listMonth, buckets.data],
     ),
     packed,

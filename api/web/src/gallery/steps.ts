@@ -34,7 +34,11 @@ export function neighbour(
 }
 
 /** Undefined: there is no row; null: its month is not here yet. */
-function beside(sections: readonly Section[], { section, row }: Spot, direction: 'up' | 'down'): Spot | null | undefined {
+function beside(
+  sections: readonly Section[],
+  { section, row }: Spot,
+  direction: 'up' | 'down',
+): Spot | null | undefined {
   const next = row + (direction === 'up' ? -1 : 1)
   if (section.rows?.[next]) return { section, row: next }
   let at = sections.indexOf(section)

@@ -90,7 +90,8 @@ export function decoded(hash: Uint8Array): Bitmap | null {
 function cosines(length: number, terms: number): Float32Array {
   const found = new Float32Array(length * terms)
   for (let at = 0; at < length; at += 1) {
-    for (let term = 0; term < terms; term += 1) found[at * terms + term] = Math.cos((Math.PI / length) * (at + 0.5) * term)
+    for (let term = 0; term < terms; term += 1)
+      found[at * terms + term] = Math.cos((Math.PI / length) * (at + 0.5) * term)
   }
   return found
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ROW_BYTES, unpackedMonth, type PackedMonth } from './packed'
+import { type PackedMonth, ROW_BYTES, unpackedMonth } from './packed'
 import {
   HEADING_PX,
   marksOf,
@@ -9,8 +9,8 @@ import {
   sectionAt,
   sectionsBetween,
   sectionsOf,
-  totalHeight,
   Typesetter,
+  totalHeight,
 } from './timeline'
 
 const WANTED = { width: 1000, height: 200, gap: 4 }
@@ -81,7 +81,9 @@ test('the section at a height, and those between two', () => {
   expect(sectionAt(sections, -10)).toBe(0)
   expect(sectionAt(sections, (sections[1]?.top ?? 0) + 1)).toBe(1)
   expect(sectionAt(sections, 1e9)).toBe(2)
-  expect(sectionsBetween(sections, 0, (sections[1]?.top ?? 0) + 1).map(section => section.month)).toEqual([202611, 202610])
+  expect(sectionsBetween(sections, 0, (sections[1]?.top ?? 0) + 1).map(section => section.month)).toEqual([
+    202611, 202610,
+  ])
 })
 
 test('the bar names each year once, at its newest month, with room between words', () => {
@@ -95,7 +97,10 @@ test('the bar names each year once, at its newest month, with room between words
 })
 
 test('a hundred years fit on a short bar', () => {
-  const buckets = Array.from({ length: 1200 }, (_, at) => ({ month: (2026 - Math.floor(at / 12)) * 100 + 12 - (at % 12), count: 3 }))
+  const buckets = Array.from({ length: 1200 }, (_, at) => ({
+    month: (2026 - Math.floor(at / 12)) * 100 + 12 - (at % 12),
+    count: 3,
+  }))
   const marks = marksOf(sectionsOf(buckets, none, WANTED, new Typesetter()), 400)
 
   const words = marks.filter(mark => mark.year !== null)

@@ -1,5 +1,14 @@
 // Choosing, walking and opening in the grid, by mouse, finger and key. The grid only draws; what an event means is here.
-import { type KeyboardEvent, type MouseEvent, type PointerEvent, type RefObject, useCallback, useRef, useState } from 'react'
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  type PointerEvent,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useRef,
+  useState,
+} from 'react'
 import type { GridHandle } from './Grid'
 import { dragged, extended, NOTHING, type Selection, toggled } from './selection'
 import { idAt as fetchedIdAt, type Shelf } from './shelf'
@@ -9,6 +18,14 @@ import { placed, totalHeight } from './timeline'
 /** A finger that rests so long chooses. */
 const LONG_PRESS_MS = 450
 const ARROWS: Record<string, Direction> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' }
+
+/** Which picture had the focus in each question, until the page is left. */
+const places = new Map<string, number>()
+
+/** Who comes back to this question comes back to this picture. */
+export function comeBackTo(key: string, place: number): void {
+  places.set(key, place)
+}
 
 interface Press {
   timer: ReturnType<typeof setTimeout> | null
@@ -22,7 +39,7 @@ interface Press {
 
 export function useChoosing(shelf: Shelf, handle: RefObject<GridHandle>, onOpen: (id: string, place: number) => void) {
   const [selection, setSelection] = useState<{ key: string; chosen: Selection }>({ key: shelf.key, chosen: NOTHING })
-  const [focus, setFocusPlace] = useState<{ key: string; place: number }>({ key: shelf.key, place: 0 })
+  const [focus, setFocusPlace] = useState(() => ({ key: shelf.key, place: places.get(shelf.key) ?? 0 }))
   // Another question: nothing is chosen there yet.
   const chosen = selection.key === shelf.key ? selection.chosen : NOTHING
   const place = focus.key === shelf.key ? Math.min(focus.place, Math.max(0, shelf.total - 1)) : 0
@@ -69,6 +86,8 @@ export function useChoosing(shelf: Shelf, handle: RefObject<GridHandle>, onOpen:
     },
     [chosen, place, shelf, handle, idAt, choose],
   )
+
+  useComingBack(shelf.key, handle, walk)
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.altKey || event.ctrlKey || event.metaKey || (event.target as HTMLElement).closest('[role=slider]')) return
@@ -191,6 +210,24 @@ export function useChoosing(shelf: Shelf, handle: RefObject<GridHandle>, onOpen:
       },
     },
   }
+}
+
+/** Coming back from a picture, it is in sight and has the focus; its month may have to come first. */
+function useComingBack(key: string, handle: RefObject<GridHandle>, walk: (to: number) => void): void {
+  const latest = useRef(walk)
+  latest.current = walk
+  useEffect(() => {
+    const place = places.get(key)
+    if (place === undefined) return
+    places.delete(key)
+    let tries = 90
+    let frame = requestAnimationFrame(function look() {
+      tries -= 1
+      if (handle.current.sections.length > 0) latest.current(place)
+      else if (tries > 0) frame = requestAnimationFrame(look)
+    })
+    return () => cancelAnimationFrame(frame)
+  }, [key, handle])
 }
 
 /** In a language that is written from the right, the next picture stands to the left. */

@@ -27,7 +27,8 @@ export interface Action {
 const actionsOf = queryOptions({
   queryKey: ['actions'],
   queryFn: async ({ signal }) =>
-    (await got(api.GET('/v1/actions' as never, { signal } as never) as Promise<{ data?: { actions: Action[] } }>)).actions,
+    (await got(api.GET('/v1/actions' as never, { signal } as never) as Promise<{ data?: { actions: Action[] } }>))
+      .actions,
   staleTime: 300_000,
   retry: false,
 })

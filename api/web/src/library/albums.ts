@@ -24,7 +24,8 @@ export const albumsOf = queryOptions({
 export const albumOf = (id: string) =>
   queryOptions({
     queryKey: ['albums', id],
-    queryFn: async ({ signal }) => await got(api.GET('/v1/albums/{album_id}', { params: { path: { album_id: id } }, signal })),
+    queryFn: async ({ signal }) =>
+      await got(api.GET('/v1/albums/{album_id}', { params: { path: { album_id: id } }, signal })),
     enabled: id !== '',
   })
 
@@ -40,9 +41,15 @@ export async function makeAlbum(name: string, rules?: string): Promise<Album> {
   return made as Album
 }
 
-export async function editAlbum(album: Album, fields: { name?: string; description?: string; cover?: string }): Promise<void> {
+export async function editAlbum(
+  album: Album,
+  fields: { name?: string; description?: string; cover?: string },
+): Promise<void> {
   const { id, version } = album
-  await api.PATCH('/v1/albums/{album_id}', { params: { path: { album_id: id } }, body: { ...fields, version } as never })
+  await api.PATCH('/v1/albums/{album_id}', {
+    params: { path: { album_id: id } },
+    body: { ...fields, version } as never,
+  })
   await queryClient.invalidateQueries({ queryKey: ['albums'] })
 }
 

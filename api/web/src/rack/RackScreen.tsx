@@ -1,3 +1,79 @@
+// What every card does, what waits, what happened: for whoever uses the rack, and for whoever owns it.
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { Trouble } from '~/parts/Trouble'
+import { useSession } from '~/shell/session'
+import { useWords } from '~/strings'
+import { Audit } from './Audit'
+import { statusOf } from './asks'
+import { Batches } from './Batches'
+import { Card } from './Card'
+import { Doctor, Events } from './News'
+import { People } from './People'
+import { Queue } from './Queue'
+import { Share } from './Share'
+
 export default function RackScreen() {
-  return null
+  const words = useWords().rack
+  const { role } = useSession()
+  const { data: status, error, refetch } = useQuery(statusOf)
+  const operates = role === 'operator' || role === 'admin'
+  return (
+    <div className="mx-auto max-w-7xl space-y-8 px-6 py-8 max-md:px-3">
+      <h1 className="text-3xl">{words.title}</h1>
+      {error && <Trouble error={error} onRetry={() => void refetch()} />}
+      {status && (
+        <Section title={words.cards}>
+          {status.workers.length === 0 && (
+            <div className="card p-6">
+              <h3 className="mb-1 font-semibold">{words.noCards}</h3>
+              <p className="text-soft">{words.noCardsText}</p>
+            </div>
+          )}
+          <ul className="grid gap-4 lg:grid-cols-2">
+            {status.workers.map(worker => (
+              <li key={worker.name} className="min-w-0">
+                <Card worker={worker} operates={operates} />
+              </li>
+            ))}
+          </ul>
+          <Waiting queues={status.queues} />
+        </Section>
+      )}
+      <div className="grid items-start gap-8 lg:grid-cols-2">
+        <Queue />
+        <Batches />
+        <Events />
+        {operates && <Doctor />}
+        <Share />
+        {role === 'admin' && <People />}
+        {role === 'admin' && <Audit />}
+      </div>
+    </div>
+  )
+}
+
+export function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section className="min-w-0 space-y-3">
+      <h2 className="text-xl">{title}</h2>
+      {children}
+    </section>
+  )
+}
+
+function Waiting({ queues }: { queues: Record<string, number> }) {
+  const words = useWords().rack
+  const waiting = Object.entries(queues).filter(([, count]) => count > 0)
+  if (waiting.length === 0) return null
+  return (
+    <p className="flex flex-wrap gap-x-5 text-sm">
+      <span className="text-soft">{words.waiting}</span>
+      {waiting.map(([model, count]) => (
+        <span key={model}>
+          {model} <strong className="tabular-nums">{count}</strong>
+        </span>
+      ))}
+    </p>
+  )
 }

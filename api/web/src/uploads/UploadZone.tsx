@@ -4,7 +4,7 @@ import { type DragEvent, type ReactNode, type RefObject, useEffect, useRef, useS
 import { Button } from '~/parts/Button'
 import { useSession } from '~/shell/session'
 import { toast } from '~/shell/toasts'
-import { counted, lasting, sized, useWords, words as currentWords } from '~/strings'
+import { counted, words as currentWords, lasting, sized, useWords } from '~/strings'
 import { dropped, type Found, ofChooser } from './files'
 import { openUploads, pause, resume, retryFailed, stop, upload, useUploads } from './queue'
 import { leftS, speedOf } from './speed'
@@ -108,7 +108,12 @@ function Progress() {
           {known > 0 && <span className="text-soft"> · {words.known(counted(known))}</span>}
         </p>
         {refused.length > 0 && (
-          <Button weight="quiet" className="text-bad" aria-expanded={showsRefused} onClick={() => setShowsRefused(was => !was)}>
+          <Button
+            weight="quiet"
+            className="text-bad"
+            aria-expanded={showsRefused}
+            onClick={() => setShowsRefused(was => !was)}
+          >
             {words.failed(counted(refused.length), refused.length)}
           </Button>
         )}

@@ -4,9 +4,9 @@
 // Bytes that the library has already are the asset that is there, so sending one twice does no harm.
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import { create } from 'zustand'
+import { errorOf } from '~/api/errors'
 import { shelvesChanged } from '~/gallery/shelf'
 import { storeName } from '~/keep/person'
-import { errorOf } from '~/api/errors'
 import { told } from '~/parts/Trouble'
 import { words } from '~/strings'
 import type { Found } from './files'

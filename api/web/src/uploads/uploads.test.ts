@@ -30,7 +30,15 @@ test('the speed is that of the last seconds, and too early there is none', () =>
 })
 
 test('a stalled upload tells no time', () => {
-  expect(leftS([[0, 50], [2000, 50]], 100)).toBeNull()
+  expect(
+    leftS(
+      [
+        [0, 50],
+        [2000, 50],
+      ],
+      100,
+    ),
+  ).toBeNull()
 })
 
 test('pictures are sent, other files are not', () => {

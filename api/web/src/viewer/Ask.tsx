@@ -46,7 +46,10 @@ export function Ask({ asset, hasMarks, onMarks }: Props) {
       setText('')
     } catch (error) {
       if (control.signal.aborted) return
-      const why = error instanceof ApiError || error instanceof ApiAway || !(error instanceof Error) ? told(error, words) : error.message
+      const why =
+        error instanceof ApiError || error instanceof ApiAway || !(error instanceof Error)
+          ? told(error, words)
+          : error.message
       setTurns(was => [...was, { question, answer: why, isBad: true }])
     } finally {
       setAsking(null)
@@ -65,7 +68,7 @@ export function Ask({ asset, hasMarks, onMarks }: Props) {
             // biome-ignore lint/suspicious/noArrayIndexKey: what was said keeps its place
             <div key={at}>
               <dt className="text-soft">{turn.question}</dt>
-              <dd className={`break-words ${turn.isBad ? 'text-bad' : ''}`}>{turn.answer}</dd>
+              <dd className={`break-words ${turn.isBad ? 'text-bad!' : ''}`}>{turn.answer}</dd>
             </div>
           ))}
         </dl>
@@ -83,13 +86,27 @@ export function Ask({ asset, hasMarks, onMarks }: Props) {
           <Button type="submit" className="text-sm" disabled={!text.trim() || asking !== null}>
             {texts.go}
           </Button>
-          <Button className="text-sm" title={texts.findHint} disabled={!text.trim() || asking !== null} onClick={() => void send('detect')}>
+          <Button
+            className="text-sm"
+            title={texts.findHint}
+            disabled={!text.trim() || asking !== null}
+            onClick={() => void send('detect')}
+          >
             {texts.find}
           </Button>
-          <Button className="text-sm" title={texts.findHint} disabled={!text.trim() || asking !== null} onClick={() => void send('point')}>
+          <Button
+            className="text-sm"
+            title={texts.findHint}
+            disabled={!text.trim() || asking !== null}
+            onClick={() => void send('point')}
+          >
             {texts.point}
           </Button>
-          {asking && <span className="label" role="status">{texts.asking}</span>}
+          {asking && (
+            <span className="label" role="status">
+              {texts.asking}
+            </span>
+          )}
           {hasMarks && !asking && (
             <Button weight="quiet" className="text-sm" onClick={() => onMarks([])}>
               {texts.clear}
@@ -111,8 +128,22 @@ export function Marks({ marks, zoom }: { marks: readonly Mark[]; zoom: number })
       className={`pointer-events-none absolute border-accent ${mark.width === 0 ? 'rounded-full bg-accent' : 'bg-accent/10'}`}
       style={
         mark.width === 0
-          ? { left: `${mark.x * 100}%`, top: `${mark.y * 100}%`, width: 14 / zoom, height: 14 / zoom, margin: -7 / zoom, outline: `${2 / zoom}px solid black` }
-          : { left: `${mark.x * 100}%`, top: `${mark.y * 100}%`, width: `${mark.width * 100}%`, height: `${mark.height * 100}%`, borderWidth: 2.5 / zoom, borderStyle: 'solid' }
+          ? {
+              left: `${mark.x * 100}%`,
+              top: `${mark.y * 100}%`,
+              width: 14 / zoom,
+              height: 14 / zoom,
+              margin: -7 / zoom,
+              outline: `${2 / zoom}px solid black`,
+            }
+          : {
+              left: `${mark.x * 100}%`,
+              top: `${mark.y * 100}%`,
+              width: `${mark.width * 100}%`,
+              height: `${mark.height * 100}%`,
+              borderWidth: 2.5 / zoom,
+              borderStyle: 'solid',
+            }
       }
     />
   ))

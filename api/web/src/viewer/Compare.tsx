@@ -52,7 +52,11 @@ export function Compare({ asset, other, view, onView, onClose }: Props) {
           <div dir="ltr" className="size-full">
             {stage(one, { className: 'absolute! inset-0' })}
             {stage(two, { className: 'absolute! inset-0', style: { clipPath: `inset(0 0 0 ${border}%)` } })}
-            <div aria-hidden className="pointer-events-none absolute inset-y-0 w-0.5 bg-accent" style={{ left: `${border}%` }} />
+            <div
+              aria-hidden
+              className="pointer-events-none absolute inset-y-0 w-0.5 bg-accent"
+              style={{ left: `${border}%` }}
+            />
           </div>
         )}
         {mode === 'blink' && stage(isHeld ? two : one, { className: 'size-full' })}
@@ -61,7 +65,13 @@ export function Compare({ asset, other, view, onView, onClose }: Props) {
         <fieldset className="flex gap-1">
           <legend className="sr-only">{words.mode}</legend>
           {MODES.map(each => (
-            <Button key={each} weight={each === mode ? 'strong' : 'plain'} aria-pressed={each === mode} className="text-sm" onClick={() => setMode(each)}>
+            <Button
+              key={each}
+              weight={each === mode ? 'strong' : 'plain'}
+              aria-pressed={each === mode}
+              className="text-sm"
+              onClick={() => setMode(each)}
+            >
               {words[each]}
             </Button>
           ))}
@@ -90,7 +100,13 @@ export function Compare({ asset, other, view, onView, onClose }: Props) {
             {words.hold}
           </Button>
         )}
-        <Button weight="quiet" className="ms-auto" aria-label={words.swap} title={`${words.swap} (W)`} onClick={() => setSwapped(was => !was)}>
+        <Button
+          weight="quiet"
+          className="ms-auto"
+          aria-label={words.swap}
+          title={`${words.swap} (W)`}
+          onClick={() => setSwapped(was => !was)}
+        >
           <ArrowLeftRight aria-hidden size={17} />
         </Button>
         <Button weight="quiet" aria-label={words.close} title={words.close} onClick={onClose}>

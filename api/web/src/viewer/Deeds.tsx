@@ -37,12 +37,17 @@ export function Deeds({ asset, onChange, onTrash }: Props) {
           aria-pressed={asset.favourite}
           aria-label={viewer.deeds.favourite}
           title={`${viewer.deeds.favourite} (F)`}
-          className={asset.favourite ? 'text-bad' : ''}
+          className={asset.favourite ? 'text-bad!' : ''}
           onClick={() => void onChange({ favourite: !asset.favourite })}
         >
           <Heart aria-hidden size={18} className={asset.favourite ? 'fill-current' : ''} />
         </Button>
-        <Button weight="quiet" aria-label={viewer.deeds.album} title={viewer.deeds.album} onClick={() => setOpen('album')}>
+        <Button
+          weight="quiet"
+          aria-label={viewer.deeds.album}
+          title={viewer.deeds.album}
+          onClick={() => setOpen('album')}
+        >
           <Album aria-hidden size={18} />
         </Button>
         <Button
@@ -62,11 +67,22 @@ export function Deeds({ asset, onChange, onTrash }: Props) {
           <Download aria-hidden size={18} />
         </Button>
         {asset.trashed_at ? (
-          <Button weight="quiet" aria-label={viewer.deeds.restore} title={viewer.deeds.restore} onClick={() => void onChange({ trashed: false }, gallery.bulk.restored)}>
+          <Button
+            weight="quiet"
+            aria-label={viewer.deeds.restore}
+            title={viewer.deeds.restore}
+            onClick={() => void onChange({ trashed: false }, gallery.bulk.restored)}
+          >
             <RotateCcw aria-hidden size={18} />
           </Button>
         ) : (
-          <Button weight="quiet" className="hover:text-bad" aria-label={viewer.deeds.trash} title={`${viewer.deeds.trash} (Del)`} onClick={onTrash}>
+          <Button
+            weight="quiet"
+            className="hover:text-bad"
+            aria-label={viewer.deeds.trash}
+            title={`${viewer.deeds.trash} (Del)`}
+            onClick={onTrash}
+          >
             <Trash2 aria-hidden size={18} />
           </Button>
         )}

@@ -7,8 +7,13 @@ import { Button } from '~/parts/Button'
 import { Link } from '~/shell/Link'
 import { to } from '~/shell/router'
 import { toast } from '~/shell/toasts'
-import { moment, sized, useWords, words as currentWords } from '~/strings'
+import { counted, words as currentWords, moment, sized, useWords } from '~/strings'
 import { type Asset, assetChanged } from './asset'
+
+/** Of a file: small ones in kB, for whom a MiB is nothing. */
+function fileSize(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${counted(Math.ceil(bytes / 1024))} KiB` : sized(bytes / 1024 / 1024)
+}
 
 interface Props {
   asset: Asset
@@ -23,7 +28,7 @@ export function InfoPanel({ asset, onChange }: Props) {
     [words.steps, asset.steps],
     [words.guidance, asset.guidance_scale],
     [words.scheduler, asset.scheduler],
-    [words.size, `${asset.width} × ${asset.height} · ${sized(asset.size_bytes / 1024 / 1024)}`],
+    [words.size, `${asset.width} × ${asset.height} · ${fileSize(asset.size_bytes)}`],
     [words.file, asset.file_name || null],
     [words.origin, asset.kind],
     [words.when, moment(asset.created_at)],
@@ -121,7 +126,10 @@ function Caption({ asset, onChange }: Props) {
             {info.analysisFailed}
             {asset.analysis.reason && `: ${asset.analysis.reason}`}
           </span>
-          <Button className="text-ink" onClick={() => void lookAgain({ ids: [asset.id] }).then(() => assetChanged(asset.id))}>
+          <Button
+            className="text-ink"
+            onClick={() => void lookAgain({ ids: [asset.id] }).then(() => assetChanged(asset.id))}
+          >
             <RotateCcw aria-hidden size={14} /> {info.retry}
           </Button>
         </p>
@@ -136,7 +144,10 @@ function Tags({ asset, onChange }: Props) {
   const [tag, setTag] = useState('')
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    const add_tags = tag.split(',').map(each => each.trim()).filter(Boolean)
+    const add_tags = tag
+      .split(',')
+      .map(each => each.trim())
+      .filter(Boolean)
     if (add_tags.length > 0) void onChange({ add_tags, remove_tags: [] }).then(() => setTag(''))
   }
   return (
@@ -144,8 +155,14 @@ function Tags({ asset, onChange }: Props) {
       <h2 className="eyebrow mb-2 font-sans">{info.tags}</h2>
       <ul className="flex flex-wrap gap-1.5">
         {asset.tags.map(({ name, source }) => (
-          <li key={name} className={`flex items-center rounded-full border ps-2.5 text-sm ${source === 'user' ? 'border-accent/60' : 'border-line text-soft'}`}>
-            <Link to={to.gallery(new URLSearchParams({ q: `tag:"${name.replaceAll('"', ' ')}"` }).toString())} className="hover:text-accent">
+          <li
+            key={name}
+            className={`flex items-center rounded-full border ps-2.5 text-sm ${source === 'user' ? 'border-accent/60' : 'border-line text-soft'}`}
+          >
+            <Link
+              to={to.gallery(new URLSearchParams({ q: `tag:"${name.replaceAll('"', ' ')}"` }).toString())}
+              className="hover:text-accent"
+            >
               {name}
             </Link>
             <button
@@ -163,7 +180,14 @@ function Tags({ asset, onChange }: Props) {
         <label htmlFor={id} className="sr-only">
           {info.addTag}
         </label>
-        <input id={id} className="field text-sm" placeholder={info.addTag} maxLength={300} value={tag} onChange={event => setTag(event.target.value)} />
+        <input
+          id={id}
+          className="field text-sm"
+          placeholder={info.addTag}
+          maxLength={300}
+          value={tag}
+          onChange={event => setTag(event.target.value)}
+        />
       </form>
     </div>
   )

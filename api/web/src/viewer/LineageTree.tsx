@@ -32,7 +32,10 @@ export function LineageTree({ asset, onOpen }: { asset: Asset; onOpen: (id: stri
       ) : (
         // Drawn from left to right in every language: the lines are.
         <div dir="ltr" className="max-h-80 overflow-auto p-1">
-          <div className="relative" style={{ width: (columns - 1) * ACROSS_PX + CELL_PX, height: (rows - 1) * DOWN_PX + CELL_PX }}>
+          <div
+            className="relative"
+            style={{ width: (columns - 1) * ACROSS_PX + CELL_PX, height: (rows - 1) * DOWN_PX + CELL_PX }}
+          >
             <svg aria-hidden className="absolute inset-0 size-full overflow-visible">
               {data.steps.map(({ parent, child }) => {
                 const [from, to] = [middle(parent), middle(child)]

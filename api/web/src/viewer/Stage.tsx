@@ -69,7 +69,8 @@ export function Stage({ shown, view, isBlurred = false, onView, onWipe, children
     const other = [...touches.current].find(([id]) => id !== event.pointerId)?.[1]
     touches.current.set(event.pointerId, now)
     if (other) {
-      const factor = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y))
+      const factor =
+        Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y))
       const middle = fromMiddle(element, { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 })
       const nearer = zoomedAt(view, factor, middle.x, middle.y, fit, room, most)
       onView(panned(nearer, (now.x - before.x) / 2, (now.y - before.y) / 2, fit, room))
@@ -109,7 +110,14 @@ export function Stage({ shown, view, isBlurred = false, onView, onWipe, children
           transform: `translate(${(0.5 - view.cx) * fit.width * view.zoom}px, ${(0.5 - view.cy) * fit.height * view.zoom}px) scale(${view.zoom})`,
         }}
       >
-        <Layers key={shown.picture} shown={shown} fit={fit} isNear={view.zoom > 1.01} isBlurred={isBlurred} isGrainy={(view.zoom * fit.width * density) / shown.width >= 3} />
+        <Layers
+          key={shown.picture}
+          shown={shown}
+          fit={fit}
+          isNear={view.zoom > 1.01}
+          isBlurred={isBlurred}
+          isGrainy={(view.zoom * fit.width * density) / shown.width >= 3}
+        />
         {children}
       </div>
     </div>
@@ -117,7 +125,19 @@ export function Stage({ shown, view, isBlurred = false, onView, onWipe, children
 }
 
 /** Placeholder, then a picture of the window's size, then the pixels themselves once one looks nearer. */
-function Layers({ shown, fit, isNear, isBlurred, isGrainy }: { shown: Shown; fit: Size; isNear: boolean; isBlurred: boolean; isGrainy: boolean }) {
+function Layers({
+  shown,
+  fit,
+  isNear,
+  isBlurred,
+  isGrainy,
+}: {
+  shown: Shown
+  fit: Size
+  isNear: boolean
+  isBlurred: boolean
+  isGrainy: boolean
+}) {
   const [wantsWhole, setWantsWhole] = useState(false)
   useEffect(() => {
     if (isNear) setWantsWhole(true)
@@ -150,7 +170,6 @@ function Layers({ shown, fit, isNear, isBlurred, isGrainy }: { shown: Shown; fit
     </>
   )
 }
-
 
 function fromMiddle(element: HTMLElement, { clientX, clientY }: { clientX: number; clientY: number }) {
   const box = element.getBoundingClientRect()

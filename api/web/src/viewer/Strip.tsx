@@ -20,10 +20,15 @@ export function Strip({ beside, current, other, onChoose }: Props) {
   useEffect(() => {
     const box = list.current
     const item = box?.querySelector<HTMLElement>('[aria-current]')
-    if (box && item) box.scrollLeft += item.getBoundingClientRect().left - box.getBoundingClientRect().left - box.clientWidth / 2 + 32
+    if (box && item)
+      box.scrollLeft += item.getBoundingClientRect().left - box.getBoundingClientRect().left - box.clientWidth / 2 + 32
   }, [current, beside])
   return (
-    <ul ref={list} aria-label={words.strip} className="flex shrink-0 gap-1.5 overflow-x-auto px-3 py-2 [scrollbar-width:thin] max-md:py-1.5">
+    <ul
+      ref={list}
+      aria-label={words.strip}
+      className="flex shrink-0 gap-1.5 overflow-x-auto px-3 py-2 [scrollbar-width:thin] max-md:py-1.5"
+    >
       {beside.map(({ id }) => (
         <li key={id} className="shrink-0">
           <Thumb id={id} isCurrent={id === current} isOther={id === other} onChoose={onChoose} />
@@ -33,7 +38,17 @@ export function Strip({ beside, current, other, onChoose }: Props) {
   )
 }
 
-export function Thumb({ id, isCurrent, isOther = false, onChoose }: { id: string; isCurrent: boolean; isOther?: boolean; onChoose: (id: string) => void }) {
+export function Thumb({
+  id,
+  isCurrent,
+  isOther = false,
+  onChoose,
+}: {
+  id: string
+  isCurrent: boolean
+  isOther?: boolean
+  onChoose: (id: string) => void
+}) {
   const { gallery } = useWords()
   const row = useRow(id)
   const isBlurred = useIsBlurred(id, row?.nsfw)
@@ -46,7 +61,13 @@ export function Thumb({ id, isCurrent, isOther = false, onChoose }: { id: string
       className={`block size-14 overflow-hidden rounded-md bg-raised outline-offset-1 ${ring}`}
       onClick={() => onChoose(id)}
     >
-      {row && <img src={pictureAt(row.picture, 56)} alt="" className={`size-full object-cover ${isBlurred ? 'blur-md' : ''}`} />}
+      {row && (
+        <img
+          src={pictureAt(row.picture, 56)}
+          alt=""
+          className={`size-full object-cover ${isBlurred ? 'blur-md' : ''}`}
+        />
+      )}
     </button>
   )
 }

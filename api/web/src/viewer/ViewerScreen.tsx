@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { ArrowLeft, ChevronLeft, ChevronRight, Columns2, Info, Maximize, ScanSearch, X } from 'lucide-react'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { change, undoLast } from '~/gallery/changes'
-import { useGallerySettings, useIsBlurred, toggleRevealed } from '~/gallery/settings'
+import { toggleRevealed, useGallerySettings, useIsBlurred } from '~/gallery/settings'
 import { Button } from '~/parts/Button'
 import { Trouble } from '~/parts/Trouble'
 import { navigate, to } from '~/shell/router'
@@ -11,14 +11,14 @@ import type { ScreenProps } from '~/shell/routes'
 import { useShortcut } from '~/shell/shortcuts'
 import { useWords } from '~/strings'
 import { Ask, type Mark, Marks } from './Ask'
-import { type Asset, assetOf, assetChanged } from './asset'
+import { type Asset, assetChanged, assetOf } from './asset'
 import { Compare } from './Compare'
 import { Deeds } from './Deeds'
 import { InfoPanel } from './InfoPanel'
 import { LineageTree } from './LineageTree'
 import { type Shown, Stage } from './Stage'
 import { Strip } from './Strip'
-import { around, placeOf, wayBack } from './walk'
+import { around, placeOf, wayBack, wayBackFrom } from './walk'
 import { FIT, type View } from './zoom'
 
 export default function ViewerScreen({ params }: ScreenProps) {
@@ -39,7 +39,13 @@ export default function ViewerScreen({ params }: ScreenProps) {
   return <Viewer asset={asset} isOld={asset.id !== id} />
 }
 
-export function shownOf(asset: Pick<Asset, 'id' | 'picture' | 'width' | 'height' | 'thumbhash'> & { caption?: string; alt?: string; prompt?: string }): Shown {
+export function shownOf(
+  asset: Pick<Asset, 'id' | 'picture' | 'width' | 'height' | 'thumbhash'> & {
+    caption?: string
+    alt?: string
+    prompt?: string
+  },
+): Shown {
   return { ...asset, alt: asset.caption || asset.alt || asset.prompt || '' }
 }
 
@@ -101,14 +107,14 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
     setOther(was => was ?? asset.parents[0] ?? beside.find(each => each.id !== asset.id)?.id ?? null)
     setComparing(was => !was)
   }
-  const leave = () => (isComparing ? setComparing(false) : navigate(wayBack()))
+  const leave = () => (isComparing ? setComparing(false) : navigate(wayBackFrom(asset.id)))
   const zoomTo = (zoom: number) => setView(was => ({ ...was, zoom, ...(zoom === 1 ? { cx: 0.5, cy: 0.5 } : {}) }))
 
   const group = viewer.name
   useShortcut('ArrowRight', viewer.next, () => void step(1), { group, isOff: isComparing })
   useShortcut('ArrowLeft', viewer.previous, () => void step(-1), { group, isOff: isComparing })
   useShortcut('Escape', viewer.keys.close, leave, { group })
-  useShortcut('g', viewer.keys.close, () => navigate(wayBack()), { group })
+  useShortcut('g', viewer.keys.close, () => navigate(wayBackFrom(asset.id)), { group })
   useShortcut('i', viewer.keys.info, () => setShowsInfo(was => !was), { group })
   useShortcut('z', viewer.keys.zoom, () => doubleClick(screen.current), { group })
   useShortcut('c', viewer.keys.compare, compare, { group })
@@ -127,20 +133,52 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
     <div ref={screen} tabIndex={-1} className={`flex h-full outline-none max-lg:flex-col ${isOld ? 'opacity-80' : ''}`}>
       <section aria-label={viewer.name} className="relative flex min-h-0 min-w-0 flex-1 flex-col bg-ground">
         <div className="flex items-center gap-1 px-2 py-1.5">
-          <Button weight="quiet" aria-label={viewer.back} title={`${viewer.back} (Esc)`} onClick={() => navigate(wayBack())}>
+          <Button
+            weight="quiet"
+            aria-label={viewer.back}
+            title={`${viewer.back} (Esc)`}
+            onClick={() => navigate(wayBackFrom(asset.id))}
+          >
             <ArrowLeft aria-hidden size={19} />
           </Button>
-          <h1 className="min-w-0 flex-1 truncate font-sans text-sm text-soft">{asset.caption || asset.prompt || asset.file_name}</h1>
-          <Button weight="quiet" aria-label={viewer.zoom.fit} title={viewer.zoom.fit} disabled={view.zoom === 1} onClick={() => zoomTo(1)}>
+          <h1 className="min-w-0 flex-1 truncate font-sans text-sm text-soft">
+            {asset.caption || asset.prompt || asset.file_name}
+          </h1>
+          <Button
+            weight="quiet"
+            aria-label={viewer.zoom.fit}
+            title={viewer.zoom.fit}
+            disabled={view.zoom === 1}
+            onClick={() => zoomTo(1)}
+          >
             <Maximize aria-hidden size={18} />
           </Button>
-          <Button weight="quiet" aria-label={viewer.zoom.pixels} title={`${viewer.zoom.pixels} (Z)`} onClick={() => doubleClick(screen.current)}>
+          <Button
+            weight="quiet"
+            aria-label={viewer.zoom.pixels}
+            title={`${viewer.zoom.pixels} (Z)`}
+            onClick={() => doubleClick(screen.current)}
+          >
             <ScanSearch aria-hidden size={18} />
           </Button>
-          <Button weight="quiet" aria-pressed={isComparing} aria-label={viewer.deeds.compare} title={`${viewer.deeds.compare} (C)`} className={isComparing ? 'text-accent' : ''} onClick={compare}>
+          <Button
+            weight="quiet"
+            aria-pressed={isComparing}
+            aria-label={viewer.deeds.compare}
+            title={`${viewer.deeds.compare} (C)`}
+            className={isComparing ? 'text-accent!' : ''}
+            onClick={compare}
+          >
             <Columns2 aria-hidden size={18} />
           </Button>
-          <Button weight="quiet" aria-expanded={showsInfo} aria-label={viewer.info.toggle} title={`${viewer.info.toggle} (I)`} className={showsInfo ? 'text-accent' : ''} onClick={() => setShowsInfo(was => !was)}>
+          <Button
+            weight="quiet"
+            aria-expanded={showsInfo}
+            aria-label={viewer.info.toggle}
+            title={`${viewer.info.toggle} (I)`}
+            className={showsInfo ? 'text-accent!' : ''}
+            onClick={() => setShowsInfo(was => !was)}
+          >
             <Info aria-hidden size={18} />
           </Button>
         </div>
@@ -148,7 +186,14 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
           <Compare asset={asset} other={other} view={view} onView={setView} onClose={() => setComparing(false)} />
         ) : (
           <div className="relative min-h-0 flex-1">
-            <Stage shown={shownOf(asset)} view={view} isBlurred={isBlurred} onView={setView} onWipe={by => void step(by)} className="size-full">
+            <Stage
+              shown={shownOf(asset)}
+              view={view}
+              isBlurred={isBlurred}
+              onView={setView}
+              onWipe={by => void step(by)}
+              className="size-full"
+            >
               <Marks marks={marks} zoom={view.zoom} />
             </Stage>
             {isBlurred && (
@@ -164,7 +209,9 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
             )}
           </div>
         )}
-        {beside.length > 1 && <Strip beside={beside} current={asset.id} other={isComparing ? other : null} onChoose={choose} />}
+        {beside.length > 1 && (
+          <Strip beside={beside} current={asset.id} other={isComparing ? other : null} onChoose={choose} />
+        )}
       </section>
       {showsInfo && (
         <aside
@@ -172,7 +219,12 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
           className="shrink-0 space-y-6 overflow-y-auto border-line bg-surface p-5 max-lg:max-h-[55%] max-lg:border-t lg:w-96 lg:border-s"
         >
           <div className="flex items-start lg:hidden">
-            <Button weight="quiet" className="ms-auto" aria-label={words.shell.close} onClick={() => setShowsInfo(false)}>
+            <Button
+              weight="quiet"
+              className="ms-auto"
+              aria-label={words.shell.close}
+              onClick={() => setShowsInfo(false)}
+            >
               <X aria-hidden size={18} />
             </Button>
           </div>

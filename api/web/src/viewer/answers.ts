@@ -49,7 +49,8 @@ export async function ask(picture: string, kind: Kind, text: string, signal: Abo
     const params = { path: { job_id: job.id }, query: { wait: HELD_S } }
     job = await got(api.GET('/v1/jobs/{job_id}', { params, signal }))
   }
-  const row = (job.result as { answers?: { ok: boolean; answer?: Found; error?: { message: string } }[] } | null)?.answers?.[0]
+  const row = (job.result as { answers?: { ok: boolean; answer?: Found; error?: { message: string } }[] } | null)
+    ?.answers?.[0]
   if (job.state !== 'succeeded' || !row?.ok || !row.answer) {
     throw new Error(row?.error?.message ?? job.error?.message ?? job.state)
   }

@@ -14,7 +14,8 @@ export const assetOf = (id: string) =>
       await got(api.GET('/v1/assets/{asset_id}', { params: { path: { asset_id: id } }, signal })),
     placeholderData: keepPreviousData,
     // While somebody looks at it for caption and tags, they may come any moment.
-    refetchInterval: ({ state }) => (['waiting', 'running'].includes(state.data?.analysis.state ?? '') ? LOOKS_MS : false),
+    refetchInterval: ({ state }) =>
+      ['waiting', 'running'].includes(state.data?.analysis.state ?? '') ? LOOKS_MS : false,
   })
 
 export const lineageOf = (id: string) =>

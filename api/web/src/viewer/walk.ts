@@ -1,6 +1,7 @@
 // Which pictures stand beside the one that is looked at: those of the shelf it was opened from.
 import { idAt, type Shelf } from '~/gallery/shelf'
 import type { Section } from '~/gallery/timeline'
+import { comeBackTo } from '~/gallery/useChoosing'
 import { to } from '~/shell/router'
 
 interface Walk {
@@ -18,6 +19,13 @@ let walk: Walk | null = null
 export function walkWith(shelf: Shelf, sections: readonly Section[], place: number, from: string): void {
   walk = { shelf, sections, from, ids: new Map() }
   void around(place, 1)
+}
+
+/** Where one came from; the picture one looked at last has the focus there. */
+export function wayBackFrom(id: string): string {
+  const place = placeOf(id)
+  if (walk && place !== null) comeBackTo(walk.shelf.key, place)
+  return wayBack()
 }
 
 /** Where one came from. */

@@ -17,7 +17,10 @@ test('what is under the pointer stays under it', () => {
 
   const after = zoomedAt(before, 1.5, x, y, SHOWN, WINDOW, 64)
 
-  const under = (view: typeof before) => [view.cx + x / (SHOWN.width * view.zoom), view.cy + y / (SHOWN.height * view.zoom)]
+  const under = (view: typeof before) => [
+    view.cx + x / (SHOWN.width * view.zoom),
+    view.cy + y / (SHOWN.height * view.zoom),
+  ]
   expect(after.zoom).toBe(3)
   expect(under(after)[0]).toBeCloseTo(under(before)[0] ?? 0, 9)
   expect(under(after)[1]).toBeCloseTo(under(before)[1] ?? 0, 9)

@@ -35,7 +35,15 @@ export function mostZoom(picture: Size, fit: Size, density: number): number {
 }
 
 /** Nearer by a factor, with what is under a point staying there. `x`, `y`: from the window's middle, in CSS pixels. */
-export function zoomedAt(view: View, factor: number, x: number, y: number, fit: Size, window: Size, most: number): View {
+export function zoomedAt(
+  view: View,
+  factor: number,
+  x: number,
+  y: number,
+  fit: Size,
+  window: Size,
+  most: number,
+): View {
   const zoom = Math.min(most, Math.max(1, view.zoom * factor))
   const cx = view.cx + x / (fit.width * view.zoom) - x / (fit.width * zoom)
   const cy = view.cy + y / (fit.height * view.zoom) - y / (fit.height * zoom)
@@ -63,7 +71,15 @@ export function held(view: View, fit: Size, window: Size): View {
 }
 
 /** Fit ↔ pixel for pixel, at a point; a picture that is smaller than the window goes to twice its pixels. */
-export function toggledZoom(view: View, x: number, y: number, picture: Size, fit: Size, window: Size, density: number): View {
+export function toggledZoom(
+  view: View,
+  x: number,
+  y: number,
+  picture: Size,
+  fit: Size,
+  window: Size,
+  density: number,
+): View {
   if (view.zoom > 1.001) return FIT
   const pixels = pixelZoom(picture, fit, density)
   const wanted = pixels > 1.001 ? pixels : 2

@@ -1,0 +1,32 @@
+// Who did what: the newest deeds that change something for others.
+import { useQuery } from '@tanstack/react-query'
+import { api, got } from '~/api/client'
+import { moment, useWords } from '~/strings'
+import { Section } from './RackScreen'
+
+export function Audit() {
+  const words = useWords().rack.audit
+  const { data } = useQuery({
+    queryKey: ['rack', 'audit'],
+    queryFn: async ({ signal }) =>
+      (await got(api.GET('/v1/audit', { params: { query: { limit: 50 } as never }, signal }))).entries,
+    refetchInterval: 30_000,
+  })
+  return (
+    <Section title={words.title}>
+      <ul className="card max-h-96 divide-y divide-line overflow-y-auto text-sm">
+        {data?.length === 0 && <li className="p-4 text-soft">{words.none}</li>}
+        {data?.map(({ id, at, who, what, target, outcome }) => (
+          <li key={id} className="flex flex-wrap gap-x-3 px-4 py-1.5">
+            <span className="label">{at ? moment(at) : ''}</span>
+            <span>{who}</span>
+            <span className={outcome === 'refused' ? 'text-bad' : 'text-soft'}>
+              {what} {outcome === 'refused' && words.refused}
+            </span>
+            <span className="min-w-0 truncate font-mono">{target}</span>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  )
+}

@@ -1,0 +1,105 @@
+// What the rack's screen asks, and tells the workers. Asked again every few seconds while somebody looks.
+import { queryOptions } from '@tanstack/react-query'
+import { api, got, type Schemas } from '~/api/client'
+import { queryClient } from '~/api/queries'
+import { told } from '~/parts/Trouble'
+import { toast } from '~/shell/toasts'
+import { words } from '~/strings'
+
+export type Worker = Schemas['WorkerStatus']
+
+const BUSY_MS = 2500
+const IDLE_MS = 10_000
+
+/** Often while something runs, seldom while nothing does. */
+function beat(status: Schemas['SystemStatus'] | undefined): number {
+  return status?.workers.some(worker => worker.running.length > 0) ? BUSY_MS : IDLE_MS
+}
+
+export const statusOf = queryOptions({
+  queryKey: ['rack', 'status'],
+  queryFn: async ({ signal }) => await got(api.GET('/v1/status', { signal })),
+  refetchInterval: ({ state }) => beat(state.data),
+})
+
+export const queueOf = queryOptions({
+  queryKey: ['rack', 'queue'],
+  queryFn: async ({ signal }) =>
+    await got(api.GET('/v1/queue', { params: { query: { limit: 100 } as never }, signal })),
+  refetchInterval: ({ state }) => ((state.data?.running.length ?? 0) > 0 ? BUSY_MS : IDLE_MS),
+})
+
+export const batchesOf = queryOptions({
+  queryKey: ['rack', 'batches'],
+  queryFn: async ({ signal }) =>
+    (await got(api.GET('/v1/batches', { params: { query: { limit: 20 } as never }, signal }))).batches,
+  refetchInterval: ({ state }) => (state.data?.some(batch => batch.state === 'running') ? BUSY_MS : IDLE_MS),
+})
+
+export const failedOf = queryOptions({
+  queryKey: ['rack', 'failed'],
+  queryFn: async ({ signal }) =>
+    (await got(api.GET('/v1/jobs', { params: { query: { state: 'failed', limit: 20 } as never }, signal }))).jobs,
+  refetchInterval: IDLE_MS * 3,
+})
+
+export interface Series {
+  fields: string[]
+  points: (number | null)[][]
+}
+
+/** A worker's last hour, the oldest point first. */
+export const seriesOf = (worker: string) =>
+  queryOptions({
+    queryKey: ['rack', 'series', worker],
+    queryFn: async ({ signal }) => await untyped<Series>(`/v1/workers/${encodeURIComponent(worker)}/series`, signal),
+    refetchInterval: IDLE_MS,
+    retry: false,
+  })
+
+export interface RackEvent {
+  id: string
+  at: string
+  level: 'info' | 'warning' | 'error'
+  text: string
+}
+
+export const eventsOf = queryOptions({
+  queryKey: ['rack', 'events'],
+  queryFn: async ({ signal }) => (await untyped<{ events: RackEvent[] }>('/v1/events', signal)).events,
+  refetchInterval: IDLE_MS,
+  retry: false,
+})
+
+export interface HostFindings {
+  host: string
+  at: string
+  worst: string
+  findings: { level: string; subject: string; text: string; advice: string }[]
+}
+
+export const doctorOf = queryOptions({
+  queryKey: ['rack', 'doctor'],
+  queryFn: async ({ signal }) => (await untyped<{ hosts: HostFindings[] }>('/v1/doctor', signal)).hosts,
+  refetchInterval: IDLE_MS * 6,
+  retry: false,
+})
+
+/** Routes that the description the types were written from may not have yet. */
+async function untyped<T>(path: string, signal: AbortSignal): Promise<T> {
+  return await got(api.GET(path as never, { signal } as never) as Promise<{ data?: T }>)
+}
+
+/** Tell something; says what was told, or what went wrong, and looks again. */
+export async function tell(call: Promise<unknown>, said: string): Promise<boolean> {
+  try {
+    await call
+    if (said) toast(said, { tone: 'good' })
+    return true
+  } catch (error) {
+    toast(told(error, words()), { tone: 'bad' })
+    return false
+  } finally {
+    void queryClient.invalidateQueries({ queryKey: ['rack'] })
+  }
+}
