@@ -74,11 +74,10 @@ def page(
 def rows_of(session: Session, assets: Sequence[Asset]) -> list[AssetRow]:
     """Light rows, in the order of the assets."""
     nos = [asset.no for asset in assets]
-    captions = dict(
-        session.execute(select(AssetText.asset_no, AssetText.caption).where(AssetText.asset_no.in_(nos))).tuples().all()
-    )
+    said = func.coalesce(func.nullif(AssetText.caption, ""), AssetText.prompt)
+    words = dict(session.execute(select(AssetText.asset_no, said).where(AssetText.asset_no.in_(nos))).tuples().all())
     counts = _stack_counts(session, assets)
-    return [row_view(each, captions.get(each.no, ""), counts.get((each.owner, each.stack), 0)) for each in assets]
+    return [row_view(each, words.get(each.no, ""), counts.get((each.owner, each.stack), 0)) for each in assets]
 
 
 def rows_by_no(session: Session, nos: Sequence[int]) -> list[AssetRow]:
