@@ -67,6 +67,7 @@ JSON_ROUTES: dict[str, Callable[[dict[str, str]], list[dict[str, Any]]]] = {
     "PATCH /v1/assets": lambda at: [{"ids": [at["asset"]], "changes": change} for change in CHANGES],
     "PATCH /v1/assets/{asset_id}": lambda at: CHANGES,
     "POST /v1/assets/undo": lambda at: [{"undo": at["undo"]}],
+    "POST /v1/assets/analyze": lambda at: [{"ids": [at["asset"]]}],
     "POST /v1/assets/purge": lambda at: [{"ids": [at["asset"]]}],
     "PATCH /v1/albums/{album_id}": lambda at: [{"name": "mine now"}, {"cover": at["asset"]}],
     "POST /v1/albums/{album_id}/assets": lambda at: [{"ids": [at["asset"]]}, {"filter": {}}],
