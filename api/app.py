@@ -9,8 +9,10 @@ from flask_openapi import Info, OpenAPI
 
 from api import openapi
 from api.blueprints import (
+    actions,
     albums,
     analyze,
+    asset_exports,
     assets,
     audit,
     batch_exports,
@@ -48,6 +50,7 @@ from api.library.tag_lists import TagList
 from api.library.views import AssetList, AssetView, BucketList, Facets
 from api.requests.uploads import UploadRequest
 from api.responses import accounts, answer_headers
+from api.responses.actions import ActionList
 from api.responses.models import ModelDetail, ModelList
 from api.responses.page_files import PAGE_FOLDER, PageFiles
 from api.responses.uploads import Described, UploadAnswer
@@ -68,6 +71,7 @@ BLUEPRINTS = (
     chat,
     batches,
     batch_exports,
+    actions,
     in_hand,  # and with it `jobs`: they share one
     images,
     models,
@@ -82,6 +86,7 @@ BLUEPRINTS = (
     session,
     oidc,
     assets,
+    asset_exports,
     uploads,
     albums,
     saved,
@@ -101,6 +106,7 @@ ANSWERED = (
     BatchView,
     BatchList,
     MemberList,
+    ActionList,
     ChatCompletion,
     ModelList,
     ModelDetail,

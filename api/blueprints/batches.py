@@ -93,12 +93,7 @@ def create(header: SubmitHeaders) -> Response:
         accepted = batch_acceptance.from_form(ours)
     else:
         accepted = batch_acceptance.from_json(ours, read_json(BatchRequest))
-    if accepted.is_dry:
-        return Response(_check(ours, accepted.record).model_dump_json(), mimetype="application/json")
-    stored, _ = ours.batches.create(
-        accepted.record, accepted.members, idempotency=idempotency(header, accepted.body_hash)
-    )
-    return _answer(ours, stored.id, 202, Location=f"/v1/batches/{stored.id}")
+    return answer_new(ours, accepted, header)
 
 
 @blueprint.get(
@@ -201,6 +196,16 @@ def delete(path: BatchPath) -> Response:
     _stop(ours, path.batch_id, Deed.BATCH_DELETED)
     ours.batches.forget(path.batch_id)
     return Response(status=204)
+
+
+def answer_new(ours: Services, accepted: batch_acceptance.Accepted, header: SubmitHeaders) -> Response:
+    """Store what was accepted and show it; of a dry run, what would be made."""
+    if accepted.is_dry:
+        return Response(_check(ours, accepted.record).model_dump_json(), mimetype="application/json")
+    stored, _ = ours.batches.create(
+        accepted.record, accepted.members, idempotency=idempotency(header, accepted.body_hash)
+    )
+    return _answer(ours, stored.id, 202, Location=f"/v1/batches/{stored.id}")
 
 
 def _check(ours: Services, record: BatchRecord) -> BatchCheck:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 
 from api.cli import batch as batch_command
+from api.cli import export as export_command
 from api.cli import jobs as jobs_command
 from api.cli import keys, people
 from api.cli.demo import run_demo
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         _generate_command(commands),
         batch_command.add_to(commands),
         *jobs_command.add_to(commands),
+        export_command.add_to(commands),
         *_asking_commands(commands),
     ):
         command.add_argument("--url", default=os.environ.get("DARKROOM_URL", DEFAULT_URL), help="the stack's address")

@@ -11,10 +11,12 @@
 - `duties`: the thread that does all that; `library`: everything, put together
 - `reindex`: rebuilds what can be derived
 - `assets`: pages, one of them; `counts`: facets and months; `lineage`: where one comes from
+- `sources`: what is known of pictures that something is made of
 - `changing`: many at once, and back; `tags`, `tag_lists`, `stacks`
 - `albums`, `album_order`, `album_sharing`, `album_views`
 - `saved`: searches, presets, prompts; `views`: how assets look to callers
 - `importing`: what other programs wrote into their pictures
+- `exporting`: which assets are taken away, read a few at a time; `linked`: what links open
 - `xmp`: what is known of a picture, as photo managers read and write it
 - `streamed_zip`: a zip that is sent while it is made
 """

@@ -20,7 +20,7 @@ class Share(Contract):
     may: Literal["view", "add"] = "view"
 
 
-class ShareView(BaseModel):
+class AlbumShareView(BaseModel):
     """Another person of the rack."""
 
     person: str

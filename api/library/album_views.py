@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.library.album_sharing import ShareView
+from api.library.album_sharing import AlbumShareView
 from api.library.albums import may_of
 from api.library.filters import Viewer, albums_seen_by, may_see
 from api.library.tables import Album, AlbumItem, AlbumShare, Asset
@@ -25,7 +25,7 @@ class AlbumView(BaseModel):
     rules: dict[str, Any] | None
     cover: str | None = Field(description="An asset: the one that was chosen, else the first")
     count: int | None = Field(description="Assets in it that you may see; null for a rule album: ask /v1/assets?album=")
-    shares: list[ShareView] = Field(description="Only its owner sees them")
+    shares: list[AlbumShareView] = Field(description="Only its owner sees them")
     may: Literal["own", "add", "view"]
     created_at: str
     changed_at: str
@@ -64,9 +64,9 @@ def views(session: Session, albums: Sequence[Album], viewer: Viewer) -> list[Alb
         .all()
     )
     covers = _covers(session, albums, viewer)
-    shares: dict[int, list[ShareView]] = {no: [] for no in nos}
+    shares: dict[int, list[AlbumShareView]] = {no: [] for no in nos}
     for row in session.scalars(select(AlbumShare).where(AlbumShare.album_no.in_(nos)).order_by(AlbumShare.person)):
-        shares[row.album_no].append(ShareView(person=row.person, may=row.may))  # type: ignore[arg-type]
+        shares[row.album_no].append(AlbumShareView(person=row.person, may=row.may))  # type: ignore[arg-type]
     return [
         _view(album, may_of(session, album, viewer), counts.get(album.no, 0), covers.get(album.no), shares[album.no])
         for album in albums
@@ -74,7 +74,7 @@ def views(session: Session, albums: Sequence[Album], viewer: Viewer) -> list[Alb
 
 
 def _view(
-    album: Album, may: Literal["own", "add", "view"], count: int, cover: str | None, shares: list[ShareView]
+    album: Album, may: Literal["own", "add", "view"], count: int, cover: str | None, shares: list[AlbumShareView]
 ) -> AlbumView:
     return AlbumView(
         id=album.id,

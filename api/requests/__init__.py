@@ -11,6 +11,7 @@ In reading order:
 - `accounts`: whose keys a caller may make and change, and what a new one is
 - `in_hand`: jobs changed or cancelled after they were sent, one or many
 - `library`: which assets a request means, and who looks
+- `actions`: an action over pictures → a batch
 - `batches`: a batch request → members and steps, ready to be stored
 - `describing`: assets → a batch that finds out caption, tags and rating
 - `uploads`: pictures that come in to stay

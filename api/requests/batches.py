@@ -64,11 +64,11 @@ def from_json(ours: Services, body: BatchRequest) -> Accepted:
     check_batch(body.size, max(1, len(body.steps or ())), current_caller().limits)
     choice = Choice(ours)
     models = {name: choice.named(name).id for name in (body.grid.models if body.grid else ())}
-    steps = _steps(ours, choice, body, has_pictures=body.images is not None, grid_models=list(models.values()))
+    steps = chosen_steps(ours, choice, body, has_pictures=body.images is not None, grid_models=list(models.values()))
     members = effective_grid(members_of(body), models)
-    record = _record(ours, body, steps, len(members))
+    record = new_record(ours, body, steps, len(members))
     if not body.dry_run:
-        members = _with_pictures(ours, members, needs_size=any(variant.sizing for variant in steps[0].variants))
+        members = with_pictures(ours, members, needs_size=any(variant.sizing for variant in steps[0].variants))
     return Accepted(record, members, body.dry_run, body_hash(body))
 
 
@@ -93,10 +93,10 @@ def from_form(ours: Services) -> Accepted:
             f"a batch may have {ours.settings.max_batch_members:,} members here, this form has {len(files):,} files"
         )
     check_batch(len(files), max(1, len(options.steps or ())), current_caller().limits)
-    steps = _steps(ours, Choice(ours), options, has_pictures=True, grid_models=())
+    steps = chosen_steps(ours, Choice(ours), options, has_pictures=True, grid_models=())
     with ours.decoding.form():
         members = [_member_of(ours, file) for file in files]
-    return Accepted(_record(ours, options, steps, len(members)), members, False, _form_hash(options, members))
+    return Accepted(new_record(ours, options, steps, len(members)), members, False, _form_hash(options, members))
 
 
 def _form_options() -> BatchOptions:
@@ -109,7 +109,7 @@ def _form_options() -> BatchOptions:
     return validated_json(BatchOptions, request.form.get(OPTIONS_FIELD, "{}"))
 
 
-def _steps(
+def chosen_steps(
     ours: Services, choice: Choice, options: BatchOptions, *, has_pictures: bool, grid_models: Sequence[str]
 ) -> tuple[StepPlan, ...]:
     def choose_card(wanted: str | None) -> ModelCard:
@@ -130,7 +130,7 @@ def _steps(
     return within_scopes(steps, options.priority)
 
 
-def _record(ours: Services, options: BatchOptions, steps: tuple[StepPlan, ...], total: int) -> BatchRecord:
+def new_record(ours: Services, options: BatchOptions, steps: tuple[StepPlan, ...], total: int) -> BatchRecord:
     _check_webhook(ours, options.webhook)
     if any(KIND_RULES[step.kind].makes_pictures for step in steps):
         ours.door.check()
@@ -160,7 +160,7 @@ def _check_webhook(ours: Services, url: str | None) -> None:
     check_url(url, allow_private=private, schemes=("https", "http") if private else ("https",), field="webhook")
 
 
-def _with_pictures(ours: Services, members: list[Member], *, needs_size: bool) -> list[Member]:
+def with_pictures(ours: Services, members: list[Member], *, needs_size: bool) -> list[Member]:
     """Members whose picture is not here have failed before they began; the others' pictures are kept from expiring.
 
     Args:

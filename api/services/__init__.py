@@ -69,6 +69,7 @@ from shared.jobs.owners import FormerJobs
 from shared.jobs.pauses import Pauses
 from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
+from shared.models.actions import Action, load_actions
 from shared.models.catalogue import Catalogue, load_catalogue
 from shared.models.measurements import Measurements
 from shared.pictures.artifact_store import ArtifactStore
@@ -125,6 +126,8 @@ class Services:
     ownership: Ownership
     shares: ShareLinks
     ratings: RatingJobs
+    #: What can be done to pictures with one click, by name.
+    actions: dict[str, Action]
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -177,9 +180,20 @@ def build_services(settings: Settings) -> Services:
         quotas=quotas,
         pauses=Pauses(store),
         reasons=WaitReasons(store, registry, Measurements(client), settings),
-        ownership=Ownership(store, batches, artifacts, references, FormerJobs(store, settings), audit, ratings, quotas),
+        ownership=Ownership(
+            store,
+            batches,
+            artifacts,
+            references,
+            FormerJobs(store, settings),
+            audit,
+            ratings,
+            quotas,
+            library.database,
+        ),
         shares=ShareLinks(client),
         ratings=ratings,
+        actions=load_actions(),
         sessions=sessions,
         sign_in=SignIn(access, sessions, session_callers, throttle, audit),
         oidc=_oidc(settings, client, people, sessions, session_callers, throttle, audit, environment),

@@ -198,6 +198,8 @@ def _own_words(batch: BatchRecord, index: int, member: Member, plan: StepPlan, s
         own["seed"] = member.seed
     elif not plan.has_seed:
         own["seed"] = _drawn_seed(batch.id, index, step)
+    if member.negative_prompt is not None:
+        own["negative_prompt"] = member.negative_prompt
     return own
 
 

@@ -15,6 +15,7 @@ In reading order:
 - `usage`: what a person has used of each limit, and what is left
 - `in_hand`: what may be done to jobs that have not started, one or many
 - `batches`: what may be asked of a batch
+- `actions`: what may be asked of an action: pictures, a preset, and what shall be otherwise
 - `batch_records`: a batch as it is stored, and how callers see it
 - `access`: people, keys, roles, scopes and limits, as they are stored
 - `accounts`: what may be asked of people and keys

@@ -74,8 +74,10 @@ class Member(Frozen):
     #: Width and height of that picture, upright, where a step needs them.
     size: Size | None = None
     prompt: str = ""
+    #: None: as the step says.
+    negative_prompt: str | None = None
     seed: int | None = None
-    #: Of a grid over models.
+    #: Of a grid over models, or of an action: what made its picture.
     model: str = ""
     #: Why it cannot run at all, e.g. a broken file.
     error: Failure | None = None

@@ -69,7 +69,7 @@ class Defaults(Row):
         return self
 
 
-class Limits(Row):
+class ModelLimits(Row):
     """What a model can do without falling apart."""
 
     min_side_px: int = 64
@@ -127,9 +127,11 @@ class ModelCard(Row):
     title: str
     summary: str
     licence: str
+    #: What to choose it for, in a few words each.
+    good_at: tuple[str, ...] = ()
     source: Source
     defaults: Defaults | None = None
-    limits: Limits | None = None
+    limits: ModelLimits | None = None
     analysis: Analysis | None = None
     encoding: Encoding | None = None
     vram: Vram

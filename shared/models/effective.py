@@ -11,7 +11,7 @@ from shared.contracts.samplers import AUTOMATIC, COMBINED, sampler_of, sampling_
 from shared.contracts.sizes import Size, SizeRule
 from shared.contracts.vision import AnyTask, QueryTask, Sampled, TagsTask
 from shared.errors import InvalidRequest
-from shared.models.catalogue import Defaults, Limits, ModelCard
+from shared.models.catalogue import Defaults, ModelCard, ModelLimits
 
 T = TypeVar("T")
 #: Drawn seeds stay in the range A1111 and ComfyUI show (32 bits), so they can be typed into those.
@@ -115,7 +115,7 @@ def _sampling(request: GenerateRequest, defaults: Defaults) -> tuple[str, str]:
     return scheduler if scheduler in COMBINED else found.sampler, found.schedule
 
 
-def _check_limits(params: GenerationParams, model: str, limits: Limits) -> None:
+def _check_limits(params: GenerationParams, model: str, limits: ModelLimits) -> None:
     for field, side in (("width", params.width), ("height", params.height)):
         if not limits.min_side_px <= side <= limits.max_side_px:
             raise InvalidRequest(
@@ -132,7 +132,7 @@ def _check_limits(params: GenerationParams, model: str, limits: Limits) -> None:
         raise InvalidRequest(f"{model} takes up to {limits.max_steps} steps, steps is {params.steps}", field="steps")
 
 
-def _most_pixels(limits: Limits) -> int:
+def _most_pixels(limits: ModelLimits) -> int:
     return max(round(limits.max_megapixels * 1e6), limits.min_side_px**2)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from api.requests.model_choice import choose_model, ensure_servable
 from shared.errors import DoesNotFit, ModelMissing
-from shared.models.catalogue import Defaults, Limits, ModelCard, Source, Vram
+from shared.models.catalogue import Defaults, ModelCard, ModelLimits, Source, Vram
 from tests.workers_played import report
 
 
@@ -18,7 +18,7 @@ def card(model_id: str, **source: str) -> ModelCard:
         licence="MIT",
         source=Source(**source),
         defaults=Defaults(),
-        limits=Limits(),
+        limits=ModelLimits(),
         vram=Vram(weights_mib=1, peak_mib=1),
     )
 

@@ -8,7 +8,7 @@ from shared.contracts.batches import PREVIOUS, BatchRequest
 from shared.contracts.jobs import State
 from shared.errors import InvalidRequest
 from shared.jobs.chain_rules import released
-from shared.models.catalogue import Defaults, Limits, ModelCard, Vram
+from shared.models.catalogue import Defaults, ModelCard, ModelLimits, Vram
 from shared.settings import Settings
 
 ASK = {"kind": "analyze", "tasks": [{"task": "caption"}]}
@@ -24,7 +24,7 @@ def card(name="painter", kind="generate"):
         licence="",
         source={"builtin": "toy"},
         defaults=Defaults(width=64, height=64),
-        limits=Limits(),
+        limits=ModelLimits(),
         vram=Vram(weights_mib=1, peak_mib=1),
     )
 

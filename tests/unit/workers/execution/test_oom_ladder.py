@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import NotFinite, OutOfVram
-from shared.models.catalogue import Defaults, Limits, ModelCard, Source, Vram
+from shared.models.catalogue import Defaults, ModelCard, ModelLimits, Source, Vram
 from shared.rack.worker_registry import GpuFacts, WorkerReport
 from workers.execution.oom_ladder import larger_gpu, with_room
 from workers.memory.budget import budget_for
@@ -28,7 +28,7 @@ def sdxl(name: str) -> ModelCard:
         licence="MIT",
         source=Source(repo="a/b"),
         defaults=Defaults(),
-        limits=Limits(),
+        limits=ModelLimits(),
         vram=Vram(weights_mib=6617, peak_mib=9800),
     )
 

@@ -1,0 +1,37 @@
+// The one way to the API: typed by its own description, same origin, with the session's cookie. Anything but a success
+// throws: `ApiError` with the API's words, or `ApiAway` where nothing answered.
+import createClient from 'openapi-fetch'
+import { lost } from './away'
+import { ApiAway, errorOf } from './errors'
+import type { components, paths } from './schema'
+
+export type Schemas = components['schemas']
+
+/** Answers of a proxy whose server is away. */
+const GATEWAY = new Set([502, 504])
+
+export const api = createClient<paths>({ baseUrl: location.origin, fetch: reach, credentials: 'same-origin' })
+
+async function reach(request: Request): Promise<Response> {
+  let answer: Response
+  try {
+    answer = await fetch(request)
+  } catch (error) {
+    if (request.signal.aborted) throw error
+    lost()
+    throw new ApiAway()
+  }
+  if (GATEWAY.has(answer.status)) {
+    lost()
+    throw new ApiAway()
+  }
+  if (answer.ok || answer.status === 304) return answer
+  const body: unknown = await answer.json().catch(() => null)
+  throw errorOf(answer.status, body, answer.headers.get('Retry-After'))
+}
+
+/** What a call answered; `reach` has thrown for everything that is no success. */
+export async function got<T>(call: Promise<{ data?: T }>): Promise<T> {
+  const { data } = await call
+  return data as T
+}

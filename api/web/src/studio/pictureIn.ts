@@ -1,0 +1,52 @@
+// A picture that was dropped, pasted or chosen: its settings, if it has some (read by the server, which knows every
+// program's way of writing them), or itself as the start picture.
+import type { FileSettings } from '~/api/ahead'
+import { api, got } from '~/api/client'
+import { ApiError } from '~/api/errors'
+import { queryClient } from '~/api/queries'
+import { type StartPicture, useDraft } from './draft'
+import { draftOf } from './request'
+
+/** What a file says of how it was made; null: nothing.
+ *
+ * @throws ApiError: it is no picture. */
+export async function settingsIn(file: Blob): Promise<FileSettings | null> {
+  const path = '/v1/images/metadata' as '/v1/images'
+  try {
+    const found = (await got(api.POST(path, sent(file)))) as unknown as FileSettings
+    return found.program ? found : null
+  } catch (error) {
+    // An API that reads no settings: the picture itself is still a start.
+    if (error instanceof ApiError && (error.status === 404 || error.status === 405)) return null
+    throw error
+  }
+}
+
+/** Put a file's settings into the form; returns the names of those that could not be taken over. */
+export function restore(found: FileSettings): string[] {
+  useDraft.setState(draftOf(found.request, null), true)
+  return found.left_out.map(({ field }) => field)
+}
+
+/** Store it and begin from it. */
+export async function startFrom(file: Blob): Promise<StartPicture> {
+  const { id, width, height } = await got(api.POST('/v1/images', sent(file)))
+  const start = { id, width, height }
+  useDraft.setState({ start })
+  void queryClient.invalidateQueries({ queryKey: ['assets'] })
+  return start
+}
+
+/** The first picture of a drop or a paste; null: there is none. */
+export function pictureOf(data: DataTransfer | null): File | null {
+  return [...(data?.files ?? [])].find(file => file.type.startsWith('image/')) ?? null
+}
+
+/** A body that is the file's bytes, as they are. */
+function sent(file: Blob) {
+  return {
+    body: file as unknown as string & { image: string },
+    bodySerializer: () => file,
+    headers: { 'Content-Type': file.type || 'application/octet-stream' },
+  }
+}
