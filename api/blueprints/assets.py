@@ -230,10 +230,11 @@ def delete_for_good(body: Chosen) -> Response:
     with ours.library.database.writing() as session:
         nos = chosen(session, body, viewer())
         assets.check_trashed(session, nos)
-        count = purge(session, nos, ours.store.now_ms())
+        gone = purge(session, nos, ours.store.now_ms())
+    ours.library.sweep.give_back(gone)
     while ours.library.sweep.free_loose():
         pass
-    return answer(Purged(purged=count))
+    return answer(Purged(purged=len(nos)))
 
 
 def _shown(ours: Services, asset_id: str) -> Response:

@@ -4,7 +4,8 @@ Bytes are freed in a transaction of their own, alone with everybody who adds ass
 names them, and none will before they are gone. Everything may be done twice without harm.
 """
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Row, delete, select
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from api.library import analyses, newcomers, stacks
 from api.library.database import Database, in_chunks, upsert
 from api.library.job_assets import left_by
 from api.library.tables import Asset, AssetText, LoosePicture, Purged, Undo
+from shared.accounts.quotas import Quotas
 from shared.batches.store import BatchStore
 from shared.contracts.batch_records import BatchRecord
 from shared.jobs.store import JobStore
@@ -42,6 +44,7 @@ class Sweep:
         self._artifacts = artifacts
         self._settings = settings
         self._batches = BatchStore(store.redis, settings)
+        self._quotas = Quotas(store.redis)
         #: Waiting assets up to this number were looked at.
         self._settled_to = 0
 
@@ -50,8 +53,16 @@ class Sweep:
         limit_ms = self._store.now_ms() - self._settings.trash_days * DAY_MS
         with self._database.writing() as session:
             old = list(session.scalars(select(Asset.no).where(Asset.trashed_ms < limit_ms).limit(AT_ONCE)))
-            purge(session, old, self._store.now_ms())
+            gone = purge(session, old, self._store.now_ms())
+        self.give_back(gone)
         return len(old)
+
+    def give_back(self, gone: Mapping[str, Sequence[str]]) -> None:
+        """These pictures count for their owners no longer, although others may have them still. Where Redis is away just now,
+        housekeeping notices once the bytes are gone."""
+        for owner, pictures in gone.items():
+            for some in in_chunks(pictures, AT_ONCE):
+                self._quotas.let_go(owner, some)
 
     def free_loose(self) -> int:
         """Free the bytes that lost their last asset; returns how many pictures."""
@@ -132,13 +143,20 @@ class Sweep:
         return len(free)
 
 
-def purge(session: Session, asset_nos: Sequence[int], now_ms: int) -> int:
-    """Delete assets for good; pictures that lose their last one are noted, and freed soon. Returns how many."""
+def purge(session: Session, asset_nos: Sequence[int], now_ms: int) -> dict[str, list[str]]:
+    """Delete assets for good; pictures that lose their last one are noted, and freed soon.
+
+    Returns:
+        Owner → pictures that are theirs no longer: they are given back once this is committed (`Sweep.give_back`).
+    """
+    theirs: dict[str, list[str]] = defaultdict(list)
     for some in in_chunks(asset_nos):
         rows = session.execute(
             select(Asset.id, Asset.owner, Asset.picture, Asset.stack).where(Asset.no.in_(some))
         ).all()
         session.execute(delete(Asset).where(Asset.no.in_(some)).execution_options(synchronize_session=False))
+        for row in rows:
+            theirs[row.owner].append(row.picture)
         gone = [{"id": row.id, "owner": row.owner, "purged_ms": now_ms} for row in rows]
         loose = [{"picture": picture, "due_ms": now_ms} for picture in {row.picture for row in rows}]
         if gone:
@@ -147,7 +165,7 @@ def purge(session: Session, asset_nos: Sequence[int], now_ms: int) -> int:
             statement = statement.on_conflict_do_update(index_elements=["picture"], set_={"due_ms": now_ms})
             session.execute(statement, loose)
         stacks.choose_tops(session, {row.stack for row in rows})
-    return len(asset_nos)
+    return dict(theirs)
 
 
 def _parted(awaited: Collection[str]) -> tuple[list[str], list[str]]:

@@ -25,7 +25,7 @@ NO_LIMITS = Limits()
 _WORDS = {
     TooManyOpen.code: "as many of your jobs are unfinished as you may have at once",
     QuotaExhausted.code: "your GPU-seconds of today are used or reserved; there are more from midnight (UTC) on",
-    StorageFull.code: "there is no room for more pictures of yours; it comes as old ones expire",
+    StorageFull.code: "there is no room for more pictures of yours; it comes as old ones expire, or are deleted for good",
 }
 #: The limits that jobs meet.
 MET_BY_JOBS = frozenset(_WORDS)
@@ -111,7 +111,7 @@ def storage_full(used_bytes: float, limit_bytes: float, asked_bytes: float = 0) 
     more = f", this one has {asked_bytes / MIB:.1f}" if asked_bytes else ""
     return StorageFull(
         f"pictures of {used_bytes / MIB:.1f} MiB are kept for you{more}, your limit is {limit_bytes / MIB:.0f} MiB: "
-        "it has room again as they expire",
+        "it has room again as they expire, or are deleted for good",
         retry_after_s=UNKNOWN_S,
         limit=limit_bytes / MIB,
         used=round(used_bytes / MIB, 3),

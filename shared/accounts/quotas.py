@@ -4,8 +4,9 @@ Unfinished jobs and GPU time are held against them inside the scripts that make 
 refused job never becomes a record. Here is what belongs to no job: one call for a request that has a limit, none where
 there is none.
 
-A picture counts in full for everybody who uploaded it or whose job made it, once each, from when it is stored until
-housekeeping finds it gone from the store: within an hour or so after it expired there.
+A picture counts in full for everybody who uploaded it or whose job made it, once each, from when it is stored until its
+asset is deleted for good, or housekeeping finds it gone from the store: within an hour or so after it expired there. What
+is kept counts for as long: each look of housekeeping starts the time of the counts afresh.
 """
 
 from collections.abc import Sequence
@@ -86,7 +87,12 @@ class Quotas:
     def counted(self, person: str, cursor: int = 0) -> tuple[list[str], int]:
         """Some of the pictures that count for a person, and where to go on; 0: that was the end."""
         with redis_errors():
-            following, found = self._redis.hscan(keys.pictures(person), cursor, count=AT_ONCE)
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hscan(keys.pictures(person), cursor, count=AT_ONCE)
+            # Pictures that stay outlive the last one that came.
+            pipe.expire(keys.pictures(person), keys.LIVE_TTL_S)
+            pipe.expire(keys.STORED, keys.LIVE_TTL_S)
+            (following, found), *_ = pipe.execute()
         return [picture.decode() for picture in found], int(following)
 
     # -- what is left ------------------------------------------------------------------------------------------------

@@ -429,3 +429,13 @@ def end_somehow(store, dice, job_id) -> None:
         finish(store, job_id, dice.random())
     else:
         store.move(job_id, lifecycle.cancel)
+
+
+def test_pictures_that_stay_count_for_longer_than_the_last_one_that_came(store, quotas):
+    quotas.take_in("anna", NO_LIMITS, "img_" + "0" * 32, 5)
+    for key in (keys.pictures("anna"), keys.STORED):
+        store.redis.expire(key, 60)
+
+    quotas.counted("anna")
+
+    assert all(store.redis.ttl(key) > 86_400 for key in (keys.pictures("anna"), keys.STORED))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from api.services import Services, build_services
+from shared.accounts.audit import COMMAND_LINE
 from shared.errors import LibraryUnavailable, TooManyRequests
 from shared.jobs import lifecycle
 from shared.jobs.chains import Chains
@@ -446,3 +447,42 @@ def end_of(job, now_ms):
 
 def after_first(services: Services, job_id: str) -> None:
     Chains(services.store, services.settings).advance(services.store.get(job_id))
+
+
+# -- what counts -----------------------------------------------------------------------------------------------------
+
+
+def test_kept_pictures_count_until_they_are_deleted_for_good_whoever_else_has_them(services, anna, bert):
+    data = made()
+    asset = anna.post("/v1/uploads", 201, **form(("a.png", data)))["pictures"][0]["asset"]
+    bert.post("/v1/uploads", 201, **form(("a.png", data)))
+    assert stored(anna) == stored(bert) > 0
+
+    anna.delete(f"/v1/assets/{asset}")
+    assert stored(anna) > 0
+    anna.post("/v1/assets/purge", json={"ids": [asset]})
+
+    assert stored(anna) == 0 < stored(bert)
+
+
+def test_what_empties_itself_from_the_trash_is_given_back(services, anna, monkeypatch):
+    asset = anna.post("/v1/uploads", 201, **form(("a.png", made())))["pictures"][0]["asset"]
+    anna.delete(f"/v1/assets/{asset}")
+    monkeypatch.setattr("api.library.sweep.DAY_MS", -1)
+
+    services.library.sweep.empty_trash()
+
+    assert stored(anna) == 0
+
+
+def test_a_file_that_finds_no_room_is_its_own_error(services, anna):
+    small, large = made(), saved(Image.effect_noise((1400, 1400), 90), "PNG")
+    services.people.change("anna", {}, {"stored_mib": 1}, COMMAND_LINE)
+
+    told = anna.post("/v1/uploads", 201, **form(("large.png", large), ("small.png", small)))
+
+    assert [row["error"] and row["error"]["code"] for row in told["pictures"]] == ["storage_full", None]
+
+
+def stored(caller: Caller) -> float:
+    return float(caller.get("/v1/me")["usage"]["stored_mib"]["used"])
