@@ -236,7 +236,7 @@ class Settings(BaseSettings):
     )
     continuous_batching: bool = Field(
         False,
-        description="Whether pictures are made in runs that jobs join and leave between any two steps (new: off until kills "
+        description="Whether pictures and answers are made in runs that jobs join and leave between any two steps (new: off until kills "
         "and drains have tried it)",
     )
     levers: Annotated[tuple[Lever, ...], NoDecode] = Field(

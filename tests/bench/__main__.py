@@ -22,6 +22,7 @@ CPU_BENCHES = (
     "bench_stack",
     "bench_batches",
     "bench_moondream",
+    "bench_captions",
     "bench_png",
     "bench_rack",
     "bench_access",
