@@ -236,8 +236,8 @@ class Settings(BaseSettings):
     )
     continuous_batching: bool = Field(
         False,
-        description="Whether pictures and answers are made in runs that jobs join and leave between any two steps (new: off until kills "
-        "and drains have tried it)",
+        description="Whether pictures and answers are made in runs that jobs join and leave between any two steps (new: off "
+        "until kills and drains have tried it)",
     )
     levers: Annotated[tuple[Lever, ...], NoDecode] = Field(
         (),
