@@ -236,7 +236,8 @@ class Settings(BaseSettings):
     )
     continuous_batching: bool = Field(
         True,
-        description="Whether pictures are made in runs that jobs join and leave between two steps; off: in GPU batches",
+        description="Whether pictures and answers are made in runs that jobs join and leave between two steps; off: in GPU "
+        "batches",
     )
     levers: Annotated[tuple[Lever, ...], NoDecode] = Field(
         (),

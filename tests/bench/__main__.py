@@ -23,6 +23,7 @@ CPU_BENCHES = (
     "bench_steps",
     "bench_batches",
     "bench_moondream",
+    "bench_captions",
     "bench_png",
     "bench_rack",
     "bench_access",
