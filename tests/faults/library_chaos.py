@@ -35,7 +35,6 @@ BREATHS, LONGEST_BREATH_S = (5, 25), 8.0
 SETTLE_LIMIT_S = 180.0
 #: A job may lose so many workers and still end well.
 ENVIRONMENT = {"DARKROOM_MAX_ATTEMPTS": "8"}
-WEIGHTS = {"api": 5, "api process": 5, "worker": 3, "child": 4, "valkey": 4, "postgresql": 5}
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,8 @@ class Blows:
     def __init__(self, rig: FaultRig, postgresql: PostgreSQL | None, seed: int) -> None:
         self.done: Counter[str] = Counter()
         self._rig = rig
-        self._postgresql = postgresql
         self._random = random.Random(f"blows {seed}")
+        self._due: list[str] = []
         self._acts: dict[str, Callable[[], bool]] = {
             "api": self._kill_api,
             # gunicorn starts another one.
@@ -80,12 +79,15 @@ class Blows:
             "worker": lambda: self._kill_one(self._rig.mains()),
             "child": lambda: self._kill_one(self._rig.children()),
             "valkey": self._kill_valkey,
-            "postgresql": self._kill_postgresql,
         }
+        if postgresql is not None:
+            self._acts["postgresql"] = lambda: self._kill_postgresql(postgresql)
 
     def strike(self) -> None:
         """One blow, if there is something to hit."""
-        name = self._random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))[0]
+        if not self._due:  # each kind once, in any order, and again
+            self._due = self._random.sample(list(self._acts), len(self._acts))
+        name = self._due.pop()
         with contextlib.suppress(psutil.NoSuchProcess):
             self.done[name] += self._acts[name]()
 
@@ -110,11 +112,9 @@ class Blows:
         self._rig.valkey.start()
         return True
 
-    def _kill_postgresql(self) -> bool:
-        if self._postgresql is None:
-            return False
-        self._postgresql.kill()
-        self._postgresql.start()
+    def _kill_postgresql(self, server: PostgreSQL) -> bool:
+        server.kill()
+        server.start()
         return True
 
 
@@ -125,6 +125,7 @@ def run(
     postgresql: PostgreSQL | None = None,
     workers: int = 1,
     limit_s: float = float("inf"),
+    least_kills: int = 0,
 ) -> Outcome:
     """A whole run on a stack of its own, with so many jobs, or as many as are accepted in so many seconds."""
     environment = dict(ENVIRONMENT)
@@ -139,7 +140,7 @@ def run(
             breaths = random.Random(f"breaths {seed}")
             with contextlib.suppress(AssertionError):
                 wait_for(lambda: len(editor.expected) >= TO_BEGIN_WITH, SETTLE_LIMIT_S)
-            while not painter.is_done and time.monotonic() - started < limit_s:
+            while (not painter.is_done or blows.done.total() < least_kills) and time.monotonic() - started < limit_s:
                 _take_breath(breaths.randrange(*BREATHS), painter, editor, uploader)
                 blows.strike()
         wrong = [f"{each.name} gave up: {each.failure}" for each in (painter, editor, uploader) if each.failure]
@@ -187,7 +188,7 @@ def _take_breath(things: int, painter: Painter, editor: Editor, uploader: Upload
 
     enough = done() + things
     with contextlib.suppress(AssertionError):
-        wait_for(lambda: done() >= enough or painter.is_done, LONGEST_BREATH_S)
+        wait_for(lambda: done() >= enough, LONGEST_BREATH_S)
 
 
 def _settle(rig: FaultRig, painter: Painter) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from tests.faults.library_chaos import Outcome, run
 
-JOBS, SEED = 40, 3
+JOBS, SEED, KILLS = 40, 3, 6
 
 
 def is_in_order(outcome: Outcome) -> None:
     assert outcome.violations == []
-    assert outcome.kills.total() >= 3
+    assert outcome.kills.total() >= KILLS
     assert outcome.assets > JOBS // 2
     assert outcome.edits > 5
     assert outcome.uploads > 5
@@ -20,7 +20,7 @@ def is_in_order(outcome: Outcome) -> None:
 
 @pytest.mark.timeout(300)
 def test_after_kills_at_random_no_asset_is_lost_or_doubled_and_every_edit_is_there(tmp_path, capsys):
-    outcome = run(JOBS, SEED, tmp_path)
+    outcome = run(JOBS, SEED, tmp_path, least_kills=KILLS)
 
     with capsys.disabled():
         print(f"\n{outcome}")
@@ -29,7 +29,7 @@ def test_after_kills_at_random_no_asset_is_lost_or_doubled_and_every_edit_is_the
 
 @pytest.mark.timeout(300)
 def test_the_same_holds_where_postgresql_is_killed_too(tmp_path, capsys, postgresql):
-    outcome = run(JOBS, SEED, tmp_path, postgresql)
+    outcome = run(JOBS, SEED, tmp_path, postgresql, least_kills=KILLS)
 
     with capsys.disabled():
         print(f"\n{outcome}")
