@@ -11,6 +11,7 @@ import redis
 from celery import Celery
 
 from shared.batches.store import BatchStore
+from shared.errors import RedisUnavailable
 from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.log import logger
@@ -19,18 +20,20 @@ from shared.models.measurements import Measurements
 from shared.pictures.stores import open_store
 from shared.queue.dispatch import Dispatcher
 from shared.rack.worker_registry import REPORT_EVERY_S, WorkerRegistry
+from shared.redis import keys
 from shared.redis.client import connect
 from shared.settings import Settings
 from workers.batches.feed_bell import FeedBell
 from workers.batches.feeder import Feeder
 from workers.batches.webhooks import Webhooks
-from workers.control import at_hand, keep_alive, watchdog, yielding
+from workers.control import at_hand, keep_alive, turns, watchdog, yielding
 from workers.control.duties import Duties, Duty
 from workers.control.keep_alive import OwnCommands
 from workers.control.main_process import FOLLOW_EVERY_S, LauncherWatch, MainProcess, Starts
 from workers.control.queue_order import Reader, Reads, set_provider
 from workers.control.reports import Reports, Standing
 from workers.control.tickets import set_stale, stale_by
+from workers.control.turns import Turns
 from workers.control.yielding import Yielding
 from workers.devices import gpu
 from workers.devices.cores import counts_up_to
@@ -189,7 +192,9 @@ def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[],
     children = _child_watch(common, pool)
     reader = _reader(common, lambda: children.is_up)
     commands = OwnCommands(slot.name, store, dispatcher)
-    gives_way = yielding_of(settings, slot, lambda: children.pids, commands, reader.limit)
+    gives_way = yielding_of(
+        settings, slot, lambda: children.pids, commands, lambda reads: _limit(reads, common, reader)
+    )
     standing = Standing(
         slot.name,
         common.registry,
@@ -200,11 +205,13 @@ def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[],
     leases = watchdog.Watchdog(slot.name, store, recovery, settings, children=lambda: children.pids)
     launcher = LauncherWatch(GpuLock(client, slot), settings.drain_s)
     feeder = Feeder(store, dispatcher, common.registry, settings)
+    whose_turn = Turns(slot.name, common.registry, reader, queues=slot.queues, has_jobs=lambda: bool(leases.jobs))
     duties = Duties(
         [
             *_words(common, standing, lambda: leases.jobs),
             Duty(settings.recovery_interval_s, recovery.sweep),
             Duty(FOLLOW_EVERY_S, launcher.look),
+            Duty(turns.LOOK_EVERY_S, whose_turn.look),
             Duty(watchdog.LOOK_EVERY_S, children.look),
             Duty(FEED_EVERY_S, feeder.feed),
             Duty(WEBHOOKS_EVERY_S, Webhooks(BatchStore(client, settings), settings).look),
@@ -219,6 +226,16 @@ def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[],
     return MainProcess(
         slot.name, common.registry, leases, duties, standing, launcher, settings.drain_s, (bell, cleaning)
     )
+
+
+def _limit(reads: Reads, common: _Common, reader: Reader) -> None:
+    """What a worker reads that yields its GPU; and its child's run takes nobody more, or may again."""
+    reader.limit(reads)
+    with contextlib.suppress(RedisUnavailable):
+        if reads is Reads.ALL:
+            common.registry.stays(common.slot.name)
+        else:
+            common.registry.drain(common.slot.name, keys.LIVE_TTL_S)
 
 
 def _child_watch(common: _Common, pool: Callable[[], Any]) -> watchdog.ChildWatch:

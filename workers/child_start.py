@@ -51,7 +51,9 @@ def start(settings: Settings, slot: Slot, app: Celery) -> Runner:
     until_redis_answers(lambda: recovery.release_slot(slot.name, CHILD_DIED))
     until_redis_answers(runtime.tell_residents)
     warm_up(lambda: load_libraries({catalogue.get(model).engine for model in slot.models}))
-    return Runner(runtime)
+    runner = Runner(runtime)
+    runner.watch()
+    return runner
 
 
 def refuse(settings: Settings, slot: Slot, why: Exception) -> NoReturn:

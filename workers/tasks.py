@@ -67,11 +67,19 @@ def _recycle_child(**_: Any) -> None:
     """
     if "runner" in _owned and _owned["runner"].has_lost_device:
         log.logger().error("child.ended", reason="it lost its GPU")
+        _owned["runner"].leave()
         # At once: what a library wants to tidy up on its way out would wait for a GPU that does not answer.
         os._exit(LOST_DEVICE_STATUS)
     if "runner" in _owned and _owned["runner"].has_leaked:
         log.logger().warning("child.recycled", reason="unloaded models left memory behind")
         raise SystemExit
+
+
+@signals.worker_process_shutdown.connect
+def _leave_child(**_: Any) -> None:
+    """The child ends, recycled or at the end of a drain: a run between two tickets gives its jobs back."""
+    if "runner" in _owned:
+        _owned["runner"].leave()
 
 
 @signals.worker_ready.connect

@@ -12,7 +12,9 @@ In reading order:
 - `batch_exports`: what a batch found out, as files
 - `actions`: what can be done to pictures with one click
 - `chat`: OpenAI's door to an analysis model
+- `uploads`: many pictures into the library; assets looked at (again)
 - `assets`, `albums`, `saved`: the library: pictures that stay, put together, and what is saved beside them
+- `asset_exports`: assets to take away
 - `models`: what can be asked for; load a model, unload it
 - `workers`: let a worker finish, or take jobs again
 - `session`, `oidc`: browsers sign in and out

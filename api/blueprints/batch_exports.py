@@ -1,16 +1,20 @@
-"""What a batch found out, to take away: JSON Lines, CSV, XMP sidecars. One shape of view, a row a form."""
+"""What a batch found out, to take away: JSON Lines, CSV, XMP sidecars, a row a form; and all its pictures on one."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from flask import Response
+from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
+from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi
 from api.blueprints.batches import BatchPath
 from api.requests.parsing import reads_request
 from api.responses import exports
+from api.responses.batch_sheet import MOST_FRAMES, batch_sheet
+from api.responses.batches import etag_of
 from api.services import services
 from api.services.auth import current_caller
 
@@ -20,6 +24,18 @@ blueprint = APIBlueprint(
 
 #: Members read in one go.
 AT_ONCE = 500
+#: Format of a sheet → how Pillow is told to write it.
+SHEET_FORMATS: dict[str, dict[str, Any]] = {"jpeg": {"quality": 90}, "png": {}}
+
+
+class SheetQuery(BaseModel):
+    """Which members' pictures, and as what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: int = Field(0, ge=0, le=10**9, description="Index of the first member")
+    count: int = Field(100, ge=1, le=MOST_FRAMES, description="Members on the sheet")
+    format: Literal["jpeg", "png"] = "jpeg"
 
 
 @dataclass(frozen=True)
@@ -109,3 +125,31 @@ def _file(batch_id: str, export: Export) -> Response:
 
 for each in (JSONL, CSV, SIDECARS):
     _add_view(each)
+
+
+@blueprint.get(
+    "/v1/batches/<batch_id>/sheet",
+    summary="All its pictures on one, labelled",
+    description="Prompts with several seeds: a table with a row a prompt and model, a column a seed. Others: rows of tiles, each "
+    "with its words. A member without a picture keeps its place and says why.",
+    responses={
+        "200": openapi.picture("The sheet", ("image/jpeg", "image/png"), ETag=openapi.ETAG),
+        "304": openapi.not_modified(),
+        **openapi.failures(404, 410),
+    },
+)
+@reads_request
+def sheet(path: BatchPath, query: SheetQuery) -> Response:
+    ours = services()
+    batch = ours.ownership.batch(current_caller(), path.batch_id)
+    etag = f"{etag_of(batch)}-{query.start}-{query.count}-{query.format}"
+    # Where pictures are rated, a sheet changes with what is said of them, too.
+    if not ours.ratings.is_on and request.if_none_match.contains(etag):
+        return Response(status=304, headers={"ETag": f'"{etag}"'})
+    rows, _ = ours.members.page(batch.id, None, query.count, query.start)
+    made = batch_sheet(ours, batch, rows, ours.members.jobs(batch, rows))
+    data = io.BytesIO()
+    made.save(data, query.format.upper(), **SHEET_FORMATS[query.format])
+    response = Response(data.getvalue(), mimetype=f"image/{query.format}")
+    response.set_etag(etag)
+    return response

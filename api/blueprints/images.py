@@ -90,7 +90,7 @@ def upload(query: KeepQuery) -> Response:
     ours, caller = services(), current_caller()
     ours.door.check()
     data, claimed, name = _sent_picture()
-    if query.keep or _form_keeps():
+    if _form_keeps() or query.keep:
         stored = _kept(ours, caller, data, claimed, name)
     else:
         facts = ours.decoding.check(data, ours.picture_limits, claimed)

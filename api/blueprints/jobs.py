@@ -12,6 +12,7 @@ from api import openapi
 from api.requests.parsing import reads_request
 from api.requests.scopes import check_record
 from api.responses import jobs as job_answers
+from api.responses.previews import MARK_PATTERN, MOST_PREVIEWS, PreviewNow
 from api.responses.waiting import news_since
 from api.services import Services, services
 from api.services.auth import UNLIMITED, current_caller
@@ -61,6 +62,16 @@ class ListQuery(BaseModel):
         pattern=r"^[^\x00]*$",
         description=f"Up to {MAX_IDS} ids, comma-separated: these jobs in this order, nothing else",
     )
+    previews: bool = Field(
+        False,
+        description=f"With ids: the newest previews of those that run, up to {MOST_PREVIEWS}; none where this server refuses "
+        "what is not rated",
+    )
+    since: str = Field(
+        "",
+        pattern=MARK_PATTERN,
+        description="With previews: the `mark` of the poll before; only those that changed come",
+    )
     state: Literal["", "waiting", "queued", "running", "succeeded", "failed", "cancelled"] = Field(
         "", description="Only jobs in this state"
     )
@@ -81,6 +92,11 @@ class JobList(BaseModel):
 
     jobs: list[JobView | MissingJob]
     next_cursor: str | None = Field(None, description="Ask with this cursor for older jobs; null: there are none")
+    previews: dict[str, PreviewNow] = Field(
+        default_factory=dict,
+        description="Where previews were asked for: by job, those that are new to the mark's holder",
+    )
+    mark: str | None = Field(None, description="Where previews were asked for: ask with it the next time")
 
 
 @blueprint.get(
@@ -109,8 +125,12 @@ def read(path: JobPath, query: WaitQuery) -> Response:
 @reads_request
 def index(query: ListQuery) -> Response:
     ours = services()
+    if query.since and not query.previews:
+        raise InvalidRequest("since goes with previews=1: it says which of them you have", field="since")
     if query.ids:
-        return job_answers.many(ours, _ids_of(query.ids))
+        return job_answers.many(ours, _ids_of(query.ids), since=query.since if query.previews else None)
+    if query.previews:
+        raise InvalidRequest("previews goes with ids: name the jobs whose previews you want", field="previews")
     records, cursor = ours.store.page(
         State(query.state) if query.state else None,
         query.limit,

@@ -164,7 +164,9 @@ def _views(cards: Sequence[ModelCard]) -> list[ModelView]:
     kinds = dict.fromkeys(card.kind for card in cards)
     defaults = [choose_model(catalogue.of_kind(kind), served_by(workers), here) for kind in kinds]
     able = here | served_by(workers)
-    learned = Measurements(ours.store.redis).peaks_of([card.id for card in cards])
+    measurements = Measurements(ours.store.redis)
+    learned = measurements.peaks_of([card.id for card in cards])
+    load_ms = measurements.loads_ms([card.id for card in cards])
     hashes = agreed(ours.registry.weights())
     return [
         model_view(
@@ -172,6 +174,7 @@ def _views(cards: Sequence[ModelCard]) -> list[ModelView]:
             workers,
             learned[card.id],
             hashes.get(card.id),
+            load_ms[card.id],
             is_able=card.id in able,
             is_default=card in defaults,
         )

@@ -1,7 +1,7 @@
-"""`/s/<token>`: what a link opens, without a key: one picture, or the pictures of a batch, and never more than that.
+"""`/s/<token>`: what a link opens, without a key: a picture, or those of an album or a batch, and never more than that.
 
-Pictures of a batch are addressed by member and number, so that no address has an id in it. Nothing is kept by caches without
-asking here again: a link that was revoked or has expired ends at once.
+Pictures of a batch are addressed by member and number, those of an album by asset: an id opens nothing by itself. Nothing is
+kept by caches without asking here again: a link that was revoked or has expired ends at once.
 """
 
 from html import escape
@@ -12,13 +12,14 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
 from api import openapi
+from api.library import linked
 from api.requests.parsing import reads_request
 from api.responses import pictures
 from api.responses.pictures import ASK_EACH_TIME, SizeQuery
 from api.services import Services, services
 from api.services.share_links import nowhere
-from shared.contracts.share_links import Share, SharedBatch, SharedPicture
-from shared.errors import Gone, NotFound
+from shared.contracts.share_links import ASSET_ID_PATTERN, Share, SharedBatch, SharedPicture
+from shared.errors import Gone, InvalidRequest, NotFound
 from shared.pictures.formats import MEDIA_TYPES
 
 blueprint = APIBlueprint("shared_links", __name__, abp_tags=[Tag(name="shares", description="Links that need no key")])
@@ -27,6 +28,8 @@ blueprint = APIBlueprint("shared_links", __name__, abp_tags=[Tag(name="shares", 
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow", "X-Content-Type-Options": "nosniff"}
 PAGE_POLICY = "default-src 'none'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 THUMBNAIL_PX = 320
+#: Of a batch a number of a member; of an album the cursor of a list.
+CURSOR_PATTERN = r"^(-?[0-9]+(\.[0-9]+)?(_-?[0-9]+){0,2})?$"
 MAX_PAGE = 500
 PAGE = """<!doctype html>
 <html lang="en">
@@ -45,11 +48,21 @@ ANSWER["content"]["application/json"] = {"schema": {"$ref": openapi.REF + "Share
 ANSWER["content"]["text/html"] = {"schema": {"type": "string"}}
 ANSWER["headers"] = {"Cache-Control": openapi.CACHE}
 
+PICTURE: dict[str, Any] = openapi.picture(
+    "The picture", tuple(MEDIA_TYPES.values()), ETag=openapi.ETAG, Cache_Control=openapi.CACHE
+)
+
 
 class LinkPath(BaseModel):
     """The last part of a link."""
 
     token: str
+
+
+class LinkedAssetPath(LinkPath):
+    """An asset of a shared album."""
+
+    asset_id: str = Field(pattern=ASSET_ID_PATTERN)
 
 
 class LinkedPicturePath(LinkPath):
@@ -62,23 +75,23 @@ class LinkedPicturePath(LinkPath):
 class LinkQuery(SizeQuery):
     """How large to answer a picture, or how much of a batch."""
 
-    limit: int = Field(100, ge=1, le=MAX_PAGE, description="Members of a batch on a page")
-    cursor: str = Field("", pattern="^[0-9]{0,9}$", description="`next_cursor` of the page before")
+    limit: int = Field(100, ge=1, le=MAX_PAGE, description="Members of a batch, or pictures of an album, on a page")
+    cursor: str = Field("", max_length=80, pattern=CURSOR_PATTERN, description="`next_cursor` of the page before")
 
 
 @blueprint.get(
     "/s/<token>",
     summary="Open a link",
-    description="A picture's bytes, or the pictures of a batch: JSON, for browsers a page. Needs no key.",
+    description="A picture's bytes, or the pictures of an album or a batch: JSON, for browsers a page. Needs no key.",
     responses={"200": ANSWER, "304": openapi.not_modified(), **openapi.failures(404)},
 )
 @reads_request
 def opened(path: LinkPath, query: LinkQuery) -> Response:
     ours = services()
     share = ours.shares.opened(path.token)
-    if share.picture:
-        return _picture(ours, share, share.picture, query.width)
-    found = _pictures_of(ours, share, path.token, query)
+    if share.picture or share.asset:
+        return _picture(ours, share, share.picture or _in_library(ours, share, share.asset), query.width)
+    found = _album(ours, share, path.token, query) if share.album else _pictures_of(ours, share, path.token, query)
     if request.accept_mimetypes.best_match(("application/json", "text/html"), "application/json") == "text/html":
         page = Response(_page(found), mimetype="text/html", headers=HEADERS)
         page.headers["Content-Security-Policy"] = PAGE_POLICY
@@ -90,20 +103,30 @@ def opened(path: LinkPath, query: LinkQuery) -> Response:
 
 
 @blueprint.get(
+    "/s/<token>/<asset_id>",
+    summary="Open a picture of a shared album",
+    responses={"200": PICTURE, "304": openapi.not_modified(), **openapi.failures(404)},
+)
+@reads_request
+def opened_asset(path: LinkedAssetPath, query: SizeQuery) -> Response:
+    ours = services()
+    share = ours.shares.opened(path.token)
+    if not share.album:
+        raise nowhere()
+    return _picture(ours, share, _in_library(ours, share, path.asset_id), query.width)
+
+
+@blueprint.get(
     "/s/<token>/<member>/<number>",
     summary="Open a picture of a shared batch",
-    responses={
-        "200": openapi.picture(
-            "The picture", tuple(MEDIA_TYPES.values()), ETag=openapi.ETAG, Cache_Control=openapi.CACHE
-        ),
-        "304": openapi.not_modified(),
-        **openapi.failures(404),
-    },
+    responses={"200": PICTURE, "304": openapi.not_modified(), **openapi.failures(404)},
 )
 @reads_request
 def opened_picture(path: LinkedPicturePath, query: SizeQuery) -> Response:
     ours = services()
     share = ours.shares.opened(path.token)
+    if not share.batch:
+        raise nowhere()
     made = _made(ours, share, 1, path.member)[0].get(path.member, [])
     if path.number >= len(made):
         raise nowhere()
@@ -118,6 +141,35 @@ def _picture(ours: Services, share: Share, image_id: str, width_px: int) -> Resp
     response = pictures.answer(ours, image_id, data, width_px, ASK_EACH_TIME, person=share.person)
     response.headers.update(HEADERS)
     return response
+
+
+def _in_library(ours: Services, share: Share, asset_id: str) -> str:
+    """The picture of an asset that the link opens now."""
+    with ours.library.database.reading() as session:
+        try:
+            if share.album:
+                return linked.picture_in(session, share.album, asset_id)
+            return linked.picture_of(session, asset_id)
+        except NotFound as exc:
+            raise nowhere() from exc
+
+
+def _album(ours: Services, share: Share, token: str, query: LinkQuery) -> SharedBatch:
+    with ours.library.database.reading() as session:
+        try:
+            page = linked.page_of(session, share.album, query.limit, query.cursor)
+        except NotFound as exc:
+            raise nowhere() from exc
+    shown = [
+        SharedPicture(
+            url=f"/s/{token}/{row.id}",
+            thumbnail=f"/s/{token}/{row.id}?width={THUMBNAIL_PX}",
+            width=row.width,
+            height=row.height,
+        )
+        for row in page.assets
+    ]
+    return SharedBatch(pictures=shown, next_cursor=page.next_cursor)
 
 
 def _made(ours: Services, share: Share, limit: int, start: int) -> tuple[dict[int, list[dict[str, Any]]], int | None]:
@@ -135,7 +187,9 @@ def _made(ours: Services, share: Share, limit: int, start: int) -> tuple[dict[in
 
 
 def _pictures_of(ours: Services, share: Share, token: str, query: LinkQuery) -> SharedBatch:
-    made, cursor = _made(ours, share, query.limit, int(query.cursor or 0))
+    if query.cursor and not query.cursor.isdigit():
+        raise InvalidRequest("cursor: this is none of a batch; take next_cursor of the page before", field="cursor")
+    made, cursor = _made(ours, share, query.limit, int(query.cursor[:9] or 0))
     shown = [
         SharedPicture(
             url=f"/s/{token}/{member}/{number}",

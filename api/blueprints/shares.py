@@ -6,9 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import openapi
 from api.blueprints.jobs import OWNER
+from api.library import linked
+from api.requests.library import viewer
 from api.requests.parsing import reads_request
 from api.services import Services, services
-from api.services.auth import current_caller
+from api.services.auth import Caller, current_caller
+from api.services.ownership import unknown
+from shared.contracts.access import Role
 from shared.contracts.audit import Deed
 from shared.contracts.jobs import iso
 from shared.contracts.share_links import SHARE_ID_PATTERN, Share, ShareList, ShareRequest, ShareView
@@ -36,26 +40,21 @@ class SharesQuery(BaseModel):
 
 @blueprint.post(
     "/v1/shares",
-    summary="Share a picture or a batch",
+    summary="Share a picture, an album or a batch",
     description="Makes a link that opens it without a key until it expires or is revoked. A link to a batch opens "
-    "the pictures it made, not its prompts, its pictures to start from, or its jobs.",
+    "the pictures it made, not its prompts, its pictures to start from, or its jobs; one to an album those that are in it at "
+    "each look, and nothing of what is said of them.",
     responses={
         "201": openapi.body("ShareView", "Made", Location=openapi.LOCATION),
-        **openapi.failures(400, 404, 410, 413, 415, 429),
+        **openapi.failures(400, 403, 404, 410, 413, 415, 429),
     },
 )
 @reads_request
 def create(body: ShareRequest) -> Response:
     ours, caller = services(), current_caller()
-    if body.batch is not None:
-        ours.ownership.batch(caller, body.batch)
-    else:
-        ours.ownership.picture(caller, body.picture or "")
-    made = ours.shares.add(
-        caller.person, picture=body.picture or "", batch=body.batch or "", expires_in_s=body.expires_in_s
-    )
-    opens = {"picture": body.picture, "batch": body.batch, "expires_in_s": body.expires_in_s}
-    ours.audit.record(caller.as_actor, Deed.SHARE_ADDED, made.id, "done", **opens)
+    _check(ours, caller, body)
+    made = ours.shares.add(caller.person, body.opens, expires_in_s=body.expires_in_s)
+    ours.audit.record(caller.as_actor, Deed.SHARE_ADDED, made.id, "done", **body.opens, expires_in_s=body.expires_in_s)
     response = _answer(ours, made, 201)
     response.headers["Location"] = f"/v1/shares/{made.id}"
     return response
@@ -102,6 +101,22 @@ def revoke(path: SharePath) -> Response:
     return Response(status=204)
 
 
+def _check(ours: Services, caller: Caller, body: ShareRequest) -> None:
+    """Whether it is theirs to show to others; what others let them see is not."""
+    if body.batch is not None:
+        ours.ownership.batch(caller, body.batch)
+    elif body.picture is not None:
+        ours.ownership.picture(caller, body.picture)
+        if not (caller.may(Role.OPERATOR) or ours.ownership.owns_picture(caller, body.picture)):
+            raise unknown("picture", body.picture)
+    else:
+        with ours.library.database.reading() as session:
+            if body.asset is not None:
+                linked.check_asset(session, body.asset, viewer())
+            else:
+                linked.check_album(session, body.album or "", viewer())
+
+
 def _visible(ours: Services, share_id: str) -> Share:
     share = ours.shares.get(share_id)
     ours.ownership.check(current_caller(), share.person, "share", share_id)
@@ -115,6 +130,8 @@ def _view(ours: Services, share: Share) -> ShareView:
         url=ours.shares.address(share),
         picture=share.picture or None,
         batch=share.batch or None,
+        asset=share.asset or None,
+        album=share.album or None,
         created_at=iso(share.created_at_ms) or "",
         expires_at=iso(share.expires_at_ms) or "",
     )

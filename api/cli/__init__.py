@@ -10,9 +10,12 @@ In reading order:
 - `account_tables`: how they show it
 - `redis_at_hand`: the Redis of the settings, for a command that needs it for a moment
 - `demo`: everything once, to look at (`darkroom demo`)
-- `contact_sheet`: several pictures on one
 - `batch`: the pictures of a folder (`darkroom batch`)
 - `jobs`: jobs that were sent, in hand (`darkroom jobs`)
+- `export`: pictures of the library as a zip (`darkroom export`)
+- `imports`: the library from a folder or a zip (`darkroom import`, `darkroom watch`; with SQL, in a process of its own)
+- `import_sources`, `import_archives`: where those come from; `importing`: takes them in; `watching`: looks again and again
+- `library`: the library's database (`darkroom db`, `darkroom reindex`)
 - `folder_pictures`: which files of a folder are pictures, by what name
 - `display`: jobs, progress and the status as a terminal shows them
 """

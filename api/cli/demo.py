@@ -15,10 +15,10 @@ from typing import Any
 from PIL import Image
 from rich.console import Console
 
-from api.cli.contact_sheet import Frame, contact_sheet
 from api.cli.display import follow, follow_all, record
 from api.cli.stack import Stack
 from api.client import Darkroom, Job
+from api.responses.contact_sheet import Frame, contact_sheet
 from shared.contracts.jobs import State
 from shared.errors import DarkroomError, EngineFailed, NotReady
 from shared.redis.embedded import free_port

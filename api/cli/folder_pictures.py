@@ -64,7 +64,7 @@ def _walk(folder: Path) -> Iterator[Found]:
     unread: list[OSError] = []
     for here, below, files in os.walk(folder, onerror=unread.append):
         below[:] = [name for name in below if not name.startswith(".") and name not in NOT_OURS]
-        yield from (_found(Path(here, name), folder) for name in files if _is_picture(name) and _is_file(here, name))
+        yield from (_found(Path(here, name), folder) for name in files if is_picture(name) and _is_file(here, name))
     for error in unread:
         path = Path(os.fsdecode(error.filename or folder))
         yield _refused(Found(path, name_of(path, folder)), f"the folder cannot be read: {error.strerror}")
@@ -81,7 +81,8 @@ def _refused(found: Found, why: str) -> Found:
     return Found(found.path, found.name, found.error or InvalidRequest(why))
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Whether a file's name says that it is a picture; hidden ones are not."""
     if name.startswith("."):  # also macOS' `._name.jpg`, which holds a file's attributes
         return False
     ending = Path(name).suffix.lower()

@@ -1,4 +1,4 @@
-"""`darkroom db` and `darkroom reindex`: the library's database, worked on directly from a terminal of its host.
+"""`darkroom db`, `reindex`, `import` and `watch`: the library, worked on directly from a terminal of its host.
 
 A process of its own (`python -m api.cli.library`), so that no other command waits for SQL to load.
 """
@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from api.cli import imports
 from api.cli.redis_at_hand import redis_at_hand
 from api.library import migrating
 from api.library.database import Database
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         "--expiring", action="store_true", help="also pictures that nobody keeps: they stay from then on"
     )
     reindex.set_defaults(run=_reindex)
+    imports.add_to(commands)
     for command in (upgrade, status, reindex):
         command.add_argument("--data", type=Path, metavar="DIR", help="the data folder, as of `darkroom up`")
     return parser

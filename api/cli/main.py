@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 
 from api.cli import batch as batch_command
+from api.cli import export as export_command
 from api.cli import jobs as jobs_command
 from api.cli import keys, people
 from api.cli.demo import run_demo
@@ -36,7 +37,12 @@ WORKER_COMMANDS = {
     "plan": "cli.plan",
 }
 #: Commands that need SQL, which nobody else waits for to load: `python -m api.cli.library <name>`.
-LIBRARY_COMMANDS = {"db": "the library's database: status, upgrade", "reindex": "rebuild the library's assets"}
+LIBRARY_COMMANDS = {
+    "db": "the library's database: status, upgrade",
+    "reindex": "rebuild the library's assets",
+    "import": "bring the pictures of a folder or a zip of this host into the library",
+    "watch": "bring what is new in a folder of this host into the library",
+}
 STATUS_EVERY_S = 1.0
 DEFAULT_URL = "http://127.0.0.1:2020"
 #: What `add_subparsers` returns; argparse has no public name for it.
@@ -105,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         _generate_command(commands),
         batch_command.add_to(commands),
         *jobs_command.add_to(commands),
+        export_command.add_to(commands),
         *_asking_commands(commands),
     ):
         command.add_argument("--url", default=os.environ.get("DARKROOM_URL", DEFAULT_URL), help="the stack's address")

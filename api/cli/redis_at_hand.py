@@ -18,13 +18,18 @@ def redis_at_hand(settings: Settings) -> Iterator["redis.Redis"]:
     Raises:
         InvalidRequest, RedisUnavailable: a private server cannot be started, or is just starting elsewhere.
     """
+    with redis_url_at_hand(settings) as url, connect(url, settings.worker_redis_timeout_s) as client:
+        yield client
+
+
+@contextmanager
+def redis_url_at_hand(settings: Settings) -> Iterator[str]:
+    """Its address. Raises as `redis_at_hand`."""
     folder = settings.data_dir / "redis"
     url = settings.redis_url or running_url(folder)
     own = EmbeddedRedis(folder) if url is None else None
     try:
-        client = connect(url or own.start(), settings.worker_redis_timeout_s)  # type: ignore[union-attr]
-        with client:
-            yield client
+        yield url or own.start()  # type: ignore[union-attr]
     finally:
         if own is not None:
             own.stop()

@@ -18,6 +18,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from api.client.batches import Batches
+from api.client.exports import Exported, write_export
 from api.client.in_hand import InHand
 from shared import errors
 from shared.contracts.jobs import FINAL_STATES, Failure, Progress, QueuePlace, State, Timings
@@ -166,6 +167,21 @@ class Darkroom:
             file.write_bytes(self.image(image_id))
             files.append(file)
         return files
+
+    def export_assets(self, file: Path, *, query: str = "") -> Exported:
+        """Write assets of the library into a zip: pictures, sidecars, assets.jsonl.
+
+        Args:
+            query: a filter as in the search box; "": all that are one's own.
+
+        Raises:
+            OurError: it was cut off; there is no file then.
+        """
+        with self._http.stream("GET", "/v1/assets/export", params={"q": query}) as response:
+            if response.status_code >= 400:
+                response.read()
+                raise error_of(response)
+            return write_export(response, file)
 
     # -- the system --------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@
 - `albums`, `album_order`, `album_sharing`, `album_views`
 - `saved`: searches, presets, prompts; `views`: how assets look to callers
 - `importing`: what other programs wrote into their pictures
+- `exporting`: which assets are taken away, read a few at a time; `linked`: what links open
 - `xmp`: what is known of a picture, as photo managers read and write it
 - `streamed_zip`: a zip that is sent while it is made
 """

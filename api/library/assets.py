@@ -5,7 +5,7 @@ and a row that comes or goes moves no other.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
@@ -74,11 +74,10 @@ def page(
 def rows_of(session: Session, assets: Sequence[Asset]) -> list[AssetRow]:
     """Light rows, in the order of the assets."""
     nos = [asset.no for asset in assets]
-    captions = dict(
-        session.execute(select(AssetText.asset_no, AssetText.caption).where(AssetText.asset_no.in_(nos))).tuples().all()
-    )
+    said = func.coalesce(func.nullif(AssetText.caption, ""), AssetText.prompt)
+    words = dict(session.execute(select(AssetText.asset_no, said).where(AssetText.asset_no.in_(nos))).tuples().all())
     counts = _stack_counts(session, assets)
-    return [row_view(each, captions.get(each.no, ""), counts.get((each.owner, each.stack), 0)) for each in assets]
+    return [row_view(each, words.get(each.no, ""), counts.get((each.owner, each.stack), 0)) for each in assets]
 
 
 def rows_by_no(session: Session, nos: Sequence[int]) -> list[AssetRow]:
@@ -101,6 +100,12 @@ def one(session: Session, asset_id: str, viewer: Viewer) -> Asset:
     if purged is not None and (purged.owner == viewer.person or viewer.sees_all):
         raise Gone(f"asset {asset_id} was deleted for good")
     raise NotFound(f"there is no asset {asset_id}")
+
+
+def pictures_seen(session: Session, pictures: Collection[str], viewer: Viewer) -> set[str]:
+    """Those of the pictures that an asset has which the viewer may see: what the rack sees, what is in albums they are in."""
+    seen = select(Asset.picture).where(Asset.picture.in_(pictures), Asset.trashed_ms.is_(None), may_see(viewer))
+    return set(session.scalars(seen))
 
 
 def awaited_job(session: Session, asset: Asset) -> str:

@@ -21,7 +21,7 @@ from api.library.database import in_chunks
 from api.library.importing import infotext
 from api.library.importing.foreign import foreign_fields
 from api.library.newcomers import Added, NewAsset, drawn_asset_id
-from api.library.tables import Asset
+from api.library.tables import Asset, Purged
 from api.library.xmp import Described
 from shared.errors import ArtifactStoreDown
 from shared.pictures.artifact_store import ArtifactStore
@@ -64,6 +64,8 @@ class Brought:
     #: A person's tags, as `tags.checked` gives them.
     tags: tuple[str, ...] = ()
     visibility: Literal["private", "rack"] = "private"
+    #: Of the asset, if it is new; "": drawn.
+    asset_id: str = ""
 
 
 def look(data: bytes, limits: PictureLimits, claimed_type: str | None = None) -> Looked:
@@ -87,7 +89,7 @@ def asset_of(brought: Brought) -> NewAsset:
     facts, prints = brought.looked.facts, brought.looked.prints
     steps = fields.get("steps")
     return NewAsset(
-        id=drawn_asset_id(),
+        id=brought.asset_id or drawn_asset_id(),
         owner=brought.owner,
         picture=brought.picture,
         origin=brought.origin,
@@ -117,10 +119,15 @@ def asset_of(brought: Brought) -> NewAsset:
     )
 
 
-def take_in(session: Session, artifacts: ArtifactStore, assets: Sequence[NewAsset], now_ms: int) -> list[Added]:
+def take_in(
+    session: Session, artifacts: ArtifactStore, assets: Sequence[NewAsset], now_ms: int, *, brings_back: bool = True
+) -> list[Added]:
     """Mark the pictures as kept and write the assets down; returns what became of each, in order.
 
     Tags of one that is there already are put on it, too.
+
+    Args:
+        brings_back: whether bytes that come again take their asset out of the trash.
 
     Raises:
         ArtifactStoreDown: a picture is not in the store (any more); nothing is written down.
@@ -131,7 +138,7 @@ def take_in(session: Session, artifacts: ArtifactStore, assets: Sequence[NewAsse
     if missing:
         artifacts.let_go(sorted(missing))
         raise ArtifactStoreDown(f"picture {sorted(missing)[0]} is not in the store any more; send it again")
-    added = newcomers.add(session, assets, now_ms)
+    added = newcomers.add(session, assets, now_ms, brings_back=brings_back)
     _tag_those_that_were_there(session, assets, added, now_ms)
     return added
 
@@ -151,6 +158,11 @@ def known_pictures(session: Session, owner: str, pictures: Sequence[str]) -> dic
         rows = session.execute(select(Asset.picture, Asset.id).where(Asset.owner == owner, Asset.picture.in_(some)))
         found |= {row.picture: row.id for row in rows}
     return found
+
+
+def was_deleted(session: Session, asset_id: str) -> bool:
+    """Whether an asset of this id was deleted for good."""
+    return session.get(Purged, asset_id) is not None
 
 
 def clean_name(name: str) -> str:
@@ -180,7 +192,11 @@ def _tags(names: Sequence[str]) -> tuple[str, ...]:
 def _tag_those_that_were_there(
     session: Session, assets: Sequence[NewAsset], added: Sequence[Added], now_ms: int
 ) -> None:
-    wanted = {each.id: asset.tags for asset, each in zip(assets, added, strict=True) if not each.is_new and asset.tags}
+    wanted = {
+        each.id: asset.tags
+        for asset, each in zip(assets, added, strict=True)
+        if each.id and not each.is_new and asset.tags
+    }
     nos = numbers(session, list(wanted))
     for asset_id, names in wanted.items():
         tags.put(session, [nos[asset_id]], names)

@@ -21,6 +21,9 @@ Facet = Literal["model", "kind", "origin", "stars", "favourite", "size", "tag"]
 FACETS: tuple[Facet, ...] = ("model", "kind", "origin", "stars", "favourite", "size", "tag")
 #: Values that are told of one facet.
 MOST_VALUES = 100
+#: The share of all assets from which on their tags are counted quicker by walking everybody's than by looking up each asset's
+#: (measured on SQLite: 159 against 290 ms for three quarters of 100,000).
+WALKED_FROM = 0.3
 #: A row of a month: 12 bytes of the id, seconds since the month began, width ÷ height in thousandths; big-endian.
 PACKED = struct.Struct(">12sIH")
 
@@ -43,7 +46,7 @@ def facets(
                 at += width
     found = {name: _most(each) for name, each in counted.items()}
     if "tag" in asked:
-        found["tag"] = _tags(session, holds)
+        found["tag"] = _tags(session, holds, total)
     return Facets(total=total, facets={name: found[name] for name in asked})
 
 
@@ -85,11 +88,13 @@ _COLUMNS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _tags(session: Session, holds: Sequence[Any]) -> list[Count]:
-    assets = select(Asset.no).where(*holds)
+def _tags(session: Session, holds: Sequence[Any], total: int) -> list[Count]:
+    everything = session.scalar(select(func.max(Asset.no))) or 0
+    # A sum has no index: tags are then walked in their own order, and nothing must be sorted.
+    asset_no = AssetTag.asset_no + 0 if total > WALKED_FROM * everything else AssetTag.asset_no
     counted = (
         select(AssetTag.tag_no, func.count().label("count"))
-        .where(AssetTag.is_off.is_(False), AssetTag.asset_no.in_(assets))
+        .where(AssetTag.is_off.is_(False), asset_no.in_(select(Asset.no).where(*holds)))
         .group_by(AssetTag.tag_no)
         .order_by(func.count().desc(), AssetTag.tag_no)
         .limit(MOST_VALUES)

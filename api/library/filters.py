@@ -4,7 +4,7 @@ An `AssetFilter` is what a request says; everything in it must hold at once. `co
 and adds what that viewer may see, so that no caller of it can forget to ask.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
@@ -195,7 +195,13 @@ def may_see(viewer: Viewer) -> ColumnElement[bool]:
     """Everything that a viewer may see: theirs, what the whole rack may see, and what is in albums they are in."""
     if viewer.sees_all:
         return true()
-    return or_(Asset.owner == viewer.person, Asset.visibility == "rack", _in_shared_album(viewer))
+    # Asked of rows that something narrower names; else SQLite would collect everything that each of the three lets through.
+    return as_value([or_(Asset.owner == viewer.person, Asset.visibility == "rack", _in_shared_album(viewer))])
+
+
+def as_value(must_hold: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Conditions as a value that each row has: true or false, and never what SQLite looks rows up by."""
+    return func.coalesce(and_(true(), *must_hold), false())
 
 
 def may_change(viewer: Viewer) -> ColumnElement[bool]:
@@ -261,7 +267,7 @@ def _asked(wanted: AssetFilter, viewer: Viewer) -> Iterator[ColumnElement[bool]]
         yield from _asked(other, viewer)
     for other in wanted.without:
         # A value that is not there (NULL) is not the value that is unwanted.
-        yield not_(func.coalesce(and_(true(), *_asked(other, viewer)), false()))
+        yield not_(as_value(list(_asked(other, viewer))))
 
 
 def _has_tag(names: tuple[str, ...]) -> ColumnElement[bool]:

@@ -88,6 +88,11 @@ def job_asset_id(job_id: str, index: int) -> str:
     return "ast_" + hashlib.sha256(f"{job_id} {index}".encode()).hexdigest()[:24]
 
 
+def content_asset_id(owner: str, picture: str) -> str:
+    """The id of what is found, not sent: the same whenever it is found, so that what was deleted for good stays so."""
+    return "ast_" + hashlib.sha256(f"{owner} {picture}".encode()).hexdigest()[:24]
+
+
 def drawn_asset_id() -> str:
     """A fresh id: 96 random bits."""
     return "ast_" + secrets.token_hex(12)

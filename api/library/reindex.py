@@ -6,7 +6,6 @@ are gone. What people said (stars, albums, notes) stands in the database alone; 
 A picture says what it was made of, not whose it is: where no record says it either, the person must be named.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -111,7 +110,7 @@ class Reindex:
             return None
         data, seen = looked
         asset = asset_of(Brought(data, picture, owner, "import", seen, self._store.now_ms()))
-        asset = replace(asset, id="ast_" + hashlib.sha256(f"{owner} {picture}".encode()).hexdigest()[:24])
+        asset = replace(asset, id=newcomers.content_asset_id(owner, picture))
         if asset.details.get("program") != "darkroom":
             return asset
         return replace(asset, origin="job", kind="generate", job=str(asset.params.get("job", ""))[:MAX_JOB_CHARS])

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from api.library.database import in_chunks
-from api.library.filters import AssetFilter, Viewer, conditions
+from api.library.filters import AssetFilter, Viewer, as_value, conditions
 from api.library.query import Words
 from api.library.tables import Asset, AssetVector
 from api.library.text_index import holds, ranked
@@ -145,9 +145,11 @@ def _looks_of(session: Session, number: int, catalogue: Catalogue) -> AssetVecto
 def _by_words(session: Session, words: Sequence[Words], must_hold: Sequence[ColumnElement[bool]]) -> list[int]:
     """Those that have all the words, best first; behind them the newest of others that have them."""
     best = ranked(session, words, LOOKED_UP)
+    # What must hold is asked of each row and not of the list, for which SQLite would walk everything its owner has.
     allowed: set[int] = set()
     for some in in_chunks(best):
-        allowed.update(session.scalars(select(Asset.no).where(Asset.no.in_(some), *must_hold)))
+        rows = session.execute(select(Asset.no, as_value(must_hold)).where(Asset.no.in_(some)))
+        allowed.update(number for number, is_allowed in rows if is_allowed)
     found = [number for number in best if number in allowed][:MOST]
     if len(best) < LOOKED_UP or len(found) == MOST:
         return found

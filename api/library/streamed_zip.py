@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, cast
 
-#: The first year a zip can tell of.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+#: The first and the last moment that a zip can tell of.
+_EPOCH, _LAST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Entry:
 
     #: A path with `/`, as `sidecar_names` makes them safe.
     name: str
-    data: bytes
+    #: All of it, or its parts where it is too long to hold.
+    data: bytes | Iterable[bytes]
     #: Milliseconds since 1970; 0: unknown.
     modified_ms: int = 0
     #: Whether it shrinks when packed.
@@ -29,15 +30,21 @@ class Entry:
 
 
 def zipped(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """The zip's bytes, a file at a time; entries are asked for one by one, when the one before has been sent."""
+    """The zip's bytes, a file or a part of one at a time; entries are asked for one by one, when the one before has been sent."""
     sink = _Sink()
     with zipfile.ZipFile(cast(IO[bytes], sink), "w", allowZip64=True) as archive:
         for entry in entries:
             about = zipfile.ZipInfo(entry.name, _date(entry.modified_ms))
             about.compress_type = zipfile.ZIP_DEFLATED if entry.is_text else zipfile.ZIP_STORED
             about.external_attr = 0o644 << 16
-            archive.writestr(about, entry.data)
-            yield sink.taken()
+            if isinstance(entry.data, bytes):
+                archive.writestr(about, entry.data)
+                yield sink.taken()
+                continue
+            with archive.open(about, "w", force_zip64=True) as file:
+                for part in entry.data:
+                    file.write(part)
+                    yield sink.taken()
     yield sink.taken()
 
 
@@ -70,4 +77,4 @@ def _date(modified_ms: int) -> tuple[int, int, int, int, int, int]:
     if not modified_ms:
         return _EPOCH
     when = datetime.fromtimestamp(modified_ms / 1000, UTC)
-    return max(_EPOCH, (when.year, when.month, when.day, when.hour, when.minute, when.second))
+    return min(max(_EPOCH, (when.year, when.month, when.day, when.hour, when.minute, when.second)), _LAST)

@@ -36,7 +36,7 @@ class AssetRow(BaseModel):
     nsfw: float | None = Field(description="Probability that it is not safe for work; null: nobody has looked")
     visibility: Literal["private", "rack"]
     analysis: AnalysisState
-    alt: str = Field(description=f"Its caption, up to {MAX_ALT_CHARS} characters")
+    alt: str = Field(description=f"Its caption, else its prompt: up to {MAX_ALT_CHARS} characters")
     stack: StackView | None = None
     trashed_at: str | None = None
     version: int
@@ -149,7 +149,7 @@ class BucketList(BaseModel):
     buckets: list[Bucket]
 
 
-def row_view(asset: Asset, caption: str, stack_count: int = 0) -> AssetRow:
+def row_view(asset: Asset, words: str, stack_count: int = 0) -> AssetRow:
     """An asset as lists show it."""
     stack = StackView(id=asset.stack, count=stack_count) if asset.stack and stack_count > 1 else None
     same = ("id", "picture", "owner", "kind", "width", "height", "thumbhash", "stars", "favourite", "nsfw", "version")
@@ -158,7 +158,7 @@ def row_view(asset: Asset, caption: str, stack_count: int = 0) -> AssetRow:
         visibility=asset.visibility,  # type: ignore[arg-type]
         analysis=asset.analysis,  # type: ignore[arg-type]
         created_at=iso(asset.created_ms) or "",
-        alt=caption[:MAX_ALT_CHARS],
+        alt=words[:MAX_ALT_CHARS],
         stack=stack,
         trashed_at=iso(asset.trashed_ms or 0),
     )

@@ -13,4 +13,6 @@ In reading order:
 - `library`: which assets a request means, and who looks
 - `actions`: an action over pictures → a batch
 - `batches`: a batch request → members and steps, ready to be stored
+- `describing`: assets → a batch that finds out caption, tags and rating
+- `uploads`: pictures that come in to stay
 """

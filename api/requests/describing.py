@@ -96,6 +96,13 @@ def describe(
     return Sent(record.id if here else "", len(here), len(found) - len(wanted), plan.left_out)
 
 
+def give_up(ours: Services, asset_nos: Sequence[int], reason: str) -> None:
+    """Those of these that nobody looked at, or looks at, say why; they can be tried again."""
+    with ours.library.database.writing() as session:
+        unseen = [each.no for each in analyses.standings(session, asset_nos) if each.analysis in ("none", "failed")]
+        analyses.fail(session, unseen, reason, ours.store.now_ms())
+
+
 def plan_for(ours: Services, caller: Caller) -> Plan:
     """The chain that the rack can do now for this caller."""
     steps: list[StepPlan] = []

@@ -14,13 +14,13 @@ from pydantic import Field, StringConstraints
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.library import albums, analyses, brought, tags
+from api.library import albums, brought, tags
 from api.library.albums import AlbumId
 from api.library.brought import Brought, Looked
 from api.library.changing import TagNames
 from api.library.filters import MAX_IDS, Viewer, Visibility
 from api.library.newcomers import Added, NewAsset
-from api.requests.describing import Sent, describe
+from api.requests.describing import Sent, describe, give_up
 from api.requests.library import viewer
 from api.requests.parsing import read_json, validated_json
 from api.responses.pictures import withheld
@@ -227,9 +227,7 @@ def _described(ours: Services, caller: Caller, nos: Sequence[int]) -> Sent:
     try:
         return describe(ours, caller, nos, again=False)
     except DarkroomError as error:
-        with ours.library.database.writing() as session:
-            unseen = [each.no for each in analyses.standings(session, nos) if each.analysis in ("none", "failed")]
-            analyses.fail(session, unseen, error.message, ours.store.now_ms())
+        give_up(ours, nos, error.message)
         return Sent(left_out=error.message)
 
 

@@ -10,6 +10,7 @@ from math import inf
 
 from flask import Response
 
+from api.responses import previews
 from api.responses.ratings import rated_count, with_ratings
 from api.responses.waiting import Waited, answer_of, hold, is_known
 from api.services import Services
@@ -112,12 +113,27 @@ def known_to_caller(ours: Services, record: JobRecord) -> bool:
     return is_known(etag_of(views(ours, [record])[0], record))
 
 
-def many(ours: Services, ids: Sequence[str]) -> Response:
-    """The caller's jobs of these ids in this order; what is not there is marked `unknown` or `gone`, another's `unknown`."""
+def many(ours: Services, ids: Sequence[str], *, since: str | None = None) -> Response:
+    """The caller's jobs of these ids in this order; what is not there is marked `unknown` or `gone`, another's `unknown`.
+
+    Args:
+        since: the mark of the poll before, for the previews that changed since; None: no previews.
+    """
     caller = current_caller()
     known = [job_id for job_id in ids if JOB_ID.match(job_id)]
     found = {r.id: settle(ours, r) for r in ours.ownership.jobs(caller, known)}
     shown = {job.id: job.model_dump(mode="json") for job in views(ours, found.values())}
     expired = ours.ownership.expired(caller, [job_id for job_id in known if job_id not in shown])
     rows = [shown.get(i) or {"id": i, "state": "gone" if i in expired else "unknown"} for i in ids]
-    return Response(json.dumps({"jobs": rows}), mimetype="application/json")
+    body: dict[str, object] = {"jobs": rows}
+    if since is not None:
+        body |= _previews(ours, [found[job_id] for job_id in dict.fromkeys(known) if job_id in found], since)
+    return Response(json.dumps(body), mimetype="application/json")
+
+
+def _previews(ours: Services, records: Sequence[JobRecord], since: str) -> dict[str, object]:
+    running = previews.jobs_with_previews(records)
+    if ours.settings.rating == "refuse":  # they are of pictures that nobody has rated
+        running = []
+    news, mark = previews.changed(running, ours.store.previews([record.id for record in running]), since)
+    return {"previews": {job_id: each.model_dump() for job_id, each in news.items()}, "mark": mark}

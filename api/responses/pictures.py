@@ -99,12 +99,44 @@ def answer(
     return response
 
 
+def tile(ours: Services, image_id: str, width_px: int, *, person: str) -> bytes:
+    """A small WebP of a picture that is shown among others, as this server shows it: blurred where it blurs.
+
+    Who may have it was asked before.
+
+    Raises:
+        Withheld: it is not shown, or nobody knows yet. NotFound, Gone: its bytes are not there. NotReady: there is no room.
+    """
+    rating = ours.ratings.look(person, [image_id])[image_id] if ours.ratings.is_on else None
+    found = _verdict(ours, rating)
+    if found is Verdict.WITHHOLD and rating is not None:
+        raise withheld(ours, image_id, rating)
+    data = ours.artifacts.get(image_id)
+    facts = inspect(data, NO_LIMITS)
+    if found is Verdict.BLUR:
+        return blurred(_few_pixels(ours, image_id, data, facts), *facts.size, width_px)
+    return ours.decoding.thumbnail(data, facts, width_px)
+
+
 def withheld(ours: Services, image_id: str, rating: PictureRating) -> Withheld:
     """Why a picture is not shown."""
     why = reason(rating, ours.settings.rating_threshold)
     return Withheld(
         f"picture {image_id} is withheld: {why}", retry_after_s=RATED_SOON_S if rating.nsfw is None else None
     )
+
+
+def unshown(ours: Services, image_id: str, *, person: str, is_own: bool) -> Withheld | None:
+    """Why a picture's stored bytes are not given to a person; None: they are. What is blurred, its owner may take."""
+    if not ours.ratings.is_on:
+        return None
+    rating = ours.ratings.look(person, [image_id])[image_id]
+    found = _verdict(ours, rating)
+    if found is Verdict.WITHHOLD:
+        return withheld(ours, image_id, rating)
+    if found is Verdict.BLUR and not is_own:
+        return Withheld(f"picture {image_id} is shown blurred, and is not yours to reveal")
+    return None
 
 
 def _verdict(ours: Services, rating: PictureRating | None) -> Verdict:

@@ -24,14 +24,14 @@ def sidecar_names(rows: Sequence[tuple[int, str, str]]) -> list[str]:
         rows: index, the picture's file name (with its folder, or nothing), and what it is called without one.
     """
     natural = [_path(file, fallback) for _, file, fallback in rows]
-    reserved = {_key(path) for path in natural}
+    reserved = {key_of(path) for path in natural}
     # A file cannot stand where another one's folder does.
-    folders = {_key(path.rsplit("/", depth)[0]) for path in natural for depth in range(1, path.count("/") + 1)}
+    folders = {key_of(path.rsplit("/", depth)[0]) for path in natural for depth in range(1, path.count("/") + 1)}
     taken, names = set(folders), []
     for (index, _, _), path in zip(rows, natural, strict=True):
-        if _key(path) in taken:
+        if key_of(path) in taken:
             path = _free(path, index, taken | reserved)
-        taken.add(_key(path))
+        taken.add(key_of(path))
         names.append(path)
     return names
 
@@ -39,7 +39,7 @@ def sidecar_names(rows: Sequence[tuple[int, str, str]]) -> list[str]:
 def _free(path: str, index: int, occupied: set[str]) -> str:
     folder, slash, name = path.rpartition("/")
     found, again = f"{folder}{slash}{index}-{name}", 2
-    while _key(found) in occupied:
+    while key_of(found) in occupied:
         found, again = f"{folder}{slash}{index}-{again}-{name}", again + 1
     return found
 
@@ -52,10 +52,10 @@ def _path(file: str, fallback: str) -> str:
     parts = file.replace("\\", "/").split("/")
     is_simple = not any(part in ("", "..") for part in parts) and not re.match(r"^[A-Za-z]:", file)
     kept = [part for part in (parts if is_simple else parts[-1:]) if part not in ("", ".", "..")]
-    return "/".join(map(_harmless, kept or [fallback])) + ENDING
+    return "/".join(map(harmless, kept or [fallback])) + ENDING
 
 
-def _harmless(part: str) -> str:
+def harmless(part: str) -> str:
     """A name that every system takes."""
     name = _FORBIDDEN.sub("_", part)
     if _DEVICE.match(name):
@@ -67,6 +67,6 @@ def _harmless(part: str) -> str:
     return name
 
 
-def _key(path: str) -> str:
+def key_of(path: str) -> str:
     """The same for names that some system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

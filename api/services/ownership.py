@@ -3,14 +3,18 @@
 Their person may, and whoever sees everything: operators and administrators. To everybody else an id of somebody else answers
 exactly as one that never existed, whether its record stands or has expired: the same error, the same words.
 
-A picture's id follows from its bytes, so knowing one is no right: a reference opens it (`shared.pictures.references`). A
-picture that nobody has a reference to, from before there were any, is the administrator's.
+A picture's id follows from its bytes, so knowing one is no right: a reference opens it (`shared.pictures.references`), or an
+asset that its owner lets the caller see, as long as they do. A picture that nobody has a reference to, from before there were
+any, is the administrator's.
 
 Which *kinds* of request a role may send at all is not asked here but at the door.
 """
 
 from collections.abc import Sequence
 
+from api.library.assets import pictures_seen
+from api.library.database import Database
+from api.library.filters import Viewer
 from api.services.auth import Caller
 from shared.accounts.audit import Audit
 from shared.accounts.quotas import Quotas
@@ -55,6 +59,7 @@ class Ownership:
         audit: Audit,
         ratings: RatingJobs,
         quotas: Quotas,
+        library: Database,
     ) -> None:
         self._store = store
         self._batches = batches
@@ -64,6 +69,7 @@ class Ownership:
         self._audit = audit
         self._ratings = ratings
         self._quotas = quotas
+        self._library = library
 
     def listed(self, caller: Caller, wanted: str) -> str | None:
         """Whose things a list shows; None: everybody's.
@@ -205,7 +211,18 @@ class Ownership:
             known = self._references.opened_to_anybody(artifact_ids)
             return set() if caller.may(Role.ADMIN) else set(artifact_ids) - known
         closed = set(artifact_ids) - self._references.opened_to(caller.person, artifact_ids)
-        return closed - self._found_again(caller, closed) if closed else closed
+        if closed:
+            closed -= self._found_again(caller, closed)
+        return closed - self._seen_in_library(caller, closed) if closed else closed
+
+    def _seen_in_library(self, caller: Caller, closed: set[str]) -> set[str]:
+        """Pictures of others that the caller sees there, as long as they do; no reference is written.
+
+        Raises:
+            LibraryUnavailable: the database is away, and whether they may cannot be told.
+        """
+        with self._library.reading() as session:
+            return pictures_seen(session, closed, Viewer(caller.person))
 
     def _found_again(self, caller: Caller, closed: set[str]) -> set[str]:
         """Pictures that a record of the caller's names although the reference is not there: it is written afresh."""

@@ -60,6 +60,7 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/batches/<batch_id>/export.jsonl": VIEWER,
     "GET /v1/batches/<batch_id>/export.csv": VIEWER,
     "GET /v1/batches/<batch_id>/export.xmp.zip": VIEWER,
+    "GET /v1/batches/<batch_id>/sheet": VIEWER,
     "POST /v1/batches/<batch_id>/cancel": USER,
     "POST /v1/batches/<batch_id>/resume": USER,
     "DELETE /v1/batches/<batch_id>": USER,
@@ -76,6 +77,7 @@ ROUTES: dict[str, Needed] = {
     "GET /v1/shares/<share_id>": VIEWER,
     "DELETE /v1/shares/<share_id>": USER,
     "GET /s/<token>": PUBLIC,
+    "GET /s/<token>/<asset_id>": PUBLIC,
     "GET /s/<token>/<member>/<number>": PUBLIC,
     # Models and workers
     "GET /v1/models": ANY_KEY,
@@ -111,6 +113,8 @@ ROUTES: dict[str, Needed] = {
     # The library
     "GET /v1/assets": VIEWER,
     "GET /v1/assets/facets": VIEWER,
+    "GET /v1/assets/export": VIEWER,
+    "POST /v1/assets/export": VIEWER,
     "GET /v1/assets/buckets": VIEWER,
     "GET /v1/assets/buckets/<month>": VIEWER,
     "GET /v1/assets/<asset_id>": VIEWER,

@@ -1,4 +1,4 @@
-"""Links that open one picture or one batch without a key: made, read, listed, revoked.
+"""Links that open a picture, an album or a batch without a key: made, read, listed, revoked.
 
 A link is its share's id, the second it expires, and a signature over both with a secret that only this Redis has. So a forged
 one says nothing, an old one ends although its record were kept, and one that was revoked ends with its record. What a link opens
@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -56,8 +57,11 @@ class ShareLinks:
     def __init__(self, client: "redis.Redis") -> None:
         self._redis: Any = client
 
-    def add(self, person: str, *, picture: str = "", batch: str = "", expires_in_s: int) -> Share:
+    def add(self, person: str, opens: Mapping[str, str], *, expires_in_s: int) -> Share:
         """Make a link.
+
+        Args:
+            opens: the one thing, by its kind: picture, asset, album or batch.
 
         Raises:
             TooManyRequests: this person has too many.
@@ -73,8 +77,7 @@ class ShareLinks:
             share = Share(
                 id=new_share_id(),
                 person=person,
-                picture=picture,
-                batch=batch,
+                **opens,
                 created_at_ms=now_ms,
                 expires_at_ms=(now_ms // 1000 + expires_in_s) * 1000,
             )

@@ -105,4 +105,10 @@ def _webhook(record: BatchRecord) -> WebhookView | None:
 def _links(batch_id: str) -> dict[str, str]:
     here = f"/v1/batches/{batch_id}"
     exports = {name: f"{here}/export.{name}" for name in ("jsonl", "csv")}
-    return {"self": here, "members": f"{here}/members", **exports, "xmp": f"{here}/export.xmp.zip"}
+    return {
+        "self": here,
+        "members": f"{here}/members",
+        "sheet": f"{here}/sheet",
+        **exports,
+        "xmp": f"{here}/export.xmp.zip",
+    }

@@ -56,7 +56,12 @@ def silent_s(record: JobRecord, now_ms: int) -> float | None:
 
 def silence_limit_s(phase: str, settings: Settings) -> float:
     """How long a job may be silent in a phase before it counts as hung."""
-    limits = {"loading": settings.load_timeout_s, "storing": settings.store_timeout_s}
+    # Whoever is paused may wait for a model to be loaded, and is told of by a thread that loading may hold up.
+    limits = {
+        "loading": settings.load_timeout_s,
+        "paused": max(settings.load_timeout_s, settings.step_timeout_s),
+        "storing": settings.store_timeout_s,
+    }
     return limits.get(phase, settings.step_timeout_s)
 
 
@@ -78,7 +83,10 @@ def _running(record: JobRecord, workers: Sequence[WorkerReport], now_ms: int, se
 
 def _doing(progress: Progress) -> str:
     if progress.phase == "running" and progress.steps:
-        return f"it is at step {progress.step} of {progress.steps}"
+        resumed = f" (resumed at step {progress.resumed_at})" if progress.resumed_at else ""
+        return f"it is at step {progress.step} of {progress.steps}{resumed}"
+    if progress.phase == "paused":
+        return f"it has given its seat to something more urgent, at step {progress.step} of {progress.steps},"
     return f"it is {progress.phase}"
 
 

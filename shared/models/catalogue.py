@@ -127,6 +127,8 @@ class ModelCard(Row):
     title: str
     summary: str
     licence: str
+    #: What to choose it for, in a few words each.
+    good_at: tuple[str, ...] = ()
     source: Source
     defaults: Defaults | None = None
     limits: ModelLimits | None = None

@@ -82,6 +82,19 @@ class Measurements:
         samples = sum(measured.samples for measured in times.values())
         return sum(m.value * m.samples for m in times.values()) / samples if samples else None
 
+    def loads_ms(self, models: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Per model: worker → milliseconds of a load there; many models in one round trip."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for model in models:
+                pipe.hgetall(keys.speed(model))
+            rows = pipe.execute()
+        ending = f"{SEPARATOR}{LOAD}"
+        return {
+            model: {name.removesuffix(ending): m.value for name, m in _measured(found).items() if name.endswith(ending)}
+            for model, found in zip(models, rows, strict=True)
+        }
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _fold(self, name: str, field: str, value: float, *, up: float, down: float) -> int:

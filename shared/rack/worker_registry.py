@@ -128,10 +128,36 @@ class WorkerRegistry:
         with redis_errors():
             self._redis.set(keys.draining(name), "1", px=max(1, round(limit_s * 1000)))
 
-    def is_draining(self, name: str) -> bool:
-        """Whether it was asked to stop."""
+    def stays(self, name: str) -> None:
+        """It was not asked to stop: it has just started, or was asked to go on."""
         with redis_errors():
-            return bool(self._redis.exists(keys.draining(name)))
+            self._redis.delete(keys.draining(name))
+
+    def tell_turn(self, name: str, model: str) -> None:
+        """Whose turn it is at a worker that is busy with another model's run; "": nobody's."""
+        with redis_errors():
+            if model:
+                self._redis.set(keys.turn(name), model, ex=keys.TURN_TTL_S)
+            else:
+                self._redis.delete(keys.turn(name))
+
+    def wishes(self, name: str) -> tuple[bool, str]:
+        """What a worker's run is to do, in one round trip: whether to take nobody more, because the worker was asked to stop or
+        a person has paused it; and the model whose turn it is there ("": nobody's)."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.exists(keys.draining(name), keys.paused(name))
+            pipe.get(keys.turn(name))
+            takes_nobody, model = pipe.execute()
+        return bool(takes_nobody), (model or b"").decode()
+
+    def served(self, name: str, queue: str, now_ms: int) -> None:
+        """A worker took a job from a queue, by the store's clock: it is not neglected."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hset(keys.TAKEN, queue, f"{now_ms} {name}")
+            pipe.expire(keys.TAKEN, keys.LIVE_TTL_S)
+            pipe.execute()
 
     def is_paused(self, name: str) -> bool:
         with redis_errors():

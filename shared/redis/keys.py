@@ -57,6 +57,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:checkpoint:{id}     hash    CHECKPOINT_TTL_S      the child: picture's place → state; gone at the job's end
     darkroom:checkpoints:{s}     string  5 s                   bytes of checkpoints written in that second
     darkroom:draining:{worker}   string  as drain_s            set when a worker is asked to stop
+    darkroom:turn:{worker}       string  TURN_TTL_S            the model whose turn it is there, while a run of another goes on
     darkroom:tokens:{id}         stream  PREVIEW_TTL_S         text deltas of a streaming answer
     darkroom:ended               stream  LIVE_TTL_S            move.lua: ids of jobs that ended and leave something to
                                                                the library, which trims what it has taken in
@@ -111,6 +112,8 @@ GONE_TTL_S = 30 * 86400
 PREVIEW_TTL_S = 300
 #: Of the states of running jobs: a worker that takes one over does so within minutes.
 CHECKPOINT_TTL_S = 3600
+#: Whose turn it is: told twice a second while a worker is busy.
+TURN_TTL_S = 5
 #: What people search for they search for again.
 QUERY_VECTOR_TTL_S = 86400
 STORE_TTL_S = LIVE_TTL_S
@@ -257,6 +260,10 @@ def checkpoint(job_id: str) -> str:
 
 def checkpoint_budget(second: int) -> str:
     return f"{PREFIX}checkpoints:{second}"
+
+
+def turn(worker_name: str) -> str:
+    return f"{PREFIX}turn:{worker_name}"
 
 
 def draining(worker_name: str) -> str:

@@ -1,5 +1,5 @@
 """An engine without torch that does what its prompt says, for fault tests: `pace=50 die=2` takes 50 ms a step and kills
-its own process in step 2.
+its own process in step 2. It makes pictures a step at a time, in any company; or from end to end, as engines of others may.
 
     pace=MS    milliseconds a step
     die=N      SIGKILL to itself in step N
@@ -18,13 +18,15 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from shared.errors import OutOfVram
+from shared.errors import EngineFailed, OutOfVram
 from shared.models.catalogue import ModelCard
 from workers.devices import slot
 from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
@@ -32,8 +34,32 @@ from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
 HANG_S = 3600.0
 
 
+@dataclass(eq=False)
+class FaultSample:
+    """See `workers.engines.stepping.Sample`."""
+
+    work: GenerateWork
+    seed: int
+    #: What its prompt orders, where that concerns this worker and was not obeyed before.
+    order: dict[str, int]
+    step: int = 0
+    rows: int = 1
+
+    @property
+    def key(self) -> Hashable:
+        return (self.work.params.width, self.work.params.height)
+
+    @property
+    def steps(self) -> int:
+        return self.work.params.steps_run
+
+    @property
+    def is_done(self) -> bool:
+        return self.step >= self.steps
+
+
 class FaultEngine:
-    """See `workers.engines.base.GenerateEngine`."""
+    """See `workers.engines.base.GenerateEngine` and `workers.engines.stepping.Stepping`."""
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card
@@ -54,6 +80,43 @@ class FaultEngine:
                 _obey(order, step)
             watch.step(step, steps)
         return [[_noise(seed, work) for seed in work.params.seeds()] for work in works]
+
+    # -- a step at a time --------------------------------------------------------------------------------------------
+
+    def begin(self, work: GenerateWork, watch: Watch) -> list[FaultSample]:
+        order = orders_in(work.params.prompt)
+        order = {"pace": order.get("pace", 0)} if _is_done(order) or not _is_meant(order) else order
+        return [FaultSample(work, seed, order) for seed in work.params.seeds()]
+
+    def step(self, samples: Sequence[FaultSample]) -> None:
+        time.sleep(max(sample.order.get("pace", 0) for sample in samples) / 1000)
+        for sample in samples:
+            _obey(sample.order, sample.step + 1)
+        for sample in samples:
+            sample.step += 1
+
+    def finish(self, samples: Sequence[FaultSample], watch: Watch) -> list[Image.Image]:
+        return [_noise(sample.seed, sample.work) for sample in samples]
+
+    def preview(self, sample: FaultSample) -> Callable[[], Image.Image]:
+        return lambda: Image.new("RGB", (8, 8))
+
+    def saved(self, sample: FaultSample) -> bytes:
+        return f"{sample.seed} {sample.step}".encode()
+
+    def resumed(self, work: GenerateWork, place: int, data: bytes, watch: Watch) -> FaultSample:
+        sample = self.begin(work, watch)[place]
+        seed, step = (int(part) for part in data.split())
+        if seed != sample.seed or not 0 < step <= sample.steps:
+            raise EngineFailed("this is no state of that picture")
+        sample.step = step
+        return sample
+
+    def settle(self) -> None:
+        """A step is done when it returns."""
+
+    def rest(self) -> None:
+        """Nothing visits a device."""
 
 
 def orders_in(prompt: str) -> dict[str, int]:
@@ -104,4 +167,4 @@ def _load(card: ModelCard, path: Path, plan: LoadPlan) -> FaultEngine:
     return FaultEngine(card)
 
 
-KIND = EngineKind(load=_load)
+KIND = EngineKind(load=_load, makes_steps=True)

@@ -45,10 +45,11 @@ class FaultRig(Rig):
     def occupy(self, seconds: int = 3) -> list[str]:
         """Give every worker something long to do, so that what comes next waits; the jobs' ids.
 
-        Sizes differ, so that no two of them share a batch.
+        Sizes differ, so that no two of them share a pass; and each has as many pictures as there are seats, so that nobody
+        joins it.
         """
-        sizes = [64 + 8 * number for number in range(self.workers)]
-        ids = [str(self.generate("pace=50", steps=20 * seconds, width=size)["id"]) for size in sizes]
+        sizes, seats = [64 + 8 * number for number in range(self.workers)], self.settings.max_batch
+        ids = [str(self.generate("pace=50", steps=20 * seconds, width=size, n=seats)["id"]) for size in sizes]
         for job_id in ids:
             self.wait_for_state(job_id, "running")
         return ids

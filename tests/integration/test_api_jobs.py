@@ -1,9 +1,11 @@
 """`/v1/jobs` against a real server."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
+from api.app import create_app
 from shared.contracts.jobs import new_job_id
 from tests import workers_played
 
@@ -220,3 +222,47 @@ class Waiter:
         self._thread.join(15)
         assert self._answers, "the request still waits"
         return self._answers[0]
+
+
+def test_previews_ride_in_the_bulk_poll_and_only_when_they_changed(web, services):
+    running, waiting = make(web), make(web)
+    workers_played.start(services, running)
+    workers_played.step(services, running, 4, preview=b"RIFF....WEBP")
+    where = f"/v1/jobs?ids={waiting},{running}&previews=1"
+
+    first = web.get(where).json
+    again = web.get(f"{where}&since={first['mark']}").json
+    workers_played.step(services, running, 6, preview=b"RIFF..6.WEBP")
+    later = web.get(f"{where}&since={again['mark']}").json
+
+    assert first["previews"] == {running: {"step": 4, "data": "data:image/webp;base64,UklGRi4uLi5XRUJQ"}}
+    assert again["previews"] == {}
+    assert later["previews"][running]["step"] == 6
+    assert first["jobs"][0]["queue"]["waits"]["message"]
+    assert first["jobs"][1]["worker"] == "gpu0"
+    assert "previews" not in web.get(f"/v1/jobs?ids={running}").json
+
+
+def test_where_nothing_unrated_is_shown_the_poll_has_no_previews(services):
+    strict = create_app(replace(services, settings=services.settings.model_copy(update={"rating": "refuse"})))
+    client = strict.test_client()
+    job = make(client)
+    workers_played.start(services, job)
+    workers_played.step(services, job, 4, preview=b"RIFF....WEBP")
+
+    assert client.get(f"/v1/jobs?ids={job}&previews=1").json["previews"] == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("previews=1", "previews"),
+        ("ids=job_x&since=" + "0" * 16, "since"),
+        ("ids=job_x&previews=1&since=x", "since"),
+        ("ids=job_x&previews=2", "previews"),
+    ],
+)
+def test_previews_that_nobody_can_have_are_refused(web, query, field):
+    answer = web.get(f"/v1/jobs?{query}")
+
+    assert (answer.status_code, answer.json["error"]["field"]) == (422, field)

@@ -6,6 +6,7 @@ import pytest
 
 from api.app import create_app
 from api.services import build_services
+from shared.models.measurements import LOAD, Measurements
 from shared.rack.worker_registry import Resident
 from shared.redis import keys
 from tests import workers_played
@@ -255,3 +256,19 @@ def test_models_are_switched_and_unloaded_under_both_spellings(web, services, wh
     assert (unloaded.status_code, unloaded.json["jobs"][0]["kind"]) == (202, "unload")
     assert web.post(f"/v1/{where}/switch", json={"model_id": "nobody"}).status_code == 404
     assert f"/v1/{where}/switch" in web.get("/openapi.json").json["paths"]
+
+
+def test_a_model_says_all_that_a_form_and_a_card_of_it_need(web, services):
+    services.registry.report(workers_played.report("gpu0", models=("sdxl-toy", "sdxl-starter")))
+    Measurements(services.store.redis).add_time("sdxl-toy", "gpu0", LOAD, 1500)
+
+    rows = {row["id"]: row for row in web.get("/v1/models").json["models"]}
+
+    toy = rows["sdxl-toy"]
+    assert all(row["good_at"] and row["licence"] for row in rows.values())
+    assert (toy["load"]["seconds"], toy["load"]["basis"], toy["load"]["worker"]) == (1.5, "measured", "gpu0")
+    assert rows["sdxl-starter"]["load"]["basis"] == "unknown"
+    assert rows["sdxl"]["load"]["basis"] == "unserved"
+    ddim = next(row for row in toy["samplers"] if row["name"] == "ddim")
+    assert (ddim["label"], ddim["schedules"]) == ("DDIM", ["normal", "sgm_uniform"])
+    assert rows["opennsfw"]["samplers"] == []

@@ -1,5 +1,6 @@
 """A run of steps over the real store: jobs join, share passes, give up seats, go on from checkpoints. The engine is played."""
 
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,19 +9,20 @@ from PIL import Image
 
 from shared.contracts.base import Priority
 from shared.contracts.generation import GenerationParams
-from shared.contracts.jobs import JobRecord, Reason, State, new_job_id
-from shared.errors import EngineFailed, NotFinite, OutOfVram
+from shared.contracts.jobs import JobRecord, Progress, Reason, State, new_job_id
+from shared.errors import EngineFailed, NotFinite, OutOfVram, RedisUnavailable
 from shared.jobs import lifecycle
 from shared.jobs.checkpoints import Checkpoints
 from shared.jobs.routing import batch_key_of, own_queue_of, queue_of
 from shared.rack.worker_registry import WorkerRegistry
+from shared.redis import keys
 from tests.rig import wait_for
 from workers import assembly
 from workers.devices.slot import Slot
 from workers.execution import progress
 from workers.execution.runner import NotOurs, Runner
 from workers.execution.runtime import Runtime
-from workers.execution.stepping import arrivals
+from workers.execution.stepping import arrivals, keeping, vigil
 from workers.execution.stepping import run as stepping_run
 from workers.execution.threads import Threads
 from workers.memory.residency import Residency
@@ -67,6 +69,8 @@ class PlayedEngine:
     def close(self) -> None: ...
 
     def rest(self) -> None: ...
+
+    settle = rest
 
     def begin(self, work, watch):
         return [PlayedSample(work, seed) for seed in work.params.seeds()]
@@ -432,3 +436,280 @@ def test_checkpoints_are_written_on_the_way(services, engine, sent):
     runner.run(job.id, QUEUE)
 
     assert states(services, job) == ["succeeded"]
+
+
+# -- between two tickets ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def between(services, engine, runner) -> JobRecord:
+    """A job of eight steps whose run has given its ticket back after three, for a command."""
+    job = queued(services, "long", steps=8)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and command(services)
+    runner.run(job.id, QUEUE)
+    engine.at_pass = lambda samples: None
+    assert states(services, job) == ["running"]
+    assert len(engine.passes) == 3
+    return job
+
+
+def command(services) -> JobRecord:
+    """Waits for the worker by name."""
+    record = JobRecord(
+        id=new_job_id(),
+        kind="unload",
+        model=MODEL,
+        state=State.QUEUED,
+        params={"model": MODEL},
+        queue=own_queue_of("gpu0"),
+    )
+    return services.store.create(record)[0]
+
+
+def carried_out(services, runner) -> None:
+    """The command that waits for the worker."""
+    [record] = [r for r in services.store.get_many(job_ids(services)) if r.kind == "unload"]
+    runner.run(record.id, own_queue_of("gpu0"))
+    assert services.store.get(record.id).state == State.SUCCEEDED
+
+
+def job_ids(services) -> list[str]:
+    return [each.decode() for each in services.store.redis.zrange(keys.ALL_JOBS, 0, -1)]
+
+
+def test_a_run_goes_on_where_it_was_after_a_command(services, engine, runner, sent, between):
+    carried_out(services, runner)
+    runner.run(*sent[-1])
+
+    assert states(services, between) == ["succeeded"]
+    assert [step for each in engine.passes for _, step in each] == list(range(1, 9))
+    assert services.store.get(between.id).attempt == 1
+
+
+def test_a_process_that_ends_between_two_tickets_gives_its_jobs_back_and_another_goes_on(
+    services, engine, runner, sent, between
+):
+    carried_out(services, runner)
+    runner.leave()
+
+    record = services.store.get(between.id)
+    assert (record.state, record.history[0].reason) == (State.QUEUED, Reason.DRAINED)
+    assert (between.id, QUEUE) in sent
+    other = Runner(runtime_of(services, engine, sent))
+    engine.passes.clear()
+    other.run(between.id, QUEUE)
+    done = services.store.get(between.id)
+    assert (done.state, done.progress.resumed_at) == (State.SUCCEEDED, 3)
+    assert [step for each in engine.passes for _, step in each] == [4, 5, 6, 7, 8]
+
+
+def test_a_job_that_was_only_drained_has_company_again(services, engine, runner, sent, between):
+    carried_out(services, runner)
+    runner.leave()
+    fresh = queued(services, "fresh", steps=8)
+    engine.passes.clear()
+
+    runner.run(between.id, QUEUE)
+
+    assert states(services, between, fresh) == ["succeeded"] * 2
+    assert max(map(len, engine.passes)) == 2
+
+
+def test_a_worker_that_is_paused_between_two_tickets_gives_its_jobs_back(services, runner, between):
+    WorkerRegistry(services.store.redis).pause("gpu0")
+
+    runner._vigil.look()
+
+    assert states(services, between) == ["queued"]
+
+
+def test_a_job_that_waits_between_two_tickets_gives_signs_of_life_and_says_that_it_is_paused(
+    services, runner, between, monkeypatch
+):
+    monkeypatch.setattr(stepping_run, "SHORT_S", -1.0)
+    before = services.store.get(between.id)
+
+    runner._vigil.look()
+
+    after = services.store.get(between.id)
+    assert (after.progress.phase, after.progress.step) == ("paused", 3)
+    assert after.beat_at_ms > before.beat_at_ms
+
+
+def test_a_job_that_is_cancelled_between_two_tickets_leaves_at_once(services, runner, sent, between):
+    services.store.move(between.id, lifecycle.cancel)
+
+    runner._vigil.look()
+
+    assert states(services, between) == ["cancelled"]
+    with pytest.raises(NotOurs):
+        runner.run(*sent[-1])
+
+
+def test_a_deadline_that_passes_in_a_run_ends_its_own_job_alone(services, engine, runner):
+    stays, goes = queued(services, "stays", steps=5), queued(services, "goes", steps=50)
+
+    def late(samples):
+        if len(engine.passes) == 2:
+            services.store.redis.hset(keys.job(goes.id), "deadline_at_ms", services.store.now_ms() - 1)
+
+    engine.at_pass = late
+    runner.run(stays.id, QUEUE)
+
+    assert states(services, stays, goes) == ["succeeded", "failed"]
+    assert services.store.get(goes.id).error.code == "deadline_exceeded"
+    assert services.store.get(stays.id).attempt == 1
+
+
+def test_a_deadline_runs_while_a_job_is_paused(services, runner, between, monkeypatch):
+    services.store.redis.hset(keys.job(between.id), "deadline_at_ms", services.store.now_ms() - 1)
+
+    runner._vigil.look()
+
+    assert services.store.get(between.id).error.code == "deadline_exceeded"
+
+
+def test_a_ticket_that_nobody_brings_is_sent_again(services, runner, sent, between, monkeypatch):
+    monkeypatch.setattr(vigil, "LOST_AFTER_S", -1.0)
+    before = sent[-1]
+
+    runner._vigil.look()
+    runner._vigil.look()
+
+    assert sent[-1] == before
+    assert sent.count(before) == 2
+    carried_out(services, runner)
+    runner.run(*before)
+    assert states(services, between) == ["succeeded"]
+
+
+# -- whose turn it is --------------------------------------------------------------------------------------------------
+
+
+def test_a_run_takes_nobody_more_once_it_is_another_models_turn_and_the_queue_is_told_to_be_served(
+    services, engine, runner
+):
+    first = queued(services, "first", steps=4)
+    other = JobRecord(
+        id=new_job_id(),
+        kind="generate",
+        model="sdxl-starter",
+        state=State.QUEUED,
+        params=first.params,
+        queue=queue_of("sdxl-starter", Priority.NORMAL),
+    )
+    later = []
+
+    def turn(samples):
+        if len(engine.passes) == 1:
+            services.store.create(other)
+            WorkerRegistry(services.store.redis).tell_turn("gpu0", "sdxl-starter")
+            later.append(queued(services, "later"))
+
+    engine.at_pass = turn
+    runner.run(first.id, QUEUE)
+
+    assert states(services, first, *later) == ["succeeded", "queued"]
+
+
+def test_to_all_workers_a_queue_that_a_run_takes_from_is_served(services, engine, runner):
+    services.store.redis.delete(keys.TAKEN)
+    first, second = queued(services, "first"), queued(services, "second")
+
+    runner.run(first.id, QUEUE)
+
+    assert states(services, first, second) == ["succeeded"] * 2
+    assert services.store.redis.hget(keys.TAKEN, QUEUE).endswith(b" gpu0")
+
+
+# -- seats -------------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_loses_its_seat_more_than_three_times(services, engine, sent):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=1)), services, engine)
+    patient = queued(services, "patient", steps=40)
+    phases = []
+
+    def press(samples):
+        at = len(engine.passes)
+        if at % 4 == 1 and at < 60:
+            queued(services, f"urgent {at}", steps=2, priority=Priority.HIGH)
+        phases.append(samples[0].work.params.prompt)
+
+    engine.at_pass = press
+    runner.run(patient.id, QUEUE)
+
+    turns = [name for i, name in enumerate(phases) if i == 0 or phases[i - 1] != name]
+    assert states(services, patient) == ["succeeded"]
+    assert turns.count("patient") == 4
+    assert services.store.counts()["queued"] == 0
+
+
+def test_who_must_be_alone_waits_for_the_others_and_the_others_for_it(services, engine, runner):
+    suspect = queued(services, "suspect", steps=3)
+    services.store.move(suspect.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
+    services.store.move(suspect.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
+    others = [queued(services, f"other {i}", steps=3) for i in range(3)]
+
+    while services.store.counts()["queued"]:
+        runner.run(suspect.id, QUEUE)
+
+    assert states(services, suspect, *others) == ["succeeded"] * 4
+    assert all(len(each) == 1 for each in engine.passes if "suspect" in dict(each))
+    at = [i for i, each in enumerate(engine.passes) if "suspect" in dict(each)]
+    assert at == list(range(at[0], at[0] + 3))
+
+
+# -- checkpoints ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_resumed_attempt_that_is_lost_before_its_first_checkpoint_starts_from_zero(services, engine, runner):
+    job = queued(services, "long", steps=20)
+    Checkpoints(services.store.redis).put(job.id, {0: b"12"}, was_resumed=False)
+    for resumed_at in (0, 12):
+        claimed = services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="w", gpu="G", token="t"))
+        services.store.beat(job.id, claimed.token, Progress(resumed_at=resumed_at))
+        services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
+
+    runner.run(job.id, QUEUE)
+
+    assert len(engine.passes) == 20
+    assert [past.resumed_at_step for past in services.store.get(job.id).history] == [0, 12]
+
+
+def test_a_redis_that_takes_no_checkpoint_costs_no_job(services, engine, sent, monkeypatch):
+    runner = warm(Runner(runtime_of(services, engine, sent, checkpoint_steps=1)), services, engine)
+    monkeypatch.setattr(keeping, "LEAST_S", 0.0)
+    tried = []
+
+    def full(*args, **kwargs):
+        tried.append(1)
+        raise RedisUnavailable("OOM command not allowed when used memory > 'maxmemory'")
+
+    monkeypatch.setattr(Checkpoints, "put", full)
+    job = queued(services, "long", steps=8)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and wait_for(lambda: tried)
+
+    runner.run(job.id, QUEUE)
+
+    assert tried
+    assert states(services, job) == ["succeeded"]
+
+
+def test_a_redis_that_is_slow_has_one_checkpoint_in_hand_and_the_steps_go_on(services, engine, sent, monkeypatch):
+    runner = warm(Runner(runtime_of(services, engine, sent, checkpoint_steps=1)), services, engine)
+    monkeypatch.setattr(keeping, "LEAST_S", 0.0)
+    is_over, tried = threading.Event(), []
+
+    def slow(*args, **kwargs):
+        tried.append(1)
+        is_over.wait(30)
+
+    monkeypatch.setattr(Checkpoints, "put", slow)
+    job = queued(services, "long", steps=8)
+
+    runner.run(job.id, QUEUE)
+    is_over.set()
+
+    assert states(services, job) == ["succeeded"]
+    assert len(tried) == 1

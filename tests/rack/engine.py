@@ -23,4 +23,4 @@ def load(card: ModelCard, path: Path, plan: LoadPlan) -> RackEngine:
     return RackEngine(card)
 
 
-KIND = EngineKind(load=load)
+KIND = EngineKind(load=load, makes_steps=True)

@@ -6,6 +6,7 @@
     reports       what the worker says of itself, and its state
     affinity      which queue is read next; pure
     queue_order   what that is decided on, and the hook into kombu
+    turns         a child that goes on with one model's run hears whose turn it is
     tickets       tickets that stand for no work are dropped before the child sees them
     keep_alive    commands that a worker gives itself: let go of idle models
     at_hand       models that are loaded before anybody asks, and stay

@@ -104,6 +104,8 @@ class MainProcess:
     others: Sequence[threading.Thread] = ()
 
     def start(self) -> None:
+        with contextlib.suppress(RedisUnavailable):
+            self.registry.stays(self.name)  # the one before it may have been asked to stop
         for thread in (self.watchdog, self.duties, *self.others):
             thread.start()
 

@@ -102,6 +102,10 @@ class Reader:
             logger().warning("reader.looked_in_vain", reason=exc.message)
         return order(queues, self._view)
 
+    def turn(self, queues: Sequence[str]) -> str:
+        """The model whose queue would be read now, of those that have jobs; "": none of them."""
+        return next((split(queue)[0] for queue in self.order(queues) if queue in self._view.queues), "")
+
     def served(self, queue: str) -> None:
         """See `Provider`. All workers hear of it: a queue that anyone serves is not neglected."""
         now_s = self._clock_s()
@@ -111,11 +115,7 @@ class Reader:
             return
         self._told_at_s[queue] = now_s
         try:
-            with redis_errors():
-                pipe = self._redis.pipeline(transaction=False)
-                pipe.hset(keys.TAKEN, queue, f"{self._store.now_ms()} {self._name}")
-                pipe.expire(keys.TAKEN, keys.LIVE_TTL_S)
-                pipe.execute()
+            self._registry.served(self._name, queue, self._store.now_ms())
         except RedisUnavailable as exc:
             logger().warning("reader.not_told", reason=exc.message)
 

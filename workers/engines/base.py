@@ -9,7 +9,7 @@ How it is put on its device is the memory's to decide, and comes as a `LoadPlan`
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -94,6 +94,9 @@ class AnalyzeWork:
     is_wanted: Callable[[], bool] = lambda: True
     #: Takes new words as they come: the task's index, the text, whether it is reasoning.
     tell: Callable[[int, str, bool], None] = lambda index, text, is_reasoning: None
+    #: Characters that were told, by the task's index and what they are part of: an engine that begins afresh with the same
+    #: work says nothing twice.
+    heard: dict[tuple[int, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ class Stepping(Protocol):
         ...
 
     def step(self, samples: Sequence[Any]) -> None:
-        """One pass over samples of one key, none done.
+        """One pass over samples of one key, none done. It may return before it is computed, but not before the one before is:
+        so whoever comes between two steps waits for one and a half at most.
 
         Raises:
             OutOfVram: it did not fit; those whose `step` has not grown are as they were, and may go on in fewer.
@@ -88,6 +89,10 @@ class Stepping(Protocol):
         Raises:
             EngineFailed: these bytes are no state of it.
         """
+        ...
+
+    def settle(self) -> None:
+        """Waits until all passes are computed: on a GPU, `step` returns while the one it began is under way."""
         ...
 
     def rest(self) -> None:

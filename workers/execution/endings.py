@@ -151,6 +151,13 @@ class Endings:
         else:
             self._lose_one(claim, why)
 
+    def give_back(self, claim: Claim) -> bool:
+        """Its worker takes part in it no longer, which says nothing against it; whether it waits again now."""
+        moved = self._put_back(
+            claim, lambda job, now_ms: lifecycle.give_back(job, now_ms, token=claim.token, reason=Reason.DRAINED)
+        )
+        return moved is not None
+
     def stop(self, claim: Claim, why: Stop) -> None:
         """A job leaves its GPU batch early."""
         if isinstance(why, CancelRequested):

@@ -23,6 +23,7 @@ from shared.jobs.routing import PRIORITIES, own_queue_of
 from shared.log import bound, logger
 from shared.models.measurements import Measurements
 from shared.queue.broker import RUN_TICKET
+from shared.rack.worker_registry import WorkerRegistry
 from workers.engines.registry import engine_kind
 from workers.engines.torch_tools import device_lost
 from workers.execution.claiming import Claiming, NotOurs
@@ -33,6 +34,7 @@ from workers.execution.runtime import Runtime
 from workers.execution.side_thread import SideThread
 from workers.execution.stepping.behind import Behind
 from workers.execution.stepping.run import SteppingRun
+from workers.execution.stepping.vigil import Vigil
 from workers.execution.timing import Stopwatch, record_timing
 
 __all__ = ["NotOurs", "Runner"]
@@ -54,6 +56,14 @@ class Runner:
         self._runs: dict[str, SteppingRun] = {}
         #: Id of a message that is on its way → the model whose run it lets go on.
         self._run_tickets: dict[str, str] = {}
+        self._is_busy = False
+        registry = WorkerRegistry(runtime.store.redis)
+        self._vigil = Vigil(
+            self._runs,
+            takes_nobody=lambda: registry.wishes(runtime.slot.name)[0],
+            is_busy=lambda: self._is_busy,
+            send_again=self._send_again,
+        )
 
     def run(self, job_id: str, queue: str = "") -> JobRecord | None:
         """Claim the next job of a queue (and peers for its GPU batch), run it, record how it ended.
@@ -70,6 +80,23 @@ class Runner:
         Raises:
             NotOurs: there was nothing to do.
         """
+        self._is_busy = True
+        try:
+            return self._run(job_id, queue)
+        finally:
+            self._is_busy = False
+
+    def watch(self) -> None:
+        """Begin to watch over runs between their tickets."""
+        self._vigil.start()
+
+    def leave(self) -> None:
+        """This process ends: what is made is stored, and whoever is under way goes back, on to where a checkpoint is."""
+        self._vigil.stop()
+        for run in self._runs.values():
+            run.leave()
+
+    def _run(self, job_id: str, queue: str) -> JobRecord | None:
         if job_id.startswith(RUN_TICKET):
             self._go_on(job_id)
             return None
@@ -117,9 +144,19 @@ class Runner:
         if run.members and run.card.id not in self._run_tickets.values():
             ticket = RUN_TICKET + uuid.uuid4().hex
             self._run_tickets[ticket] = run.card.id
-            level = min(member.level for member in run.members)
-            self._runtime.dispatcher.send_run(ticket, own_queue_of(self._runtime.slot.name, PRIORITIES[level]))
+            self._send_ticket(ticket, run)
         self._tidy()
+
+    def _send_ticket(self, ticket: str, run: SteppingRun) -> None:
+        level = min((member.level for member in run.members), default=0)
+        self._runtime.dispatcher.send_run(ticket, own_queue_of(self._runtime.slot.name, PRIORITIES[level]))
+
+    def _send_again(self, run: SteppingRun) -> None:
+        """Its message is lost, or late; whichever copy comes second finds nothing to do."""
+        for ticket, model in list(self._run_tickets.items()):
+            if model == run.card.id:
+                logger().warning("run.ticket_sent_again", model=model)
+                self._send_ticket(ticket, run)
 
     def _room_for_peers(self, first: JobRecord) -> int:
         if first.attempt > 1 or not first.batch_key:

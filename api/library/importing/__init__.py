@@ -7,5 +7,6 @@ In reading order:
 - `infotext`: A1111 and all that write as it does
 - `comfyui`: a graph of nodes
 - `invokeai`: InvokeAI's own record
+- `sidecars`: files beside a picture
 - `values`: what may stand in a field
 """

@@ -6,7 +6,7 @@ look at all 100,000 of one person reads 15 MB; `asset_texts` has the words and t
 Duplicates are per owner: the same bytes are one asset of each person who has them, and stored once.
 """
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, SmallInteger, String, UniqueConstraint
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.library.tables.base import Json, Ms, Number, Owner, PublicId, RowNumber, Table, Words
@@ -21,7 +21,15 @@ class Asset(Table):
         # The list, newest first, with its total; the months of the scroll bar.
         Index("ix_assets_list", "owner", "trashed_ms", "created_ms", "no"),
         Index("ix_assets_tiles", "owner", "trashed_ms", "on_top", "created_ms", "no"),
-        Index("ix_assets_months", "owner", "trashed_ms", "month"),
+        Index("ix_assets_months", "owner", "trashed_ms", "month", "created_ms", "no"),
+        Index("ix_assets_stack", "stack", "owner", "trashed_ms"),
+        # Of the few that are there alone: with the others in it SQLite would walk it to find what is *not* in the trash.
+        Index(
+            "ix_assets_trash",
+            "trashed_ms",
+            sqlite_where=text("trashed_ms IS NOT NULL"),
+            postgresql_where=text("trashed_ms IS NOT NULL"),
+        ),
         # Every column that facets count, so that they are counted without reading the rows.
         Index(
             "ix_assets_facets",
@@ -35,6 +43,8 @@ class Asset(Table):
             "width",
             "height",
         ),
+        # Of everybody: the list of a whole rack.
+        Index("ix_assets_created", "created_ms", "no"),
         # Near-duplicates are looked for in one walk.
         Index("ix_assets_dhash", "owner", "dhash"),
         Index("ix_assets_visibility", "visibility", "created_ms"),
@@ -56,7 +66,7 @@ class Asset(Table):
     job_index: Mapped[int] = mapped_column(default=0)
     batch: Mapped[PublicId] = mapped_column(default="", index=True)
     #: Pictures of one batch or chain are one tile; "": it stands alone.
-    stack: Mapped[PublicId] = mapped_column(default="", index=True)
+    stack: Mapped[PublicId] = mapped_column(default="")
     #: Whether it is the tile that stands for its stack, or stands alone.
     on_top: Mapped[bool] = mapped_column(default=True)
 
@@ -92,7 +102,7 @@ class Asset(Table):
     month: Mapped[int]
     changed_ms: Mapped[Ms]
     #: When it went to the trash; None: it is not there.
-    trashed_ms: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    trashed_ms: Mapped[int | None] = mapped_column(BigInteger)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -135,7 +145,8 @@ class AssetTag(Table):
 
     __tablename__ = "asset_tags"
     __table_args__ = (
-        Index("ix_asset_tags_asset", "asset_no"),
+        # All that facets count of an asset's tags.
+        Index("ix_asset_tags_asset", "asset_no", "is_off", "tag_no"),
         {"sqlite_with_rowid": False},
     )
 

@@ -281,3 +281,35 @@ def test_viewers_look_and_change_nothing(services):
     assert vera.get("/v1/albums")["albums"] == []
     vera.post("/v1/albums", json={"name": "A"}, expect=403)
     vera.patch("/v1/assets", json={"filter": {}, "changes": {"stars": 1}}, expect=403)
+
+
+# -- the pictures themselves -------------------------------------------------------------------------------------------
+
+
+def test_who_may_see_an_asset_may_open_its_picture_and_only_as_long(services, anna, bert):
+    in_album, on_rack, hers = owned(services, "anna", 3)
+    pictures = {each: anna.get(f"/v1/assets/{each}")["picture"] for each in (in_album, on_rack, hers)}
+    album = made(anna)
+    anna.post(f"/v1/albums/{album}/assets", json={"ids": [in_album]})
+    anna.post(f"/v1/albums/{album}/shares", json={"person": "bert", "may": "view"})
+    anna.patch(f"/v1/assets/{on_rack}", json={"visibility": "rack"})
+
+    assert bert.get(f"/v1/images/{pictures[in_album]}") == anna.get(f"/v1/images/{pictures[in_album]}")
+    assert bert.get(f"/v1/images/{pictures[on_rack]}?width=8")
+    bert.get(f"/v1/images/{pictures[hers]}", expect=404)
+
+    anna.delete(f"/v1/albums/{album}/shares/bert", expect=204)
+    anna.delete(f"/v1/assets/{on_rack}")
+    for each in (in_album, on_rack):
+        bert.get(f"/v1/images/{pictures[each]}", expect=404)
+
+
+def test_who_only_may_see_a_picture_makes_no_link_to_it(services, anna, bert):
+    (asset,) = owned(services, "anna")
+    picture = anna.get(f"/v1/assets/{asset}")["picture"]
+    anna.patch(f"/v1/assets/{asset}", json={"visibility": "rack"})
+
+    assert bert.get(f"/v1/images/{picture}")
+    bert.post("/v1/shares", json={"picture": picture}, expect=404)
+    bert.post("/v1/shares", json={"asset": asset}, expect=403)
+    anna.post("/v1/shares", json={"picture": picture}, expect=201)

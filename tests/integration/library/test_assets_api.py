@@ -62,6 +62,8 @@ def test_every_order_can_be_paged(services, anna, sort):
 
 def test_a_row_has_what_a_page_needs_to_be_laid_out(services, anna):
     record = ended(services)
+    services.library.ingest.look()
+    (fresh,) = anna.get("/v1/assets")["assets"]
     analysed(services, record.result["images"][0]["id"], {"caption": {"text": "a lamp"}, "rating": {"nsfw": 0.1}})
     services.library.ingest.look()
 
@@ -70,6 +72,7 @@ def test_a_row_has_what_a_page_needs_to_be_laid_out(services, anna):
     image = record.result["images"][0]
     assert row["picture"] == image["id"]
     assert (row["width"], row["height"], row["thumbhash"]) == (24, 16, image["thumbhash"])
+    assert fresh["alt"] == record.params["prompt"] != ""
     assert (row["alt"], row["nsfw"], row["analysis"], row["stack"]) == ("a lamp", 0.1, "done", None)
 
 

@@ -428,11 +428,12 @@ def test_a_stored_picture_that_is_kept_is_an_asset(services, anna):
     assert anna.get("/v1/assets")["total"] == 2
 
 
-def test_what_is_neither_true_nor_false_is_refused(services, anna):
+@pytest.mark.parametrize("address", ["/v1/images", "/v1/images?keep=true"])
+def test_what_is_neither_true_nor_false_is_refused(services, anna, address):
     anna.post("/v1/images?keep=maybe", 422, data=made(), content_type="image/png")
     as_form = {"image": (io.BytesIO(made()), "b.png"), "keep": "maybe"}
 
-    error = anna.post("/v1/images", 422, data=as_form, content_type="multipart/form-data")["error"]
+    error = anna.post(address, 422, data=as_form, content_type="multipart/form-data")["error"]
 
     assert error["field"] == "keep"
 

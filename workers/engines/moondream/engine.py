@@ -1,27 +1,29 @@
-"""The Moondream engine: a picture is encoded once and asked many times; all tasks of a GPU batch share every pass.
+"""The Moondream engine: a picture is encoded once and asked many times; tasks share every pass, join and leave between two.
 
-Short of memory it first forgets the pictures it keeps, then asks fewer questions at once, and tells the watch. A retried
-answer is the same again (each has its own seed), so words that were already passed on are not passed on twice.
+Whoever calls may take answers from turn to turn in any company (`begin`, `step`, `finish`: see `stepping.Stepping`), or have
+jobs answered from end to end (`analyze`); then too the next task begins when one has its answer.
+
+Short of memory it first forgets the pictures it keeps, then asks fewer questions at once, and tells the watch. Nobody
+begins again for that: who has no seat waits in host memory.
 """
 
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PIL.Image import Image, new
 from torch import nn
 
-from shared.contracts.vision import AnyTask
-from shared.errors import DarkroomError, EngineFailed, InvalidRequest, OutOfVram
+from shared.errors import DarkroomError, OutOfVram, Signal
 from shared.models.catalogue import ModelCard
-from workers.engines.base import AnalyzeWork, EngineKind, LoadPlan, TaskOutcome, Watch, WorkOutcome
+from workers.engines.base import AnalyzeWork, EngineKind, LoadPlan, Watch, WorkOutcome
 from workers.engines.moondream import inspection
-from workers.engines.moondream.asking import Asked, Ticks
+from workers.engines.moondream.asking import Asked, Refused, outcome_of
 from workers.engines.moondream.model import Moondream
 from workers.engines.moondream.prefix_cache import PrefixCache
-from workers.engines.moondream.prompts import prompt
-from workers.engines.moondream.requests import CaptionRequest, Delta, Prefix, Request, Sampling
-from workers.engines.moondream.tasks import most_turns, request_for
+from workers.engines.moondream.requests import CaptionRequest, Prefix, Sampling
+from workers.engines.moondream.talking import Talking, ask_all
+from workers.engines.moondream.tasks import request_for
 from workers.engines.moondream.toy import build
 from workers.engines.torch_tools.host_copy import HOST, device_nbytes, forget, host_nbytes, off_gpu, onto_gpu
 from workers.engines.torch_tools.out_of_vram import forget_frames, free_cache, named_out_of_vram
@@ -30,6 +32,8 @@ from workers.engines.torch_tools.precision import dtype_of, quantise_nf4
 MIB = 2**20
 #: Of the smallest call: enough that a picture's pass and words' passes both count.
 CALL_TOKENS = 8
+#: Answers at once where nobody says how many memory allows.
+SEATS = 1
 
 
 def load(card: ModelCard, path: Path, plan: LoadPlan) -> "MoondreamEngine":
@@ -64,6 +68,7 @@ class MoondreamEngine:
         self._plan = plan
         self._before_pass: Callable[[], None] = lambda: None
         self.prefixes = PrefixCache(self._encode, plan.prefix_cache_mib * MIB)
+        self._talking = Talking(model, SEATS)
 
     def held_mib(self) -> int:
         """Weights with their scales, and the pictures it keeps."""
@@ -84,7 +89,8 @@ class MoondreamEngine:
     def close(self) -> None:
         """Drop the model; a closed engine cannot be used again."""
         self.prefixes.clear()
-        del self.model
+        self._talking.rest()
+        del self.model, self._talking
         free_cache()
 
     def to_host(self) -> None:
@@ -119,29 +125,69 @@ class MoondreamEngine:
         [prefix] = self.model.encode([new("RGB", (8, 8))])
         self.model.answer([CaptionRequest(prefix, sampling=Sampling(0.0, max_tokens=CALL_TOKENS))])
 
+    # -- from end to end ---------------------------------------------------------------------------------------------
+
     def analyze(self, works: list[AnalyzeWork], watch: Watch, at_once: int) -> list[WorkOutcome]:
         """See `AnalyzeEngine.analyze`. Pictures are encoded first, then all tasks are asked."""
-        started_s = time.monotonic()
         try:
-            looked = self._look(works, watch)
-            outcomes = [self._prepared(work, prefix) for work, (prefix, _) in zip(works, looked, strict=True)]
-            self._ask([each for row in outcomes for each in row if isinstance(each, Asked)], watch, at_once, started_s)
+            looked = self._look(works, lambda: watch.step(0, 1), watch)
+            rows = [self._prepared(work, prefix) for work, (prefix, _) in zip(works, looked, strict=True)]
+            asked = [each for row in rows for each in row if isinstance(each, Asked)]
+            ask_all(self.model, asked, watch, at_once, forget=self.prefixes.clear)
         except BaseException as exc:
             forget_frames(exc)
             free_cache()
             raise
-        return [
-            WorkOutcome(tuple(_outcome(each) for each in row), passes)
-            for row, (_, passes) in zip(outcomes, looked, strict=True)
-        ]
+        return [WorkOutcome(tuple(map(outcome_of, row)), passes) for row, (_, passes) in zip(rows, looked, strict=True)]
+
+    # -- in steps ----------------------------------------------------------------------------------------------------
+
+    def has_room_for(self, samples: int) -> None:
+        """See `stepping.HoldsSeats`."""
+        self._talking.has_room_for(samples)
+
+    def begin(self, work: AnalyzeWork, watch: Watch) -> list[Asked | Refused]:
+        """See `Stepping`: its picture is encoded, and its prompts are read as far as there are seats."""
+
+        def pulse() -> None:
+            with suppress(Signal):  # whoever does not want it any more says so by `is_wanted`
+                watch.step(0, 1)
+
+        try:
+            [(prefix, passes)] = self._look([work], pulse, watch)
+        except OutOfVram:
+            self._talking.rest()
+            free_cache()
+            [(prefix, passes)] = self._look([work], pulse, watch)
+        samples = self._prepared(work, prefix)
+        samples[0].vision_passes = passes
+        with suppress(OutOfVram), named_out_of_vram("reading a prompt"):  # then `step` finds out how many fit
+            self._talking.begin([each for each in samples if isinstance(each, Asked)])
+        return samples
+
+    def step(self, samples: Sequence[Asked]) -> None:
+        """See `Stepping`: one turn, mostly one word each."""
+        with named_out_of_vram(f"{len(samples)} answers at once"):
+            self._talking.step(samples)
+
+    def finish(self, samples: Sequence[Asked | Refused], watch: Watch) -> list[WorkOutcome]:
+        """See `Stepping`: what became of each task."""
+        return [WorkOutcome((outcome_of(each),), each.vision_passes) for each in samples]
+
+    def rest(self) -> None:
+        """See `Stepping`: keys and values of all who have no answer yet wait in host memory."""
+        self._talking.rest()
+        free_cache()
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
-    def _look(self, works: Sequence[AnalyzeWork], watch: Watch) -> list[tuple[Prefix | None, int]]:
+    def _look(
+        self, works: Sequence[AnalyzeWork], before_pass: Callable[[], None], watch: Watch
+    ) -> list[tuple[Prefix | None, int]]:
         """Each work's prefix, and how many pictures were encoded for it: 1 for the first that brings a new one."""
         pictures = [(work.picture_id, work.picture) for work in works if work.picture is not None]
         new = {picture_id for picture_id, _ in pictures if picture_id not in self.prefixes}
-        self._before_pass = lambda: watch.step(0, 1)
+        self._before_pass = before_pass
         try:
             prefixes = iter(self.prefixes.look_up(pictures).prefixes)
         except OutOfVram:
@@ -159,78 +205,16 @@ class MoondreamEngine:
         with named_out_of_vram(f"encoding {len(pictures)} pictures"):
             return self.model.encode(pictures, lambda turn: self._before_pass())
 
-    # -- asking ------------------------------------------------------------------------------------------------------
-
-    def _prepared(self, work: AnalyzeWork, prefix: Prefix | None) -> list[Asked | TaskOutcome]:
+    def _prepared(self, work: AnalyzeWork, prefix: Prefix | None) -> list[Asked | Refused]:
         """A work's tasks, ready to be asked; one that cannot be does not spoil the others."""
-        rows: list[Asked | TaskOutcome] = []
+        rows: list[Asked | Refused] = []
         for index, task in enumerate(work.tasks):
             try:
-                rows.append(Asked(work, index, self._request(task, prefix)))
+                request = request_for(task, prefix)
+                rows.append(Asked(work, index, request, self.model.strand(request)))
             except DarkroomError as exc:
-                rows.append(TaskOutcome(error=exc))
+                rows.append(Refused(exc))
         return rows
 
-    def _request(self, task: AnyTask, prefix: Prefix | None) -> Request:
-        request = request_for(task, prefix)
-        taken = len(prompt(request, self.model.config.tokens, self.model.tokenizer)) + (prefix.length if prefix else 0)
-        limit = self.model.config.text.max_context
-        if taken >= limit:
-            raise InvalidRequest(f"picture and question take {taken} tokens of {limit}: ask in fewer words")
-        return request
 
-    def _ask(self, asked: Sequence[Asked], watch: Watch, at_once: int, started_s: float) -> None:
-        """Answer all, so many at a time; those that said nothing once more."""
-        chunks = chunked(asked, at_once)
-        ticks = Ticks(watch, sum(max(most_turns(each.request) for each in chunk) for chunk in chunks))
-        for chunk in chunks:
-            self._ask_together(chunk, watch, ticks, started_s)
-        for chunk in chunked([each for each in asked if each.outcome is None], at_once):
-            self._ask_together(chunk, watch, ticks, started_s)
-
-    def _ask_together(self, chunk: Sequence[Asked], watch: Watch, ticks: Ticks, started_s: float) -> None:
-        """Answer these in one GPU batch; in halves if they do not fit together."""
-        try:
-            with named_out_of_vram(f"{len(chunk)} answers at once"):
-                self._run(chunk, ticks, started_s)
-            return
-        except OutOfVram as exc:
-            refusal = exc.message
-        free_cache()
-        left = [each for each in chunk if each.outcome is None]
-        if len(chunk) == 1:
-            raise OutOfVram(refusal)
-        watch.degrade("batch_split")
-        self.prefixes.clear()
-        middle = -(-len(left) // 2)
-        for part in (left[:middle], left[middle:]):
-            if part:
-                self._ask_together(part, watch, ticks, started_s)
-
-    def _run(self, chunk: Sequence[Asked], ticks: Ticks, started_s: float) -> None:
-        for each in chunk:
-            each.restart()
-
-        def on_step(turn: int) -> set[int]:
-            ticks.tick()
-            return {index for index, each in enumerate(chunk) if not each.work.is_wanted()}
-
-        for event in self.model.generate([each.request for each in chunk], on_step):
-            if isinstance(event, Delta):
-                chunk[event.index].hear(event)
-            else:
-                chunk[event.index].end(event.answer, round((time.monotonic() - started_s) * 1000))
-
-
-def chunked(asked: Sequence[Asked], at_once: int) -> list[Sequence[Asked]]:
-    """In order, so many together at most."""
-    return [asked[start : start + at_once] for start in range(0, len(asked), at_once)]
-
-
-def _outcome(each: Asked | TaskOutcome) -> TaskOutcome:
-    if isinstance(each, TaskOutcome):
-        return each
-    return each.outcome or TaskOutcome(error=EngineFailed("the model gave no answer"))
-
-
-KIND = EngineKind(load=load, build=build)
+KIND = EngineKind(load=load, build=build, makes_steps=True)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from shared.errors import InvalidRequest
 from workers.engines.moondream.config import PICTURES_PER_PASS
-from workers.engines.moondream.generate import OnStep, Strand, generate
+from workers.engines.moondream.generate import OnStep, generate
 from workers.engines.moondream.network import Network
 from workers.engines.moondream.prompts import prompt
 from workers.engines.moondream.requests import (
@@ -31,6 +31,7 @@ from workers.engines.moondream.requests import (
     Request,
 )
 from workers.engines.moondream.scripts import ObjectScript, Script, TextScript
+from workers.engines.moondream.strands import Strand
 from workers.engines.moondream.text import NewPrefixes
 from workers.engines.moondream.tokenizer import load_tokenizer
 from workers.engines.moondream.vision import cut
@@ -97,13 +98,19 @@ class Moondream:
         text(x, positions, torch.ones(1, 1, length, length, dtype=torch.bool, device=x.device), made)
         return [Prefix(kv) for kv in made.kv]
 
-    def generate(self, requests: Sequence[Request], on_step: OnStep | None = None) -> Iterator[Event]:
-        """Words as they come, and each answer when it is complete, of all requests in one GPU batch.
+    def generate(
+        self, requests: Sequence[Request], on_step: OnStep | None = None, seats: int | None = None
+    ) -> Iterator[Event]:
+        """Words as they come, and each answer when it is complete; the next request begins when one has ended.
+
+        Args:
+            seats: how many are answered at once; None: all.
 
         Raises:
             InvalidRequest: a request does not fit the context, or names places without a picture.
         """
-        return generate(self.network, [self._strand(*numbered) for numbered in enumerate(requests)], on_step)
+        strands = [self.strand(request, index) for index, request in enumerate(requests)]
+        return generate(self.network, strands, seats or len(strands), on_step)
 
     def answer(self, requests: Sequence[Request], on_step: OnStep | None = None) -> list[Answer]:
         """All answers, in the order of the requests."""
@@ -121,12 +128,18 @@ class Moondream:
     def _find(self, requests: Sequence[Request]) -> list[ObjectsAnswer]:
         return [answer for answer in self.answer(requests) if isinstance(answer, ObjectsAnswer)]
 
-    def _strand(self, index: int, request: Request) -> Strand:
+    def strand(self, request: Request, index: int = 0) -> Strand:
+        """A request before its first turn; see `seating`.
+
+        Raises:
+            InvalidRequest: it does not fit the context, or names places without a picture.
+        """
         feeds = prompt(request, self.config.tokens, self.tokenizer)
         strand = Strand(index, request.prefix, feeds, self._script(request))
-        if strand.prompt_tokens >= self.config.text.max_context:
-            limit = self.config.text.max_context
-            raise InvalidRequest(f"{strand.prompt_tokens} tokens leave no room for an answer in a context of {limit}")
+        if strand.prompt_tokens >= (limit := self.config.text.max_context):
+            raise InvalidRequest(
+                f"picture and question take {strand.prompt_tokens} tokens of {limit}: ask in fewer words"
+            )
         return strand
 
     def _script(self, request: Request) -> Script:

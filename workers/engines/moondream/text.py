@@ -18,7 +18,10 @@ from workers.engines.moondream.vision import MLP
 
 
 class KVCache:
-    """Keys and values of B sequences in all layers; what lies behind a sequence's own end is never looked at."""
+    """Keys and values of B sequences in all layers; what lies behind a sequence's own end is never looked at.
+
+    It is masked there, and finite: masked numbers count nothing, but NaN times nothing is NaN.
+    """
 
     def __init__(self, config: TextConfig, batch: int, capacity: int, like: Tensor) -> None:
         """Empty rows for `batch` sequences, with the device and dtype of `like`."""
@@ -30,16 +33,25 @@ class KVCache:
     def capacity(self) -> int:
         return self.keys[0].shape[2]
 
-    def grow(self, needed: int) -> None:
-        """Make room for `needed` positions."""
+    @property
+    def batch(self) -> int:
+        return self.keys[0].shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(cached.nbytes for cached in (*self.keys, *self.values))
+
+    def grow(self, needed: int, most: int | None = None) -> None:
+        """Make room for `needed` positions, and a few more so that it need not be done for each; at `most` so many."""
         if needed <= self.capacity:
             return
-        more = needed + GROWTH - self.capacity
+        more = max(needed, min(needed + GROWTH, most or needed + GROWTH)) - self.capacity
         self._replace(lambda cached: F.pad(cached, (0, 0, 0, more)))
 
-    def keep(self, rows: Tensor) -> None:
-        """Forget all sequences but these; rows: (B',) indices."""
-        self._replace(lambda cached: cached[rows])
+    def add_rows(self, batch: int) -> None:
+        """Make room for `batch` sequences in all."""
+        more = batch - self.batch
+        self._replace(lambda cached: F.pad(cached, (0, 0, 0, 0, 0, 0, 0, more)))
 
     def _replace(self, change: Callable[[Tensor], Tensor]) -> None:
         """Layer by layer, so that never more than one is there twice."""
@@ -47,11 +59,43 @@ class KVCache:
             self.keys[layer] = change(self.keys[layer])
             self.values[layer] = change(self.values[layer])
 
-    def fill(self, row: int, prefix: Tensor) -> None:
-        """Start one sequence with an encoded picture; prefix: (layers, 2, kv_heads, P, E)."""
-        for layer, (keys, values) in enumerate(prefix):
-            self.keys[layer][row, :, : keys.shape[1]] = keys
-            self.values[layer][row, :, : values.shape[1]] = values
+    def part(self, start: int, stop: int) -> "KVCache":
+        """Rows from `start` to before `stop`, in the same memory."""
+        part = object.__new__(KVCache)
+        part.keys = [cached[start:stop] for cached in self.keys]
+        part.values = [cached[start:stop] for cached in self.values]
+        return part
+
+    def fill(self, row: int, begun: Tensor | None) -> None:
+        """Start one sequence: with an encoded picture, where it was taken out, or empty; nothing is left of whoever had the
+        row before.
+
+        Args:
+            begun: (layers, 2, kv_heads, P, E), on any device.
+        """
+        length = 0 if begun is None else begun.shape[3]
+        for layer, (keys, values) in enumerate(zip(self.keys, self.values, strict=True)):
+            keys[row, :, length:], values[row, :, length:] = 0, 0
+            if begun is not None:
+                keys[row, :, :length], values[row, :, :length] = begun[layer, 0], begun[layer, 1]
+
+    def taken_out(self, row: int, length: int) -> Tensor:
+        """What `fill` takes, of the first `length` positions of one sequence, in host memory."""
+        sizes = (len(self.keys), 2, self.keys[0].shape[1], length, self.keys[0].shape[3])
+        out = torch.empty(sizes, dtype=self.keys[0].dtype, device="cpu")
+        for layer, (keys, values) in enumerate(zip(self.keys, self.values, strict=True)):
+            out[layer, 0], out[layer, 1] = keys[row, :, :length], values[row, :, :length]
+        return out
+
+    def move(self, row: int, to: int) -> None:
+        """One sequence takes the row of another, which is gone."""
+        for cached in (*self.keys, *self.values):
+            cached[to] = cached[row]
+
+    def swap(self, one: int, other: int) -> None:
+        """Two sequences change rows."""
+        for cached in (*self.keys, *self.values):
+            cached[[one, other]] = cached[[other, one]]
 
     def put(self, layer: int, positions: Tensor, keys: Tensor, values: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Write T new positions of every sequence and read the first `length` of all.

@@ -6,6 +6,7 @@ samples          one picture on its way: all that is its own
 one_pass         one forward pass over samples, and the step each takes of it
 checkpoints      a sample as bytes, and back
 prompt_encoding  prompts of any length -> text conditioning
+prompt_cache     what was encoded lately
 schedulers       a sampler and a schedule -> a diffusers scheduler
 timesteps        schedules that are lists
 ancestral        Euler ancestral along any schedule

@@ -18,7 +18,8 @@ from workers.engines.base import GenerateWork, Watch
 from workers.engines.sdxl import checkpoints, vae_encoding
 from workers.engines.sdxl.one_pass import advance
 from workers.engines.sdxl.progress import StepReport
-from workers.engines.sdxl.prompt_encoding import Conditioning, encode
+from workers.engines.sdxl.prompt_cache import PromptCache
+from workers.engines.sdxl.prompt_encoding import Conditioning
 from workers.engines.sdxl.samples import Sample, begin, prepared
 from workers.engines.sdxl.vae import Vae
 from workers.engines.torch_tools.finite import refuse_non_finite
@@ -64,6 +65,7 @@ class Denoiser:
             force_zeros_for_empty_prompt=txt2img.config.force_zeros_for_empty_prompt,
             add_watermarker=False,
         )
+        self._prompts = PromptCache(txt2img)
         #: As the model came.
         self.scheduler_config = txt2img.scheduler.config
 
@@ -108,6 +110,10 @@ class Denoiser:
         return [
             begin(self.img2img, params, seed, conditioning, self.scheduler_config, start) for seed in params.seeds()
         ]
+
+    def forget(self) -> None:
+        """Give up what is kept of prompts on the device; it is encoded again."""
+        self._prompts.forget()
 
     def saved(self, sample: Sample) -> bytes:
         """See `checkpoints.saved`."""
@@ -162,7 +168,7 @@ class Denoiser:
 
     def _conditioning(self, params: GenerationParams) -> Conditioning:
         with named_out_of_vram("encoding the prompt"):
-            return encode(self.txt2img, params.prompt, params.negative_prompt, guided=params.is_guided)
+            return self._prompts.encode(params.prompt, params.negative_prompt, guided=params.is_guided)
 
     def _pipe_of(self, params: GenerationParams) -> Any:
         return self.img2img if params.is_img2img else self.txt2img

@@ -39,6 +39,7 @@ from workers.engines.torch_tools.host_copy import forget
 from workers.engines.torch_tools.noise import NOISE_VERSION
 from workers.engines.torch_tools.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.engines.torch_tools.precision import diffusion_dtype_of, vae_dtype_of
+from workers.engines.torch_tools.run_ahead import RunAhead
 
 
 def load(card: ModelCard, path: Path, plan: LoadPlan, shelf: Shelf | None = None) -> "SdxlEngine":
@@ -86,6 +87,7 @@ class SdxlEngine:
         self._txt2img = pipe
         self._vae = Vae(pipe.vae, plan)
         self._denoiser = Denoiser(pipe, self._vae)
+        self._run_ahead = RunAhead(plan.device)
 
     def held_mib(self) -> int:
         """On a GPU: what lies there now, without what is offloaded; on CPU: all. Shared parts count for one model."""
@@ -115,6 +117,7 @@ class SdxlEngine:
         """Leave the GPU and wait in host memory; where that has no room, nothing has changed."""
         if placement.offloads(self._plan):
             return
+        self._denoiser.forget()
         self._shared.leave()
         try:
             placement.move([*self._own(), *self._shared.unused()], placement.HOST, back=self._plan.device)
@@ -159,6 +162,7 @@ class SdxlEngine:
         """See `Stepping`."""
         try:
             self._denoiser.step(samples)
+            self._run_ahead.passed()
         except OutOfVram as exc:
             forget_frames(exc)
             free_cache()
@@ -186,6 +190,10 @@ class SdxlEngine:
         if checkpoints.dtype_of(data) != sample.latents.dtype:
             watch.degrade("resumed_in_another_precision")
         return sample
+
+    def settle(self) -> None:
+        """See `Stepping`."""
+        self._run_ahead.settle()
 
     def rest(self) -> None:
         """See `Stepping`."""

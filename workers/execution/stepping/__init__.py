@@ -11,4 +11,5 @@ keeping    checkpoints, and going on from them
 finishing  pictures are decoded and stored, and the job ends
 behind     the threads on which that happens beside the next pass
 run        the loop
+vigil      runs between two of their tickets
 """

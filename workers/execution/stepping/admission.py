@@ -10,9 +10,7 @@ from shared.settings import Settings
 from workers.execution.progress import Claim
 from workers.execution.stepping.arrivals import Arrivals, Waiting
 from workers.execution.stepping.company import Company
-
-#: How often a job may lose its seat to a more urgent one.
-MOST_PREEMPTED = 3
+from workers.execution.stepping.members import is_suspect
 
 
 class Admission:
@@ -66,12 +64,12 @@ class Admission:
         """Whether a job of this level may come although all seats are taken: somebody less urgent gives one up, nobody
         does so more than `MOST_PREEMPTED` times, and no more wait than there are seats."""
         beyond = self._company.seated - self._settings.max_batch
-        able = any(m.level > level and m.preempted < MOST_PREEMPTED and not m.is_paused for m in self._company.members)
+        able = any(m.seat_level > level and not m.is_paused for m in self._company.members)
         return able and beyond < self._settings.max_batch
 
 
 def may_join(first: JobRecord, other: JobRecord) -> bool:
-    """Whether a job may share passes with one that runs: of one size, and on its first attempt. Pure."""
+    """Whether a job may share passes with one that runs: of one size, and nothing speaks against it. Pure."""
     names = shared_by_pass(GenerationParams)
     is_alike = all(first.params.get(name) == other.params.get(name) for name in names)
-    return is_alike and not other.attempt
+    return is_alike and not is_suspect(other)

@@ -2,8 +2,9 @@
 
 A run of one model takes jobs of that model as long as it has seats: whoever is next, if that is of the size it is at; else
 those that are made as one that runs is (`peers`), for a while; and where nobody is at work any more, whoever is next of
-any size. It takes nobody while its worker drains, or once somebody else's turn has come: then it runs out, its ticket goes
-back, and the worker's reader decides.
+any size. It takes nobody while its worker is to take nobody, once memory of the GPU is lost to this process, or once it is
+another model's turn, by the reader's own policy (`workers.control.turns`): then it runs out, its ticket goes back, and the
+worker's reader decides.
 """
 
 import time
@@ -23,8 +24,8 @@ from workers.execution.runtime import Runtime
 LOOK_EVERY_S = 0.02
 #: After a look in vain, Redis being away.
 PAUSE_S = 1.0
-#: How long a run may go on taking jobs while other models' jobs wait here: longer runs fill their passes better.
-TURN_S = 10.0
+#: A queue that is served again and again is told of no more often.
+TELL_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class Waiting:
     has_command: bool = False
     #: The most urgent level at which work for another model that is loaded here waits; None: none does.
     elsewhere: int | None = None
-    #: Whether anything waits for another model.
-    others: bool = False
-    is_draining: bool = False
+    #: Whether another model's turn has come.
+    is_turn_over: bool = False
+    #: Whether the worker is to take nobody more: it drains, was paused, or leaves its GPU to others.
+    is_leaving: bool = False
 
 
 class Arrivals:
@@ -55,11 +57,10 @@ class Arrivals:
         self._looked_at_s = float("-inf")
         self._waiting = Waiting()
         self._registry = WorkerRegistry(runtime.store.redis)
-        self._since_s = clock()
+        self._told_at_s: dict[str, float] = {}
 
     def turn_begins(self) -> None:
-        """A ticket has come: the reader has just decided for this model."""
-        self._since_s = self._clock()
+        """A ticket has come: nothing is known yet."""
         self._looked_at_s = float("-inf")
 
     def look(self) -> Waiting:
@@ -72,19 +73,23 @@ class Arrivals:
             except RedisUnavailable as exc:
                 self._looked_at_s = now_s + PAUSE_S
                 logger().warning("run.looked_in_vain", reason=exc.message)
-                self._waiting = Waiting(is_draining=self._waiting.is_draining)
+                self._waiting = Waiting(is_leaving=self._waiting.is_leaving)
         return self._waiting
 
     @property
     def may_go_on(self) -> bool:
-        """Whether this run may take more jobs: not once its turn is over and others wait."""
-        is_over = self._clock() - self._since_s > min(TURN_S, self._runtime.settings.max_wait_s)
-        return not self._waiting.is_draining and not (is_over and self._waiting.others)
+        """Whether this run may take more jobs."""
+        has_leaked = self._runtime.residency.leaked_mib > 0  # a new process is wanted, once this run is over
+        return not (self._waiting.is_leaving or self._waiting.is_turn_over or has_leaked)
 
     def next_one(self, level: int, is_wanted: Callable[[JobRecord], bool] = anybody) -> Claim | None:
         """The job of this model and level whose turn it is; None: there is none, or it is not wanted."""
         self._looked_at_s = float("-inf")
-        return self._claiming.next_of(queue_of(self._model, PRIORITIES[level]), is_wanted)
+        queue = queue_of(self._model, PRIORITIES[level])
+        claim = self._claiming.next_of(queue, is_wanted)
+        if claim is not None:
+            self._tell_served(queue)
+        return claim
 
     def peers(self, claim: Claim, level: int, room: int) -> list[Claim]:
         """Jobs of a level that are made as one that runs is."""
@@ -98,16 +103,28 @@ class Arrivals:
         own = [own_queue_of(slot.name, priority) for priority in PRIORITIES]
         other = {m: [queue_of(m, p) for p in PRIORITIES] for m in slot.models if m != self._model}
         ready = self._claiming.ready([*mine, *own, *(queue for queues in other.values() for queue in queues)])
-        is_draining = self._registry.is_draining(slot.name)
+        is_leaving, turn = self._registry.wishes(slot.name)
+        others = other | {f"@{slot.name}": own}
         here = [own, *(queues for model, queues in other.items() if model in resident)]
         return Waiting(
             levels=_levels(mine, ready),
             # Commands are sent at the highest priority; steps of pictures it knows come on any.
             has_command=own[0] in ready,
             elsewhere=min((level for queues in here for level in _levels(queues, ready)), default=None),
-            others=any(_levels(queues, ready) for queues in (own, *other.values())),
-            is_draining=is_draining,
+            is_turn_over=bool(_levels(others.get(turn, ()), ready)),
+            is_leaving=is_leaving,
         )
+
+    def _tell_served(self, queue: str) -> None:
+        """All workers hear of it: to them this queue is not neglected, though nobody reads tickets from it."""
+        now_s = self._clock()
+        if now_s - self._told_at_s.get(queue, float("-inf")) < TELL_EVERY_S:
+            return
+        self._told_at_s[queue] = now_s
+        try:
+            self._registry.served(self._runtime.slot.name, queue, self._runtime.store.now_ms())
+        except RedisUnavailable as exc:
+            logger().warning("reader.not_told", reason=exc.message)
 
 
 def _levels(queues: Sequence[str], ready: set[str]) -> tuple[int, ...]:

@@ -74,6 +74,19 @@ class Company:
         """Whose end is written by now, cancelled or overdue, leaves."""
         self.members = [member for member in self.members if member.is_wanted]
 
+    def give_back(self) -> None:
+        """All go back to their queues, and nothing speaks against them."""
+        for member in self.members:
+            if member.is_wanted and member.endings.give_back(member.claim):
+                logger().info("job.given_back", job=member.record.id, step=member.steps_done)
+        self.members = []
+
+    def loads(self) -> None:
+        """The model is on its way to the GPU, once more for those who have begun: that takes longer than a step may."""
+        for member in self.members:
+            if member.is_begun and not member.is_paused:
+                member.phase("loading")
+
     def fail(self, members: Sequence[Member], error: DarkroomError, in_batch: int = 1) -> None:
         """Some fail, by themselves or because of one another; see `Endings.fail_one`."""
         for member in members:
@@ -95,7 +108,10 @@ class Company:
         self.pulse()
 
     def phase(self, phase: Phase) -> None:
-        """Each member says for itself that it runs."""
+        """Those who have not begun say for themselves that they run."""
+        for member in self.members:
+            if member.is_begun and not member.is_paused:
+                member.phase(phase)
 
     def pulse(self) -> None:
         """See `kinds.base.PhasedWatch`."""

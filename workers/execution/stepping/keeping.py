@@ -45,6 +45,20 @@ class Keeping:
         if due:
             self._write(engine, min(due, key=lambda member: member.saved_at_s))
 
+    def keep_all(self, engine: Stepping, members: Sequence[Member]) -> None:
+        """Nobody takes a step for a while, or ever again here: whatever has changed is written, one after the other."""
+        states = {
+            m.record.id: self._states(engine, m) for m in members if self._every and self._is_due(m, at_once=True)
+        }
+        was_resumed = {member.record.id: member.resumed_at > 0 for member in members}
+
+        def send() -> None:
+            for job_id, state in states.items():
+                self._put(job_id, state, was_resumed=was_resumed[job_id])
+
+        if states:
+            self._thread.take(send)
+
     def resumed(self, engine: Stepping, member: Member) -> list[Any] | None:
         """The samples of a job where its checkpoint left them; None: it starts at its beginning.
 
@@ -84,28 +98,35 @@ class Keeping:
         return at_once or (has_gone_on and self._clock() - member.saved_at_s >= LEAST_S)
 
     def _write(self, engine: Stepping, member: Member) -> None:
+        states = self._states(engine, member)
+        job_id, was_resumed = member.record.id, member.resumed_at > 0
+        self._thread.take(lambda: self._put(job_id, states, was_resumed=was_resumed))
+
+    def _states(self, engine: Stepping, member: Member) -> dict[int, bytes]:
+        """Of its pictures, by place; none where its engine cannot say."""
         member.saved_at_s, member.saved_steps = self._clock(), member.steps_done
         try:
-            states = {place: engine.saved(sample) for place, sample in enumerate(member.samples) if sample.step}
+            return {place: engine.saved(sample) for place, sample in enumerate(member.samples) if sample.step}
         except EngineFailed as exc:
             logger().warning("checkpoint.not_kept", job=member.record.id, reason=exc.message)
+            return {}
+
+    def _put(self, job_id: str, states: dict[int, bytes], *, was_resumed: bool) -> None:
+        if not states:
             return
-        job_id, was_resumed = member.record.id, member.resumed_at > 0
-
-        def send() -> None:
-            try:
-                self._store.put(job_id, states, was_resumed=was_resumed)
-            except DarkroomError as exc:
-                logger().warning("checkpoint.not_kept", job=job_id, reason=exc.message)
-
-        self._thread.take(send)
+        try:
+            self._store.put(job_id, states, was_resumed=was_resumed)
+        except DarkroomError as exc:
+            logger().warning("checkpoint.not_kept", job=job_id, reason=exc.message)
 
 
 def may_resume(record: JobRecord, *, was_resumed: bool) -> bool:
     """Whether a job may go on from its checkpoint. Pure.
 
     Args:
-        was_resumed: whether the attempt that wrote it had been resumed itself.
+        was_resumed: whether the attempt that wrote it had been resumed itself. One that was lost before it wrote any says so
+            in its history.
     """
     last = record.history[-1]
-    return last.reason != Reason.RUNS_ALONE and not (was_resumed and last.has_lost_worker)
+    had_resumed = was_resumed or last.resumed_at_step > 0
+    return last.reason != Reason.RUNS_ALONE and not (had_resumed and last.has_lost_worker)

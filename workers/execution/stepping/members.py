@@ -6,21 +6,24 @@ pictures is stored, early when nobody wants it, or with what broke it.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL.Image import Image
 
-from shared.contracts.jobs import JobRecord, Phase
-from shared.errors import Signal
+from shared.contracts.jobs import JobRecord, Phase, Reason
+from shared.errors import DeadlineExceeded, Signal
 from shared.jobs.routing import PRIORITIES
+from shared.log import bound, logger
 from workers.engines.base import GenerateWork
 from workers.engines.stepping import Stepping
 from workers.execution.endings import Endings
 from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.timing import Stopwatch
 from workers.memory.shapes import Shape
+
+#: How often a job may lose its seat to more urgent ones.
+MOST_PREEMPTED = 3
 
 
 @dataclass(eq=False)
@@ -67,7 +70,12 @@ class Member:
     @property
     def must_be_alone(self) -> bool:
         """A job that lost a worker, or broke a pass, takes nobody with it."""
-        return self.record.attempt > 1 and bool(self.record.history)
+        return is_suspect(self.record)
+
+    @property
+    def seat_level(self) -> int:
+        """Its level where seats are given: whoever lost its seat often enough keeps it."""
+        return 0 if self.preempted >= MOST_PREEMPTED else self.level
 
     @property
     def is_wanted(self) -> bool:
@@ -90,13 +98,19 @@ class Member:
 
     def begin(self, samples: Sequence[Any]) -> None:
         """Its pictures stand before their next step."""
-        self.samples, self.is_begun = list(samples), True
+        self.samples, self.is_begun, self.is_paused = list(samples), True, False
         self.stopwatch.start("running")
         self.phase("running")
 
     def restart(self) -> None:
         """Its samples belong to a model that is no more: it begins again."""
         self.samples, self.pictures, self.is_begun, self.resumed_at = [], {}, False, 0
+
+    def pause(self) -> None:
+        """It gives its seat to something more urgent, or waits for its worker's next word; once told, that is that."""
+        if not self.is_paused:
+            self.is_paused = True
+            self.phase("paused")
 
     def phase(self, phase: Phase) -> None:
         """Tell its record; whoever does not want it any more leaves (`is_wanted`)."""
@@ -109,6 +123,9 @@ class Member:
     def tell_step(self, engine: Stepping) -> None:
         """Tell its record how far it is, with a preview where one is owed."""
         first = self.samples[0]
+        if self.is_paused:
+            self.is_paused = False
+            self.phase("running")
 
         def previews() -> Callable[[], list[Image]]:
             finish = engine.preview(first)
@@ -117,5 +134,15 @@ class Member:
         self._tell(lambda: self.watch.step(self.steps_done, first.steps, previews))
 
     def _tell(self, tell: Callable[[], None]) -> None:
-        with suppress(Signal):  # its end is written (`on_stop`), and `is_wanted` says so
+        was_wanted = self.is_wanted
+        try:
             tell()
+        except (Signal, DeadlineExceeded) as exc:  # its end is written (`on_stop`), and `is_wanted` says so
+            if was_wanted:
+                with bound(job=self.record.id):
+                    logger().info("job.stopped", reason=exc.code)
+
+
+def is_suspect(record: JobRecord) -> bool:
+    """Whether a job may have broken a worker or a pass. One that was drained or paused has not. Pure."""
+    return any(past.has_lost_worker or past.reason == Reason.RUNS_ALONE for past in record.history)

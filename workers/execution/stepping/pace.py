@@ -6,6 +6,9 @@ Time: by default a pass in which somebody is in no hurry to wait (priority norma
 leading sample's step takes alone, so that a job of four steps does not become three times slower because seven jobs of
 fifty sit beside it. What a pass of so many rows takes is measured, first alone; what was not measured yet is taken for
 proportional to its rows, which is never too low.
+
+Measuring costs: on a GPU a pass returns before it is computed, so one that is to be measured is waited for (`wants`). Its
+first ones are, and then one in a while.
 """
 
 from collections.abc import Hashable
@@ -15,6 +18,8 @@ from dataclasses import dataclass, field
 ALONE_FIRST = 2
 #: How much of a new measurement counts.
 WEIGHT = 0.3
+#: Passes of a kind between two that are measured.
+MEASURE_EVERY = 16
 
 
 @dataclass
@@ -26,9 +31,16 @@ class Pace:
     _took_s: dict[tuple[Hashable, int], float] = field(default_factory=dict)
     _alone: dict[tuple[Hashable, int], int] = field(default_factory=dict)
     _most: dict[Hashable, int] = field(default_factory=dict)
+    _unmeasured: dict[tuple[Hashable, int], int] = field(default_factory=dict)
+
+    def wants(self, key: Hashable, rows: int) -> bool:
+        """Whether the next pass of so many rows is to be measured."""
+        passed = self._unmeasured[key, rows] = self._unmeasured.get((key, rows), 0) + 1
+        return self._alone.get((key, rows), 0) < ALONE_FIRST or passed >= MEASURE_EVERY
 
     def learn(self, key: Hashable, rows: int, took_s: float) -> None:
         """A pass of so many rows took so long."""
+        self._unmeasured[key, rows] = 0
         known = self._took_s.get((key, rows))
         seen = self._alone[key, rows] = self._alone.get((key, rows), 0) + 1
         # The first one is replaced: memory was allocated in it, kernels were chosen.

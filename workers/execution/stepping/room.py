@@ -38,6 +38,12 @@ class PassRoom:
         self.used = None
         return self.reserved
 
+    def largest(self, members: list[Member]) -> list[Member]:
+        """Those that need the most, for whose sake the room was too small."""
+        needs = {id(member): self._need_mib(member.shape) for member in members}
+        most = max(needs.values(), default=0)
+        return [member for member in members if needs[id(member)] == most]
+
     def fits(self, member: Member) -> bool:
         """Whether a member may work in this stretch. One that the room was made for may, however much it needs."""
         asked = self.reserved

@@ -6,12 +6,14 @@ is worth keeping is kept. Storing happens beside it all (`behind`).
 
 A run must not sit on one Celery message for hours: after `TICKET_S` it gives its ticket back with its samples where they
 are, and goes on with the next one (`Runner` sends it). It also gives way, in the same manner and within a step, to commands
-and to more urgent work for another loaded model. A process that ends between two tickets gives its jobs back like any
-other, and they go on from their checkpoints.
+and to more urgent work for another loaded model. Meanwhile `vigil` tells its members' records that they live. A process
+that ends between two tickets, or whose worker will read no other, gives the jobs back, and they go on from their
+checkpoints. So a worker that is about to stop keeps its ticket: nobody would read the next one.
 
 Who broke a pass runs alone: what a pass raises concerns those who were in it, and nobody else.
 """
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
@@ -44,6 +46,10 @@ from workers.execution.timing import Stopwatch
 TICKET_S = 60.0
 #: How long to wait for a starting picture before members are told that all is well.
 PULSE_S = 0.2
+#: A message is on its way for a few milliseconds; who waits longer for the next one is paused.
+SHORT_S = 1.0
+#: Waits of `max_wait_s` after which somebody without a seat counts as more urgent by a level, as a queue does (`affinity`).
+PROMOTE = 4.0
 #: The least urgent level: there nobody minds how long a pass takes.
 LEAST_LEVEL = 2
 
@@ -76,6 +82,9 @@ class SteppingRun:
         self._busy_s = 0.0
         self._ticket_ends_s = 0.0
         self._at_work: list[Member] = []
+        self._stood_still_s = 0.0
+        #: Held by whoever has the members in hand: a ticket, or the vigil between two.
+        self._in_hand = threading.Lock()
 
     @property
     def members(self) -> list[Member]:
@@ -95,6 +104,13 @@ class SteppingRun:
         Raises:
             DeviceLost: the GPU is gone; nobody is under way any more.
         """
+        with self._in_hand:
+            try:
+                self._go(first)
+            finally:
+                self._stood_still_s = self._clock()
+
+    def _go(self, first: Claim | None) -> None:
         self._arrivals.turn_begins()
         self._ticket_ends_s = self._clock() + TICKET_S
         if first is not None:
@@ -107,6 +123,35 @@ class SteppingRun:
             if not self.members:
                 self._behind.wait()
 
+    def tend(self, *, must_leave: bool) -> bool:
+        """Between two tickets: members are paused, and told to be alive; whose end is written meanwhile leaves.
+
+        Args:
+            must_leave: the worker will read no other ticket: they go back, and on from their checkpoints elsewhere.
+
+        Returns whether it waits for a ticket now.
+        """
+        if not self._in_hand.acquire(blocking=False):
+            return False
+        try:
+            waits_long = self._clock() - self._stood_still_s > SHORT_S
+            for member in self.members:
+                if waits_long and member.is_begun:
+                    member.pause()
+                member.pulse()
+            self._company.drop_unwanted()
+            if must_leave:
+                self._company.give_back()
+            return bool(self.members)
+        finally:
+            self._in_hand.release()
+
+    def leave(self) -> None:
+        """The process ends: what is made is stored, whoever is under way goes back."""
+        with self._in_hand:
+            self._behind.wait()
+            self._company.give_back()
+
     def _stretch(self) -> bool:
         """As long as the model has the memory it was given; whether somebody else's turn has come."""
         loading = Stopwatch(self._clock)
@@ -114,6 +159,8 @@ class SteppingRun:
         most = self._runtime.settings.max_batch
         seats = most if self._arrivals.look().levels else min(most, self._company.seated)
         shape = self._room.begin(self.members, seats=seats)
+        if not was_loaded:
+            self._company.loads()
 
         def steps(engine: Any, threads: int) -> bool:
             if not was_loaded and self._finishing.load_ms is None:
@@ -137,6 +184,7 @@ class SteppingRun:
                 if not self.members and not waiting.levels:
                     return False
                 if self._must_give_way(waiting):
+                    self._keeping.keep_all(engine, self.members)
                     return True
                 self._admission.admit(waiting)
                 if not all(map(self._room.fits, self.members)):
@@ -148,7 +196,7 @@ class SteppingRun:
                 elif not self._wait_for_pictures():
                     return False
                 self._decode_one(engine, threads)
-                self._keeping.look(engine, self.members, at_once=waiting.is_draining)
+                self._keeping.look(engine, self.members, at_once=waiting.is_leaving)
         finally:
             engine.rest()
 
@@ -156,20 +204,26 @@ class SteppingRun:
 
     def _must_give_way(self, waiting: Waiting) -> bool:
         """Whether the ticket's time is up, a command waits, or something more urgent for another loaded model."""
+        if waiting.is_leaving:
+            return False
         if self._clock() >= self._ticket_ends_s or waiting.has_command:
             return True
-        urgent = min((member.level for member in self.members), default=None)
-        return waiting.elsewhere is not None and (urgent is None or waiting.elsewhere < urgent)
+        urgent = min((member.seat_level for member in self.members), default=None)
+        if waiting.elsewhere is None or (urgent is not None and waiting.elsewhere >= urgent):
+            return False
+        for member in self.members:
+            member.preempted += member.is_begun and not member.is_paused
+        return True
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def _begin(self, engine: Stepping) -> None:
         """Samples of those who have come: one job a time, so that nobody waits for many to be encoded."""
-        alone = self._company.alone
+        begun = [member for member in self.members if member.is_begun]
         for member in self.members:
             if member.is_begun or not member.work.done():
                 continue
-            if member is alone and any(other is not member and other.is_begun for other in self.members):
+            if begun and (member.must_be_alone or any(other.must_be_alone for other in begun)):
                 continue
             self._at_work = [member]
             began_s = self._clock()
@@ -189,22 +243,34 @@ class SteppingRun:
         """Those who take the next step."""
         there = [(m, s) for m in self.members if m.is_begun for s in m.samples if not s.is_done]
         now_s = self._clock()
-        seated = [Seated(s.key, s.rows, m.level, m.order, now_s - m.last_step_s) for m, s in there]
+        most_s = self._runtime.settings.max_wait_s
+        seated = []
+        for member, sample in there:
+            waited_s = now_s - member.last_step_s
+            level = max(0, member.seat_level - int(waited_s / (PROMOTE * most_s)))
+            seated.append(Seated(sample.key, sample.rows, level, member.order, waited_s))
 
         def room(lead: Seated) -> Room:
-            member, sample = there[seated.index(lead)]
-            return self._room.of(sample, member, stays_quick=lead.level < LEAST_LEVEL)
+            member, sample = there[next(i for i, each in enumerate(seated) if each is lead)]
+            return self._room.of(sample, member, stays_quick=member.level < LEAST_LEVEL)
 
-        places = next_pass(seated, self._previous_key, room, self._runtime.settings.max_wait_s)
+        places = next_pass(seated, self._previous_key, room, most_s)
         return [there[place] for place in places]
 
     def _pass(self, engine: Stepping, chosen: Sequence[tuple[Member, Any]]) -> None:
         samples = [sample for _, sample in chosen]
         key, rows = samples[0].key, sum(sample.rows for sample in samples)
         self._at_work = list(dict.fromkeys(member for member, _ in chosen))
+        is_measured = self._pace.wants(key, rows)
         began_s = self._clock()
         try:
+            if is_measured:
+                engine.settle()
+                self._spend(began_s)
+                began_s = self._clock()
             engine.step(samples)
+            if is_measured:
+                engine.settle()
         except OutOfVram:
             if len(samples) == 1:
                 raise
@@ -213,27 +279,26 @@ class SteppingRun:
                 member.watch.degrade("batch_split")
             return
         took_s = self._spend(began_s)
-        self._pace.learn(key, rows, took_s)
+        if is_measured:
+            self._pace.learn(key, rows, took_s)
         self._previous_key = key
         self._room.note_use(chosen[0][0].shape, len(samples))
         for member, sample in chosen:
             member.spent_s += took_s * sample.rows / rows
             member.last_step_s = self._clock()
         for member in self._at_work:
-            member.is_paused = False
             member.tell_step(engine)
-        self._tell_others(min(member.level for member in self._at_work))
+        self._tell_others(min(member.seat_level for member in self._at_work))
 
     def _tell_others(self, level: int) -> None:
         """Who has begun and gave its seat to somebody more urgent is paused; the others are alive."""
         for member in self.members:
-            has_given_way = member.is_begun and not member.is_made and member.level > level
+            has_given_way = member.is_begun and not member.is_made and member.seat_level > level
             if member in self._at_work or not has_given_way or member.is_paused:
                 member.pulse()
             else:
-                member.is_paused = True
                 member.preempted += 1
-                member.phase("paused")
+                member.pause()
 
     def _wait_for_pictures(self) -> bool:
         """Until a starting picture is there; whether anybody waits for one, or for its pictures to be decoded."""
@@ -274,7 +339,7 @@ class SteppingRun:
 
     def _broke(self, why: Exception) -> None:
         """A pass, a beginning or a loading did not come to its end: whose fault that is decides what becomes of whom."""
-        concerned = [member for member in self._at_work if member in self.members] or list(self.members)
+        concerned = [member for member in self._at_work if member in self.members] or self._room.largest(self.members)
         self._at_work = []
         if device_lost.is_device_lost(why):
             lost = DeviceLost(device_lost.what_was_said(why))

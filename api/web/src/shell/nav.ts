@@ -1,5 +1,5 @@
 // What the navigation offers, in this order; keys 1 … 6 follow it outside grids.
-import { type LucideIcon, Settings, Sparkles } from 'lucide-react'
+import { Album, Copy, Images, type LucideIcon, Server, Settings, Sparkles, Trash2 } from 'lucide-react'
 import type { Words } from '~/strings'
 import { to } from './router'
 
@@ -11,5 +11,10 @@ interface Place {
 
 export const PLACES: readonly Place[] = [
   { path: to.studio(), name: 'studio', Icon: Sparkles },
+  { path: to.gallery(), name: 'gallery', Icon: Images },
+  { path: to.albums(), name: 'albums', Icon: Album },
+  { path: to.duplicates(), name: 'duplicates', Icon: Copy },
+  { path: to.trash(), name: 'trash', Icon: Trash2 },
+  { path: to.rack(), name: 'rack', Icon: Server },
   { path: to.settings(), name: 'settings', Icon: Settings },
 ]

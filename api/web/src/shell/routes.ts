@@ -16,6 +16,13 @@ interface Route {
 
 export const ROUTES: readonly Route[] = [
   { pattern: '/', Screen: StudioScreen },
+  { pattern: '/gallery', Screen: lazy(() => import('~/gallery/GalleryScreen')) },
+  { pattern: '/trash', Screen: lazy(() => import('~/gallery/TrashScreen')) },
+  { pattern: '/albums', Screen: lazy(() => import('~/gallery/AlbumsScreen')) },
+  { pattern: '/albums/:id', Screen: lazy(() => import('~/gallery/AlbumScreen')) },
+  { pattern: '/duplicates', Screen: lazy(() => import('~/gallery/DuplicatesScreen')) },
+  { pattern: '/picture/:id', Screen: lazy(() => import('~/viewer/ViewerScreen')) },
+  { pattern: '/rack', Screen: lazy(() => import('~/rack/RackScreen')) },
   { pattern: '/settings', Screen: lazy(() => import('~/settings/SettingsScreen')) },
 ]
 

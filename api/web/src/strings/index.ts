@@ -1,6 +1,11 @@
 // The words in the language of this device: `useWords().studio.generate` in a component, `words()` elsewhere; numbers,
 // times and sizes through `Intl`.
 import { type Language, useLook } from '~/shell/look'
+import { gallery } from './de/gallery'
+import { library } from './de/library'
+import { rack } from './de/rack'
+import { uploads } from './de/uploads'
+import { viewer } from './de/viewer'
 import { settings } from './de/settings'
 import { shell } from './de/shell'
 import { studio } from './de/studio'
@@ -8,7 +13,7 @@ import { en, type Words } from './words'
 
 export type { Words } from './words'
 
-const BY_LANGUAGE: Record<Language, Words> = { en, de: { shell, studio, settings } }
+const BY_LANGUAGE: Record<Language, Words> = { en, de: { shell, studio, settings, gallery, library, rack, uploads, viewer } }
 
 export function words(): Words {
   return BY_LANGUAGE[useLook.getState().language]

@@ -36,3 +36,20 @@ def test_a_file_is_asked_for_when_the_one_before_was_sent():
 
 def test_an_empty_zip_is_a_zip():
     assert zipfile.ZipFile(io.BytesIO(b"".join(zipped([])))).namelist() == []
+
+
+def test_a_long_file_comes_in_parts():
+    parts = list(zipped([Entry("long.txt", (b"line\n" * 20_000 for _ in range(10)), is_text=True), Entry("b", b"b")]))
+
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(parts)))
+    assert archive.read("long.txt") == b"line\n" * 200_000
+    assert archive.read("b") == b"b"
+    assert len(parts) > 10
+
+
+def test_a_moment_that_no_zip_can_tell_is_the_nearest_one():
+    entries = [Entry("old", b"", modified_ms=-(10**13)), Entry("late", b"", modified_ms=10**13)]
+
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zipped(entries))))
+
+    assert [info.date_time[0] for info in archive.infolist()] == [1980, 2107]

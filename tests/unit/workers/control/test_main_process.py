@@ -125,6 +125,8 @@ def test_both_threads_end_when_the_worker_stops_even_while_redis_is_away():
         def leave(self, name: str) -> None:
             raise RedisUnavailable("away")
 
+        stays = leave
+
     main = main_process(Away())
     main.start()
 

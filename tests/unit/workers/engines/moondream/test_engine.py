@@ -16,6 +16,7 @@ from workers.engines.base import AnalyzeWork, LoadPlan, Paced
 from workers.engines.moondream import engine as moondream
 from workers.engines.moondream import tasks as moondream_talk
 from workers.engines.moondream.requests import Box, Point, TextAnswer
+from workers.engines.moondream.seating import Seating
 from workers.engines.torch_tools import host_copy
 
 PLAN = LoadPlan(prefix_cache_mib=64)
@@ -181,16 +182,17 @@ def test_a_signal_comes_through_and_the_engine_stays_usable(engine):
 
 
 class Tight:
-    """Wraps a model's `generate`: runs out of memory in its third turn while more than so many are asked at once."""
+    """Wraps a seating's passes: runs out of memory from the third on while more than so many are asked at once."""
 
-    def __init__(self, engine, most: int) -> None:
-        self._generate, self._most = engine.model.generate, most
+    def __init__(self, monkeypatch, most: int) -> None:
+        self._run, self._most, self.passes = Seating._run, most, 0
+        monkeypatch.setattr(Seating, "_run", lambda *args: self(*args))
 
-    def __call__(self, requests, on_step):
-        for turn, event in enumerate(self._generate(requests, on_step)):
-            if len(requests) > self._most and turn == 6:
-                raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
-            yield event
+    def __call__(self, seating, x, starts, first):
+        self.passes += 1
+        if len(starts) > self._most and self.passes > 2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return self._run(seating, x, starts, first)
 
 
 def test_short_of_memory_fewer_are_asked_at_once_and_nothing_is_said_twice(engine, monkeypatch):
@@ -200,7 +202,7 @@ def test_short_of_memory_fewer_are_asked_at_once_and_nothing_is_said_twice(engin
     def tell(index, text, is_reasoning):
         told[index] = told.get(index, "") + text
 
-    monkeypatch.setattr(engine.model, "generate", Tight(engine, most=1))
+    Tight(monkeypatch, most=1)
     watch = Watch()
     tight = engine.analyze([work(*[CAPTION, QUERY, CAPTION.model_copy(update={"seed": 9})], tell=tell)], watch, 16)[0]
 
@@ -209,8 +211,20 @@ def test_short_of_memory_fewer_are_asked_at_once_and_nothing_is_said_twice(engin
     assert [told[i].strip() for i in range(3)] == texts(plenty)
 
 
+def test_who_waits_for_memory_begins_no_answer_again(engine, monkeypatch):
+    alone = [engine.analyze([work(task)], Watch(), 1)[0] for task in (CAPTION, QUERY)]
+    tight = Tight(monkeypatch, most=1)
+
+    (together,) = engine.analyze([work(CAPTION, QUERY)], Watch(), 16)
+
+    words = sum(one.tasks[0].usage.completion_tokens for one in alone)
+    assert texts(together) == [texts(one)[0] for one in alone]
+    # Prompts once, the last word of each is fed to nobody, one pass was refused.
+    assert tight.passes <= 2 + (words - 2) + 1
+
+
 def test_what_does_not_fit_alone_does_not_fit(engine, monkeypatch):
-    monkeypatch.setattr(engine.model, "generate", Tight(engine, most=0))
+    Tight(monkeypatch, most=0)
 
     with pytest.raises(OutOfVram, match="at once"):
         engine.analyze([work(CAPTION)], Watch(), 16)

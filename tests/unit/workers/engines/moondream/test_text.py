@@ -22,19 +22,60 @@ def test_one_token_at_a_time_equals_all_at_once(moondream):
     torch.testing.assert_close(torch.cat(steps, 1), whole, rtol=0, atol=1e-5)
 
 
-def test_a_kept_row_goes_on_as_before(moondream):
+def written(moondream, rows: int, positions: int) -> tuple[KVCache, torch.Tensor]:
+    """A cache with so many positions in each of its rows, and what was fed."""
     text = moondream.network.text
-    x = torch.randn(3, 4, moondream.config.text.dim)
-    positions = torch.arange(4).expand(3, -1)
-    cache = KVCache(moondream.config.text, 3, 8, like=x)
-    text(x, positions, causal_mask(positions, 4), cache)
-    after = torch.full((3, 1), 4)
-    everyone = text(x[:, :1], after, causal_mask(after, 5), cache)
+    x = torch.randn(rows, positions, moondream.config.text.dim)
+    places = torch.arange(positions).expand(rows, -1)
+    cache = KVCache(moondream.config.text, rows, 2 * positions, like=x)
+    text(x, places, causal_mask(places, positions), cache)
+    return cache, x
 
-    cache.keep(torch.tensor([2]))
-    alone = text(x[2:, :1], after[2:], causal_mask(after[2:], 5), cache)
 
-    torch.testing.assert_close(alone, everyone[2:], rtol=0, atol=1e-5)
+def next_of(moondream, cache: KVCache, x: torch.Tensor, at: int) -> torch.Tensor:
+    """Hidden states (B, D) of one more position of each row."""
+    places = torch.full((len(x), 1), at)
+    return moondream.network.text(x, places, causal_mask(places, at + 1), cache)[:, 0]
+
+
+@torch.inference_mode()
+def test_a_row_goes_on_as_before_where_another_one_was(moondream):
+    cache, x = written(moondream, 3, 4)
+    everyone = next_of(moondream, cache, x[:, :1], 4)
+
+    cache.move(2, to=0)
+    moved = next_of(moondream, cache.part(0, 1), x[2:, :1], 4)
+    cache.swap(1, 0)
+    swapped = next_of(moondream, cache.part(0, 2), x[[1, 2], :1], 4)
+
+    torch.testing.assert_close(moved, everyone[2:], rtol=0, atol=1e-5)
+    torch.testing.assert_close(swapped, everyone[[1, 2]], rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_what_was_taken_out_comes_back_bit_by_bit(moondream):
+    cache, x = written(moondream, 2, 4)
+    expected = next_of(moondream, cache, x[:, :1], 4)[1:]
+
+    out = cache.taken_out(1, 4)
+    for tensor in (*cache.keys, *cache.values):
+        tensor[1] = float("nan")
+    cache.fill(1, out)
+
+    assert cache.taken_out(1, 4).equal(out)
+    assert next_of(moondream, cache.part(1, 2), x[1:, :1], 4).allclose(expected, rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_more_rows_and_positions_change_nothing(moondream):
+    cache, x = written(moondream, 2, 4)
+    expected = next_of(moondream, cache, x[:, :1], 4)
+
+    cache.add_rows(5)
+    cache.grow(40, most=42)
+
+    assert (cache.batch, cache.capacity) == (5, 42)
+    torch.testing.assert_close(next_of(moondream, cache.part(0, 2), x[:, :1], 4), expected, rtol=0, atol=1e-5)
 
 
 def test_rotation_writes_pairs_back_interleaved():

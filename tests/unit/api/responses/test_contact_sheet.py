@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from api.cli.contact_sheet import FILM, MARK, PICTURE_PX, Frame, contact_sheet
+from api.responses.contact_sheet import FILM, MARK, PICTURE_PX, Frame, contact_sheet
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 

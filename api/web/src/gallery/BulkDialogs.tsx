@@ -1,0 +1,172 @@
+// The dialogs of the bulk bar: which tags, which album, which action.
+import { useQuery } from '@tanstack/react-query'
+import { type FormEvent, useId, useState } from 'react'
+import { api, got } from '~/api/client'
+import type { Action } from '~/library/actions'
+import { type Album, makeAlbum, useOpenAlbums } from '~/library/albums'
+import { Button } from '~/parts/Button'
+import { Dialog } from '~/parts/Dialog'
+import { told } from '~/parts/Trouble'
+import { toast } from '~/shell/toasts'
+import { counted, useWords } from '~/strings'
+
+/** Tags that are written with commas between them. Pure. */
+export function tagsIn(text: string): string[] {
+  return [...new Set(text.split(',').map(tag => tag.trim()))].filter(Boolean)
+}
+
+interface TagProps {
+  onTags: (add: string[], remove: string[]) => void
+  onClose: () => void
+}
+
+export function TagDialog({ onTags, onClose }: TagProps) {
+  const words = useWords()
+  const { tags } = words.gallery
+  const id = useId()
+  const [add, setAdd] = useState('')
+  const [remove, setRemove] = useState('')
+  const known = useQuery({
+    queryKey: ['tags'],
+    queryFn: async ({ signal }) => (await got(api.GET('/v1/tags', { params: { query: { limit: 200 } }, signal }))).tags,
+  })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    onTags(tagsIn(add), tagsIn(remove))
+    onClose()
+  }
+  return (
+    <Dialog title={tags.title} onClose={onClose}>
+      <form onSubmit={submit} className="space-y-4">
+        <label className="block space-y-1">
+          <span className="label">{tags.add}</span>
+          <input className="field" autoFocus maxLength={2000} value={add} onChange={event => setAdd(event.target.value)} />
+        </label>
+        {known.data && known.data.length > 0 && (
+          <ul aria-label={tags.known} className="flex max-h-32 flex-wrap gap-1.5 overflow-y-auto">
+            {known.data.slice(0, 40).map(({ name }) => (
+              <li key={name}>
+                <button
+                  type="button"
+                  className="min-h-7 rounded-full border border-line px-2.5 text-sm hover:border-accent hover:text-accent"
+                  onClick={() => setAdd(was => tagsIn(`${was},${name}`).join(', '))}
+                >
+                  {name}
+                </button>
+              </li>
+            ))}
+          </ul>
+        )}
+        <label className="block space-y-1" htmlFor={id}>
+          <span className="label">{tags.remove}</span>
+          <input id={id} className="field" maxLength={2000} value={remove} onChange={event => setRemove(event.target.value)} />
+        </label>
+        <div className="flex justify-end gap-3">
+          <Button onClick={onClose}>{words.shell.cancel}</Button>
+          <Button weight="strong" type="submit" disabled={tagsIn(add).length + tagsIn(remove).length === 0}>
+            {tags.go}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+interface AlbumProps {
+  onAlbum: (album: Album) => void
+  onClose: () => void
+}
+
+export function AlbumDialog({ onAlbum, onClose }: AlbumProps) {
+  const words = useWords()
+  const { albums } = words.gallery
+  const known = useOpenAlbums()
+  const [name, setName] = useState('')
+  const take = (album: Album) => {
+    onAlbum(album)
+    onClose()
+  }
+  const submit = async (event: FormEvent) => {
+    event.preventDefault()
+    try {
+      take(await makeAlbum(name.trim()))
+    } catch (error) {
+      toast(told(error, words), { tone: 'bad' })
+    }
+  }
+  return (
+    <Dialog title={albums.into} onClose={onClose}>
+      <form onSubmit={submit} className="mb-4 flex gap-2">
+        <input
+          className="field"
+          autoFocus
+          required
+          maxLength={200}
+          aria-label={albums.newName}
+          placeholder={albums.newName}
+          value={name}
+          onChange={event => setName(event.target.value)}
+        />
+        <Button weight="strong" type="submit" className="shrink-0" disabled={!name.trim()}>
+          {albums.make}
+        </Button>
+      </form>
+      <ul className="max-h-72 space-y-1 overflow-y-auto">
+        {known.map(album => (
+          <li key={album.id}>
+            <Button weight="quiet" className="w-full justify-between! text-ink" onClick={() => take(album)}>
+              <span className="truncate">{album.name}</span>
+              <span className="label">{counted(album.count ?? 0)}</span>
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </Dialog>
+  )
+}
+
+interface ActionProps {
+  actions: readonly Action[]
+  count: number
+  onAction: (action: Action, preset: string | null) => void
+  onClose: () => void
+}
+
+export function ActionDialog({ actions, count, onAction, onClose }: ActionProps) {
+  const words = useWords().gallery
+  const take = (action: Action, preset: string | null) => {
+    onAction(action, preset)
+    onClose()
+  }
+  return (
+    <Dialog title={words.bulk.actionsTitle(counted(count), count)} onClose={onClose} width="max-w-2xl">
+      <ul className="space-y-5">
+        {actions.map(action => (
+          <li key={action.name}>
+            <h3 className="font-semibold">{action.title}</h3>
+            <p className="label mb-2">{action.summary}</p>
+            {count > action.max_ids ? (
+              <p className="text-sm text-bad">{words.bulk.tooMany(counted(action.max_ids))}</p>
+            ) : (
+              <div className="flex flex-wrap gap-2">
+                {action.presets.length === 0 && (
+                  <Button onClick={() => take(action, null)}>{action.title}</Button>
+                )}
+                {action.presets.map(preset => (
+                  <Button
+                    key={preset.name}
+                    title={preset.summary}
+                    weight={preset.name === action.default_preset ? 'strong' : 'plain'}
+                    onClick={() => take(action, preset.name)}
+                  >
+                    {preset.title}
+                  </Button>
+                ))}
+              </div>
+            )}
+          </li>
+        ))}
+      </ul>
+    </Dialog>
+  )
+}

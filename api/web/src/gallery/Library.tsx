@@ -1,0 +1,268 @@
+// The gallery in all its places: search, facets, grid, what can be done with what is chosen; a trash and an album are the
+// same with something fixed. It owns the keys of the grid.
+import { ArrowDownWideNarrow, CalendarDays, Layers, Minus, Play, Plus, SlidersHorizontal, Upload } from 'lucide-react'
+import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react'
+import { Button } from '~/parts/Button'
+import { Trouble } from '~/parts/Trouble'
+import { navigate, to, useAddress } from '~/shell/router'
+import { useShortcut } from '~/shell/shortcuts'
+import { counted, useWords } from '~/strings'
+import { UploadZone } from '~/uploads/UploadZone'
+import { walkWith } from '~/viewer/walk'
+import { BulkBar } from './BulkBar'
+import { undoLast } from './changes'
+import { isRanked } from './chips'
+import { Empty } from './Empty'
+import { Facets } from './Facets'
+import { Grid, type GridHandle } from './Grid'
+import { monthTitle } from './monthTitle'
+import { addressOf, type Question, questionOf } from './question'
+import { SaveSearch } from './SaveSearch'
+import { SearchBox } from './SearchBox'
+import { EVERYTHING, isChosen as isIn, countOf, NOTHING } from './selection'
+import { resized, toggleRevealed, useGallerySettings } from './settings'
+import { LIST, useShelf } from './shelf'
+import { Slideshow } from './Slideshow'
+import { useChoosing } from './useChoosing'
+import { deedsOf } from './useDeeds'
+
+interface Props {
+  query: URLSearchParams
+  trashed?: boolean
+  album?: string
+  heading?: ReactNode
+  title?: string
+  rules?: string
+}
+
+export function Library({ query, trashed = false, album = '', heading, title, rules = '' }: Props) {
+  const words = useWords().gallery
+  const { path } = useAddress()
+  const text = query.toString()
+  const question = useMemo(
+    () => {
+      const found = questionOf(new URLSearchParams(text), { album, trashed })
+      // What rules find has no order of its own.
+      return rules && found.sort === 'album' ? { ...found, sort: 'newest' as const } : found
+    },
+    [text, album, trashed, rules],
+  )
+  const shelf = useShelf(question)
+  const handle = useRef<GridHandle>({ sections: [], wanted: { width: 0, height: 0, gap: 0 }, scroller: null })
+  const [showsFacets, setShowsFacets] = useState(false)
+  const [isSliding, setSliding] = useState(false)
+  const chooser = useRef<() => void>(() => undefined)
+
+  const ask = useCallback(
+    (next: Partial<Question>) => {
+      const address = addressOf({ ...question, ...next })
+      navigate(address ? `${path}?${address}` : path, { replace: true })
+    },
+    [question, path],
+  )
+  const open = useCallback(
+    (id: string, place: number) => {
+      walkWith(shelf, handle.current.sections, place, path + (text && `?${text}`))
+      navigate(to.viewer(id))
+    },
+    [shelf, path, text],
+  )
+  const choosing = useChoosing(shelf, handle, open)
+  const { chosen, choose, focus, walk } = choosing
+  const deeds = deedsOf(shelf, chosen, choosing.focusId, choose)
+  const count = countOf(chosen, shelf.total)
+  const isChosen = useCallback((id: string) => isIn(chosen, id), [chosen])
+  const titleOf = useCallback(
+    (month: number) => (month === LIST ? (question.sort === 'album' ? '' : words.ranked) : monthTitle(month)),
+    [question.sort, words],
+  )
+  const all = useCallback(() => choose(EVERYTHING), [choose])
+  useKeys({ deeds, choosing, shelfTotal: shelf.total, trashed, onAll: all, onSlides: () => setSliding(true) })
+
+  const nothing = !shelf.isPending && !shelf.error && shelf.total === 0
+  const onBox = useCallback((box: string) => ask({ box }), [ask])
+  return (
+    <UploadZone isOff={trashed} album={rules ? '' : album} chooser={chooser}>
+      <header className="space-y-2 px-4 pt-4 pb-2 max-md:px-2">
+        {heading ?? <h1 className="sr-only">{trashed ? words.trashTitle : words.title}</h1>}
+        <div className="flex flex-wrap items-start gap-2">
+          <SearchBox box={question.box} error={shelf.error} onChange={onBox} />
+          <div className="flex items-center gap-0.5">
+            <Button
+              weight="quiet"
+              aria-expanded={showsFacets}
+              aria-label={words.facets.label}
+              title={words.facets.label}
+              className={showsFacets ? 'text-accent' : ''}
+              onClick={() => setShowsFacets(was => !was)}
+            >
+              <SlidersHorizontal aria-hidden size={18} />
+            </Button>
+            <Button
+              weight="quiet"
+              aria-pressed={question.stacked}
+              aria-label={words.stacks}
+              title={words.stacks}
+              className={question.stacked ? 'text-accent' : ''}
+              onClick={() => ask({ stacked: !question.stacked })}
+            >
+              <Layers aria-hidden size={18} />
+            </Button>
+            {(isRanked(question.box) || (album && !rules)) && (
+              <Button
+                weight="quiet"
+                aria-label={question.sort === 'newest' ? words.sort.own : words.sort.newest}
+                title={question.sort === 'newest' ? words.sort.own : words.sort.newest}
+                onClick={() => ask({ sort: question.sort === 'newest' ? (album ? 'album' : 'relevance') : 'newest' })}
+              >
+                {question.sort === 'newest' ? (
+                  <ArrowDownWideNarrow aria-hidden size={18} />
+                ) : (
+                  <CalendarDays aria-hidden size={18} />
+                )}
+              </Button>
+            )}
+            {question.box && !trashed && <SaveSearch box={question.box} />}
+            <span className="flex max-md:hidden">
+              <Button weight="quiet" aria-label={words.smaller} title={`${words.smaller} (−)`} onClick={() => resized(-1)}>
+                <Minus aria-hidden size={18} />
+              </Button>
+              <Button weight="quiet" aria-label={words.larger} title={`${words.larger} (+)`} onClick={() => resized(1)}>
+                <Plus aria-hidden size={18} />
+              </Button>
+            </span>
+            {shelf.total > 0 && (
+              <Button weight="quiet" aria-label={words.slides.start} title={words.slides.start} onClick={() => setSliding(true)}>
+                <Play aria-hidden size={18} />
+              </Button>
+            )}
+            {!trashed && (
+              <Button weight="quiet" aria-label={words.upload} title={words.upload} onClick={() => chooser.current()}>
+                <Upload aria-hidden size={18} />
+              </Button>
+            )}
+          </div>
+        </div>
+        <p className="label flex gap-3" role="status">
+          <span>{shelf.isPending ? words.looking : words.count(counted(shelf.total), shelf.total)}</span>
+          {shelf.semantic === false && <span>{words.wordsAlone}</span>}
+        </p>
+        {showsFacets && (
+          <div className="card max-h-[40vh] overflow-y-auto p-4">
+            <Facets question={question} onBox={onBox} />
+          </div>
+        )}
+      </header>
+      {shelf.error && !isBoxRefused(shelf.error) && (
+        <div className="px-4 pb-3">
+          <Trouble error={shelf.error} onRetry={shelf.refetch} />
+        </div>
+      )}
+      {nothing ? (
+        <Empty question={question} onUpload={() => chooser.current()} onBox={onBox} />
+      ) : (
+        <Grid
+          shelf={shelf}
+          isChosen={isChosen}
+          isChoosing={count > 0}
+          focus={focus}
+          titleOf={titleOf}
+          handle={handle}
+          events={choosing.events}
+          label={title ?? (trashed ? words.trashTitle : words.title)}
+        />
+      )}
+      {count > 0 && (
+        <BulkBar
+          count={count}
+          deeds={deeds}
+          trashed={trashed}
+          album={album && !rules ? album : ''}
+          canChooseAll={count < shelf.total}
+          onAll={all}
+          onClear={() => choose(NOTHING)}
+        />
+      )}
+      {isSliding && (
+        <Slideshow
+          shelf={shelf}
+          sections={handle.current.sections}
+          from={focus}
+          onClose={place => {
+            setSliding(false)
+            walk(place)
+          }}
+        />
+      )}
+    </UploadZone>
+  )
+}
+
+function isBoxRefused(error: Error): boolean {
+  return 'field' in error && error.field === 'q'
+}
+
+interface KeysWanted {
+  deeds: ReturnType<typeof deedsOf>
+  choosing: ReturnType<typeof useChoosing>
+  shelfTotal: number
+  trashed: boolean
+  onAll: () => void
+  onSlides: () => void
+}
+
+/** The keys of a grid, the same wherever there is one. */
+function useKeys({ deeds, choosing, shelfTotal, trashed, onAll, onSlides }: KeysWanted): void {
+  const words = useWords().gallery
+  const { keys, bulk } = words
+  const group = words.name
+  const advances = useGallerySettings(settings => settings.advances)
+  const { chosen, choose, focus, focusId, walk } = choosing
+  const isSome = countOf(chosen, shelfTotal) > 0
+  const rate = (stars: number) => {
+    void deeds.change({ stars }, bulk.starred(stars))
+    if (advances && !isSome) walk(Math.min(shelfTotal - 1, focus + 1))
+  }
+  useShortcut('1', words.stars(1), () => rate(1), { group })
+  useShortcut('2', words.stars(2), () => rate(2), { group })
+  useShortcut('3', words.stars(3), () => rate(3), { group })
+  useShortcut('4', words.stars(4), () => rate(4), { group })
+  useShortcut('5', words.stars(5), () => rate(5), { group })
+  useShortcut('0', keys.noStars, () => rate(0), { group })
+  useShortcut(
+    'f',
+    keys.favourite,
+    () => {
+      const favourite = deeds.rows().some(row => !row.favourite) || chosen.kind === 'all'
+      void deeds.change({ favourite }, favourite ? bulk.favoured : bulk.unfavoured)
+    },
+    { group },
+  )
+  useShortcut('x', keys.choose, () => void withId(id => choose({ ...toggle(id), anchor: focus })), { group })
+  useShortcut('e', keys.open, () => openFocus(), { group })
+  useShortcut('Delete', keys.trash, () => !trashed && void deeds.change({ trashed: true }, bulk.trashed), { group })
+  useShortcut('u', keys.undo, () => void undoLast(), { group })
+  useShortcut('mod+z', keys.undo, () => void undoLast(), { group })
+  useShortcut('mod+a', bulk.all, onAll, { group })
+  useShortcut('Escape', bulk.clear, () => choose(NOTHING), { group, isOff: !isSome })
+  useShortcut('v', keys.reveal, () => withId(toggleRevealed), { group })
+  useShortcut('+', words.larger, () => resized(1), { group })
+  useShortcut('-', words.smaller, () => resized(-1), { group })
+  useShortcut('s', words.slides.start, onSlides, { group, isOff: shelfTotal === 0 })
+  useShortcut('g', keys.back, () => walk(focus), { group })
+
+  function withId(deed: (id: string) => void): void {
+    const id = focusId()
+    if (id) deed(id)
+  }
+  function toggle(id: string) {
+    const ids = new Set(chosen.ids)
+    if (!ids.delete(id)) ids.add(id)
+    return { ...chosen, ids }
+  }
+  function openFocus(): void {
+    const active = document.querySelector<HTMLElement>(`[data-place="${focus}"]`)
+    active?.click()
+  }
+}
+

@@ -1,0 +1,214 @@
+// Choosing, walking and opening in the grid, by mouse, finger and key. The grid only draws; what an event means is here.
+import { type KeyboardEvent, type MouseEvent, type PointerEvent, type RefObject, useCallback, useRef, useState } from 'react'
+import type { GridHandle } from './Grid'
+import { dragged, extended, NOTHING, type Selection, toggled } from './selection'
+import { idAt as fetchedIdAt, type Shelf } from './shelf'
+import { type Direction, edgesOf, neighbour } from './steps'
+import { placed, totalHeight } from './timeline'
+
+/** A finger that rests so long chooses. */
+const LONG_PRESS_MS = 450
+const ARROWS: Record<string, Direction> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' }
+
+interface Press {
+  timer: ReturnType<typeof setTimeout> | null
+  /** Of a drag that chooses: where it began, and what was chosen before. */
+  from: number | null
+  before: Selection
+  isTouch: boolean
+  x: number
+  y: number
+}
+
+export function useChoosing(shelf: Shelf, handle: RefObject<GridHandle>, onOpen: (id: string, place: number) => void) {
+  const [selection, setSelection] = useState<{ key: string; chosen: Selection }>({ key: shelf.key, chosen: NOTHING })
+  const [focus, setFocusPlace] = useState<{ key: string; place: number }>({ key: shelf.key, place: 0 })
+  // Another question: nothing is chosen there yet.
+  const chosen = selection.key === shelf.key ? selection.chosen : NOTHING
+  const place = focus.key === shelf.key ? Math.min(focus.place, Math.max(0, shelf.total - 1)) : 0
+  const press = useRef<Press | null>(null)
+  /** A click that ends a drag or a long press opens nothing. */
+  const swallows = useRef(false)
+  const choose = useCallback((next: Selection) => setSelection({ key: shelf.key, chosen: next }), [shelf.key])
+
+  const idAt = useCallback(
+    (at: number): string | null => {
+      const found = placed(handle.current.sections, at)
+      const month = found && shelf.packed(found.section.month)
+      return found && month && found.within < month.count ? month.idAt(found.within) : null
+    },
+    [shelf, handle],
+  )
+
+  /** Go to a picture and show it; its element gets the focus when it is drawn. */
+  const walk = useCallback(
+    (to: number, withFocus = true) => {
+      const { sections, scroller } = handle.current
+      const edges = edgesOf(sections, to)
+      if (!edges || !scroller) return
+      setFocusPlace({ key: shelf.key, place: to })
+      const { scrollTop, clientHeight } = scroller
+      const heading = 52
+      if (edges.top - heading < scrollTop) scroller.scrollTop = Math.max(0, edges.top - heading)
+      else if (edges.bottom + 8 > scrollTop + clientHeight) scroller.scrollTop = edges.bottom + 8 - clientHeight
+      if (withFocus) focusSoon(scroller, to)
+    },
+    [shelf.key, handle],
+  )
+
+  /** Months between two places are fetched, so that a range leaves nothing out. */
+  const extend = useCallback(
+    async (to: number) => {
+      const from = chosen.anchor ?? place
+      const { sections } = handle.current
+      const known = new Map<number, string | null>()
+      for (let at = Math.min(from, to); at <= Math.max(from, to); at += 1) {
+        known.set(at, idAt(at) ?? (await fetchedIdAt(shelf, sections, at)))
+      }
+      choose(extended({ ...chosen, anchor: from }, to, at => known.get(at) ?? null))
+    },
+    [chosen, place, shelf, handle, idAt, choose],
+  )
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || (event.target as HTMLElement).closest('[role=slider]')) return
+    const { sections, wanted, scroller } = handle.current
+    const to = destination(event.key)
+    if (to !== undefined) {
+      event.preventDefault()
+      if (to === null) return
+      walk(to)
+      if (event.shiftKey) void extend(to)
+      return
+    }
+    const id = idAt(place)
+    if ((event.key === 'Enter' || event.key === ' ') && id && (event.target as HTMLElement).dataset.place) {
+      event.preventDefault()
+      onOpen(id, place)
+    }
+
+    /** undefined: no key that leads anywhere; null: its month is not here yet. */
+    function destination(key: string): number | null | undefined {
+      const arrow = ARROWS[key]
+      if (arrow) return neighbour(sections, shelf.packed, wanted, place, mirrored(arrow))
+      if (key === 'Home') return 0
+      if (key === 'End') return Math.max(0, shelf.total - 1)
+      if (key === 'PageDown' || key === 'PageUp') return pageAway(key === 'PageDown' ? 1 : -1)
+      return undefined
+    }
+
+    function pageAway(by: 1 | -1): number {
+      const edges = edgesOf(sections, place)
+      const step = Math.max(100, (scroller?.clientHeight ?? 600) - 80)
+      const goal = Math.min(totalHeight(sections), Math.max(0, (edges?.top ?? 0) + by * step))
+      return placeAtHeight(goal) ?? place
+    }
+
+    function placeAtHeight(y: number): number | null {
+      const section = sections.findLast(each => each.top <= y) ?? sections[0]
+      if (!section) return null
+      const row = section.rows?.find(each => each.top + each.height > y - section.top - 44) ?? section.rows?.at(-1)
+      if (row) return section.first + row.from
+      const share = Math.max(0, (y - section.top) / section.height)
+      return section.first + Math.min(section.count - 1, Math.floor(share * section.count))
+    }
+  }
+
+  const onClick = (event: MouseEvent) => {
+    const tile = tileOf(event.target)
+    if (!tile || (event.target as HTMLElement).closest('[data-reveal]')) return
+    if (swallows.current) {
+      swallows.current = false
+      return
+    }
+    setFocusPlace({ key: shelf.key, place: tile.place })
+    const choosesOne = (event.target as HTMLElement).closest('[data-choose]') || event.ctrlKey || event.metaKey
+    if (event.shiftKey) void extend(tile.place)
+    else if (choosesOne || chosen.ids.size > 0 || chosen.kind === 'all') choose(toggled(chosen, tile.id, tile.place))
+    else onOpen(tile.id, tile.place)
+  }
+
+  const onPointerDown = (event: PointerEvent) => {
+    const tile = tileOf(event.target)
+    swallows.current = false
+    if (!tile || event.button !== 0 || event.shiftKey) return
+    const isTouch = event.pointerType !== 'mouse'
+    const begun: Press = { timer: null, from: null, before: chosen, isTouch, x: event.clientX, y: event.clientY }
+    press.current = begun
+    const begin = () => {
+      begun.from = tile.place
+      if (isTouch) navigator.vibrate?.(10)
+    }
+    if (isTouch) {
+      begun.timer = setTimeout(() => {
+        begin()
+        swallows.current = true
+        choose(dragged(begun.before, tile.place, tile.place, idAt))
+      }, LONG_PRESS_MS)
+    } else if ((event.target as HTMLElement).closest('[data-choose]')) begin()
+  }
+
+  const onPointerMove = (event: PointerEvent) => {
+    const now = press.current
+    if (!now) return
+    if (now.from === null) {
+      // A finger that moves scrolls.
+      if (now.timer && Math.hypot(event.clientX - now.x, event.clientY - now.y) > 8) letGo()
+      return
+    }
+    const tile = tileOf(document.elementFromPoint(event.clientX, event.clientY))
+    if (!tile || (tile.place === now.from && !swallows.current)) return
+    swallows.current = true
+    choose(dragged(now.before, now.from, tile.place, idAt))
+  }
+
+  const letGo = () => {
+    if (press.current?.timer) clearTimeout(press.current.timer)
+    press.current = null
+  }
+
+  return {
+    chosen,
+    choose,
+    focus: place,
+    focusId: () => idAt(place),
+    walk,
+    idAt,
+    events: {
+      onKeyDown,
+      onClick,
+      onPointerDown,
+      onPointerMove,
+      onPointerUp: letGo,
+      onPointerCancel: letGo,
+      onPointerLeave: letGo,
+      // While a finger chooses, the page must not scroll away under it; a long press is no menu.
+      onContextMenu: (event: MouseEvent) => press.current?.isTouch && event.preventDefault(),
+      onDragStart: (event: React.DragEvent) => {
+        const tile = tileOf(event.target)
+        if (!tile || press.current?.from != null) event.preventDefault()
+        else event.dataTransfer.setData('application/x-darkroom-asset', tile.id)
+      },
+    },
+  }
+}
+
+/** In a language that is written from the right, the next picture stands to the left. */
+function mirrored(arrow: Direction): Direction {
+  if (document.documentElement.dir !== 'rtl') return arrow
+  return arrow === 'left' ? 'right' : arrow === 'right' ? 'left' : arrow
+}
+
+function tileOf(target: EventTarget | null): { id: string; place: number } | null {
+  const element = target instanceof Element ? target.closest<HTMLElement>('[data-place]') : null
+  return element?.dataset.id ? { id: element.dataset.id, place: Number(element.dataset.place) } : null
+}
+
+/** The focus follows as soon as the picture is drawn; tried for a few frames, for its row may have to come first. */
+function focusSoon(scroller: HTMLElement, place: number, tries = 30): void {
+  requestAnimationFrame(() => {
+    const element = scroller.querySelector<HTMLElement>(`[data-place="${place}"]`)
+    if (element) element.focus({ preventScroll: true })
+    else if (tries > 0) focusSoon(scroller, place, tries - 1)
+  })
+}

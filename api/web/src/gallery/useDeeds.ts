@@ -1,0 +1,118 @@
+// What is done with the pictures that are chosen, or with the one that has the focus where none is.
+import { api, got } from '~/api/client'
+import { type Action, act, lookAgain } from '~/library/actions'
+import { told } from '~/parts/Trouble'
+import { toast } from '~/shell/toasts'
+import { counted, words } from '~/strings'
+import { type Changes, change, purge } from './changes'
+import { wholePicture } from './pictures'
+import { type Asked, askedOf } from './question'
+import { rowStore } from './rows'
+import { type Chosen, chosenOf, countOf, isEmpty, NOTHING, type Selection } from './selection'
+import type { Shelf } from './shelf'
+
+type Say = (count: string, exact: number) => string
+
+export interface Deeds {
+  change: (changes: Changes, say: Say | null) => Promise<void>
+  purge: () => Promise<void>
+  lookAgain: () => Promise<void>
+  act: (action: Action, preset: string | null) => Promise<void>
+  download: () => Promise<void>
+  /** The chosen rows as they are shown, for a key that turns something over. */
+  rows: () => { stars: number; favourite: boolean }[]
+}
+
+/** Downloads are told to the browser one by one; more than these it would ask about. */
+const MOST_DOWNLOADS = 20
+
+/** The question as the API's own filter, which bulk changes take. */
+async function filterOf(asked: Asked): Promise<Record<string, unknown>> {
+  const query = { ...asked, limit: 1 } as never
+  const { filter } = await got(api.GET('/v1/search', { params: { query } }))
+  // An album is everybody's who may see it; what one changes is one's own.
+  return { ...filter, ...(asked.album ? { scope: 'all' } : {}) }
+}
+
+export function deedsOf(
+  shelf: Shelf,
+  selection: Selection,
+  focusId: () => string | null,
+  choose: (next: Selection) => void,
+): Deeds {
+  const isOneOnly = isEmpty(selection, shelf.total)
+
+  async function chosen(): Promise<Chosen | null> {
+    const id = focusId()
+    if (isOneOnly) return id ? { ids: [id] } : null
+    if (selection.kind === 'some') return chosenOf(selection, {})
+    try {
+      return chosenOf(selection, await filterOf(askedOf(shelf.question)))
+    } catch (error) {
+      toast(told(error, words()), { tone: 'bad' })
+      return null
+    }
+  }
+
+  /** Ids by name: of everything in a question these are fetched. */
+  async function ids(most: number): Promise<string[]> {
+    const which = await chosen()
+    if (!which) return []
+    if ('ids' in which) return which.ids
+    const query = { filter: JSON.stringify(which.filter), limit: Math.min(1000, most + 1) } as never
+    return (await got(api.GET('/v1/assets', { params: { query } }))).assets.map(row => row.id)
+  }
+
+  return {
+    async change(changes, say) {
+      const which = await chosen()
+      if (!which) return
+      const done = await change(which, changes, isOneOnly && changes.trashed == null ? null : say)
+      if (done !== null && (changes.trashed != null || changes.remove_from_album != null)) choose(NOTHING)
+    },
+    async purge() {
+      const which = await chosen()
+      if (which && (await purge(which))) choose(NOTHING)
+    },
+    async lookAgain() {
+      const which = await chosen()
+      if (!which || !(await lookAgain(which))) return
+      await rowStore.again('ids' in which ? which.ids : 'all')
+    },
+    async act(action, preset) {
+      const which = await ids(action.max_ids)
+      if (which.length > 0) await act(action, which.slice(0, action.max_ids), preset)
+    },
+    async download() {
+      const count = isOneOnly ? 1 : countOf(selection, shelf.total)
+      const { download } = words().gallery
+      if (count > MOST_DOWNLOADS) {
+        toast(download.tooMany(counted(MOST_DOWNLOADS)))
+        return
+      }
+      const which = await ids(MOST_DOWNLOADS)
+      const { assets } = await got(
+        api.GET('/v1/assets', {
+          params: { query: { filter: JSON.stringify({ ids: which, scope: 'all' }), limit: MOST_DOWNLOADS } as never },
+        }),
+      )
+      for (const row of assets) {
+        save(wholePicture(row.picture), row.picture)
+        await new Promise(resolve => setTimeout(resolve, 150))
+      }
+    },
+    rows: () => {
+      const id = focusId()
+      const named = isOneOnly ? (id ? [id] : []) : selection.kind === 'some' ? [...selection.ids] : []
+      return named.flatMap(each => rowStore.peek(each) ?? [])
+    },
+  }
+}
+
+/** Have the browser save a file. */
+export function save(address: string, name: string): void {
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+}

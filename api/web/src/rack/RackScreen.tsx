@@ -1,0 +1,3 @@
+export default function RackScreen() {
+  return null
+}

@@ -1,0 +1,107 @@
+// What can be done with the picture, in place; and again with what made it, in the Studio.
+import { Album, Download, Heart, RotateCcw, ScanSearch, Sparkles, Trash2 } from 'lucide-react'
+import { useState } from 'react'
+import { Stars } from '~/gallery/BulkBar'
+import { ActionDialog, AlbumDialog } from '~/gallery/BulkDialogs'
+import type { Changes } from '~/gallery/changes'
+import { wholePicture } from '~/gallery/pictures'
+import { save } from '~/gallery/useDeeds'
+import { act, useActions } from '~/library/actions'
+import { Button } from '~/parts/Button'
+import { navigate, to } from '~/shell/router'
+import { useSession } from '~/shell/session'
+import { useWords } from '~/strings'
+import type { Asset } from './asset'
+import { reuse } from './reuse'
+
+interface Props {
+  asset: Asset
+  onChange: (changes: Changes, say?: ((text: string, exact: number) => string) | null) => Promise<void>
+  onTrash: () => void
+}
+
+const PARTS = ['all', 'prompt', 'seed', 'start'] as const
+
+export function Deeds({ asset, onChange, onTrash }: Props) {
+  const { viewer, gallery } = useWords()
+  const { person } = useSession()
+  const actions = useActions()
+  const [open, setOpen] = useState<'actions' | 'album' | null>(null)
+  const again = PARTS.filter(part => part === 'start' || (part === 'seed' ? asset.seed !== null : asset.prompt !== ''))
+  return (
+    <section className="space-y-4">
+      <div className="-ms-2 flex flex-wrap items-center">
+        <Stars stars={asset.stars} onStars={stars => void onChange({ stars })} />
+        <Button
+          weight="quiet"
+          aria-pressed={asset.favourite}
+          aria-label={viewer.deeds.favourite}
+          title={`${viewer.deeds.favourite} (F)`}
+          className={asset.favourite ? 'text-bad' : ''}
+          onClick={() => void onChange({ favourite: !asset.favourite })}
+        >
+          <Heart aria-hidden size={18} className={asset.favourite ? 'fill-current' : ''} />
+        </Button>
+        <Button weight="quiet" aria-label={viewer.deeds.album} title={viewer.deeds.album} onClick={() => setOpen('album')}>
+          <Album aria-hidden size={18} />
+        </Button>
+        <Button
+          weight="quiet"
+          aria-label={viewer.deeds.similar}
+          title={viewer.deeds.similar}
+          onClick={() => navigate(to.gallery(new URLSearchParams({ q: `like:${asset.id}` }).toString()))}
+        >
+          <ScanSearch aria-hidden size={18} />
+        </Button>
+        <Button
+          weight="quiet"
+          aria-label={viewer.deeds.download}
+          title={viewer.deeds.download}
+          onClick={() => save(wholePicture(asset.picture), asset.file_name || asset.picture)}
+        >
+          <Download aria-hidden size={18} />
+        </Button>
+        {asset.trashed_at ? (
+          <Button weight="quiet" aria-label={viewer.deeds.restore} title={viewer.deeds.restore} onClick={() => void onChange({ trashed: false }, gallery.bulk.restored)}>
+            <RotateCcw aria-hidden size={18} />
+          </Button>
+        ) : (
+          <Button weight="quiet" className="hover:text-bad" aria-label={viewer.deeds.trash} title={`${viewer.deeds.trash} (Del)`} onClick={onTrash}>
+            <Trash2 aria-hidden size={18} />
+          </Button>
+        )}
+      </div>
+      <div>
+        <h2 className="eyebrow mb-2 font-sans">{viewer.reuse.title}</h2>
+        <div className="flex flex-wrap gap-2">
+          {again.map(part => (
+            <Button key={part} className="text-sm" onClick={() => reuse(asset, part, person)}>
+              {viewer.reuse[part]}
+            </Button>
+          ))}
+          {actions.length > 0 && (
+            <Button className="text-sm" onClick={() => setOpen('actions')}>
+              <Sparkles aria-hidden size={15} /> {viewer.deeds.actions}
+            </Button>
+          )}
+        </div>
+      </div>
+      {open === 'actions' && (
+        <ActionDialog
+          actions={actions}
+          count={1}
+          onClose={() => setOpen(null)}
+          onAction={(action, preset) => void act(action, [asset.id], preset)}
+        />
+      )}
+      {open === 'album' && (
+        <AlbumDialog
+          onClose={() => setOpen(null)}
+          onAlbum={({ id, name }) =>
+            void onChange({ add_to_album: id }, (text, exact) => gallery.bulk.added(text, exact, name))
+          }
+        />
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,46 @@
+// Which pictures stand beside the one that is looked at: those of the shelf it was opened from.
+import { idAt, type Shelf } from '~/gallery/shelf'
+import type { Section } from '~/gallery/timeline'
+import { to } from '~/shell/router'
+
+interface Walk {
+  shelf: Shelf
+  sections: readonly Section[]
+  /** Address of the grid, to go back to. */
+  from: string
+  /** Ids that were walked over, by place. */
+  ids: Map<number, string>
+}
+
+let walk: Walk | null = null
+
+/** The viewer is about to be opened from a place of a shelf. */
+export function walkWith(shelf: Shelf, sections: readonly Section[], place: number, from: string): void {
+  walk = { shelf, sections, from, ids: new Map() }
+  void around(place, 1)
+}
+
+/** Where one came from. */
+export function wayBack(): string {
+  return walk?.from ?? to.gallery()
+}
+
+/** Place of a picture on the shelf; null: it was opened by itself. */
+export function placeOf(id: string): number | null {
+  for (const [place, known] of walk?.ids ?? []) if (known === id) return place
+  return null
+}
+
+/** The ids around a place, in order, as far as there are some. */
+export async function around(place: number, reach: number): Promise<{ id: string; place: number }[]> {
+  if (!walk) return []
+  const { shelf, sections, ids } = walk
+  const found: { id: string; place: number }[] = []
+  for (let at = Math.max(0, place - reach); at <= Math.min(shelf.total - 1, place + reach); at += 1) {
+    const id = ids.get(at) ?? (await idAt(shelf, sections, at))
+    if (!id) continue
+    ids.set(at, id)
+    found.push({ id, place: at })
+  }
+  return found
+}
