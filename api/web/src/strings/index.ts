@@ -4,16 +4,19 @@ import { type Language, useLook } from '~/shell/look'
 import { gallery } from './de/gallery'
 import { library } from './de/library'
 import { rack } from './de/rack'
-import { uploads } from './de/uploads'
-import { viewer } from './de/viewer'
 import { settings } from './de/settings'
 import { shell } from './de/shell'
 import { studio } from './de/studio'
+import { uploads } from './de/uploads'
+import { viewer } from './de/viewer'
 import { en, type Words } from './words'
 
 export type { Words } from './words'
 
-const BY_LANGUAGE: Record<Language, Words> = { en, de: { shell, studio, settings, gallery, library, rack, uploads, viewer } }
+const BY_LANGUAGE: Record<Language, Words> = {
+  en,
+  de: { shell, studio, settings, gallery, library, rack, uploads, viewer },
+}
 
 export function words(): Words {
   return BY_LANGUAGE[useLook.getState().language]

@@ -2,11 +2,11 @@
 import { gallery } from './en/gallery'
 import { library } from './en/library'
 import { rack } from './en/rack'
-import { uploads } from './en/uploads'
-import { viewer } from './en/viewer'
 import { settings } from './en/settings'
 import { shell } from './en/shell'
 import { studio } from './en/studio'
+import { uploads } from './en/uploads'
+import { viewer } from './en/viewer'
 
 export const en = { shell, studio, settings, gallery, library, rack, uploads, viewer }
 

@@ -104,5 +104,12 @@ export const rack: Words['rack'] = {
   },
   usage: { title: 'Dein Anteil', of: (used, limit) => `${used} von ${limit}` },
   audit: { title: 'Protokoll', none: 'Noch wurde nichts aufgezeichnet.', refused: 'abgelehnt' },
-  tabs: { cards: 'Karten', queue: 'Warteschlange', batches: 'Stapel', events: 'Ereignisse', people: 'Personen', audit: 'Protokoll' },
+  tabs: {
+    cards: 'Karten',
+    queue: 'Warteschlange',
+    batches: 'Stapel',
+    events: 'Ereignisse',
+    people: 'Personen',
+    audit: 'Protokoll',
+  },
 }

@@ -99,5 +99,10 @@ export const viewer: Words['viewer'] = {
     position: 'Wo die Grenze ist',
     hold: 'Halten, um das andere zu sehen',
   },
-  keys: { compare: 'Vergleichen', info: 'Was darüber bekannt ist', zoom: 'Einpassen oder Pixel für Pixel', close: 'Zurück zur Galerie' },
+  keys: {
+    compare: 'Vergleichen',
+    info: 'Was darüber bekannt ist',
+    zoom: 'Einpassen oder Pixel für Pixel',
+    close: 'Zurück zur Galerie',
+  },
 }

@@ -73,7 +73,8 @@ export const gallery = {
     purgeTitle: (text: string, exact: number) => `Delete ${text} ${exact === 1 ? 'picture' : 'pictures'} for good?`,
     purgeText: 'Nobody can bring them back. What stays in the trash goes by itself after 30 days.',
     keep: 'Keep them',
-    starred: (stars: number) => (text: string) => (stars === 0 ? `No stars for ${text}` : `${'★'.repeat(stars)} for ${text}`),
+    starred: (stars: number) => (text: string) =>
+      stars === 0 ? `No stars for ${text}` : `${'★'.repeat(stars)} for ${text}`,
     favoured: (text: string) => `${text} made favourite`,
     unfavoured: (text: string) => `${text} no favourite any more`,
     tagged: (text: string) => `Tags of ${text} changed`,

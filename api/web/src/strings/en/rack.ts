@@ -13,7 +13,10 @@ export const rack = {
     degraded: 'degraded',
     lost: 'lost',
   } as Record<string, string>,
-  phase: { loading: 'loading the model', running: 'running', paused: 'paused', storing: 'storing' } as Record<string, string>,
+  phase: { loading: 'loading the model', running: 'running', paused: 'paused', storing: 'storing' } as Record<
+    string,
+    string
+  >,
   memory: 'Memory',
   memoryOf: (used: string, total: string) => `${used} of ${total}`,
   budget: (text: string) => `budget ${text}`,
@@ -67,7 +70,10 @@ export const rack = {
     none: 'No batches',
     resume: 'Resume what failed',
     cancel: 'Cancel',
-    state: { running: 'running', cancelling: 'stopping', finished: 'finished', cancelled: 'cancelled' } as Record<string, string>,
+    state: { running: 'running', cancelling: 'stopping', finished: 'finished', cancelled: 'cancelled' } as Record<
+      string,
+      string
+    >,
     counts: (done: string, total: string) => `${done} of ${total}`,
     failures: 'Failures',
     pictures: 'Its pictures',

@@ -97,5 +97,10 @@ export const viewer = {
     position: 'Where the border is',
     hold: 'Hold to see the other',
   },
-  keys: { compare: 'Compare', info: 'What is known about it', zoom: 'Fit or pixel for pixel', close: 'Back to the gallery' },
+  keys: {
+    compare: 'Compare',
+    info: 'What is known about it',
+    zoom: 'Fit or pixel for pixel',
+    close: 'Back to the gallery',
+  },
 }
