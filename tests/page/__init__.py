@@ -1,0 +1,1 @@
+"""The page: what is built, and what a browser makes of it."""

@@ -6,8 +6,17 @@ import { join, relative, sep } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
 const ROOT = join(import.meta.dirname, '..')
-const DIST = process.argv[2] ?? join(ROOT, 'dist')
-const SOURCES = ['build', 'index.html', 'package-lock.json', 'package.json', 'public', 'src', 'vite.config.ts']
+const DIST = join(ROOT, process.argv[2] ?? 'dist')
+const SOURCES = [
+  'build/finish.mjs',
+  'build/notices.ts',
+  'index.html',
+  'package-lock.json',
+  'package.json',
+  'public',
+  'src',
+  'vite.config.ts',
+]
 const TEXT = /\.(css|html|js|json|svg|txt|webmanifest)$/
 /** Below this a compressed file saves no packet. */
 const LEAST_BYTES = 1024

@@ -4,8 +4,7 @@
 export interface ModelMore {
   /** A few words each, for chips. */
   good_at?: readonly string[]
-  samplers?: readonly string[]
-  schedules?: readonly string[]
+  samplers?: readonly { name: string; schedules: readonly string[] }[]
   load?: { is_loaded: boolean; seconds: number | null }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { beatMs, type Feed, type Job, merged, nextToLookAt, openIds } from './feed'
+import { beatMs, type Feed, type Job, merged, openIds } from './feed'
 
 const NOTHING: Feed = { jobs: {}, order: [], previews: {}, away: {} }
 
@@ -42,14 +42,5 @@ describe('the feed', () => {
 
   test('does not poll at all while nothing is open', () => {
     expect(beatMs(merged(NOTHING, [job('job_1', 'succeeded')]))).toBe(false)
-  })
-
-  test('looks at the preview that is the most behind, and at none twice', () => {
-    const seen = { job_1: { step: 8, data: 'data:a' }, job_2: { step: 4, data: 'data:b' } }
-    const feed = merged(NOTHING, [running('job_1', 9), running('job_2', 9)], seen)
-    const caught = merged(feed, [], { job_1: { step: 9, data: '' }, job_2: { step: 9, data: '' } })
-
-    expect(nextToLookAt(feed)?.id).toBe('job_2')
-    expect(nextToLookAt(caught)).toBeNull()
   })
 })

@@ -1,8 +1,8 @@
 // All jobs the page knows, newest first, and one poll for those that have not ended: never a timer for each.
 //
 // A list every 20 s finds jobs that other tabs and programs made; while some are open, one request a beat asks for all of
-// them, and another for the preview that is the most behind. An idle tab so costs 3 requests a minute, one with eight
-// running jobs about 2 a second.
+// them, and brings those previews that changed. An idle tab so costs 3 requests a minute, one with eight running jobs
+// fewer than 2 a second.
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { create } from 'zustand'
 import { api, got, type Schemas } from '~/api/client'
@@ -11,7 +11,7 @@ export type Job = Schemas['JobView']
 type Polled = Job | Schemas['MissingJob']
 
 const LIST_EVERY_MS = 20_000
-const RUNNING_BEAT_MS = 1000
+const RUNNING_BEAT_MS = 600
 const QUEUED_BEAT_MS = 1500
 /** Jobs on the first page of the list, and ids in one poll: an address has room for them. */
 const MOST = 100
@@ -71,31 +71,6 @@ export function beatMs(feed: Pick<Feed, 'jobs' | 'order'>): number | false {
   return ids.some(id => feed.jobs[id]?.state === 'running') ? RUNNING_BEAT_MS : QUEUED_BEAT_MS
 }
 
-/** The running job whose preview is the most steps old; null: all are as new as can be. Pure. */
-export function nextToLookAt(feed: Feed): Job | null {
-  const behind = (job: Job) => (job.progress?.step ?? 0) - (feed.previews[job.id]?.step ?? -1)
-  const running = openIds(feed).flatMap(id => feed.jobs[id] ?? [])
-  const stale = running.filter(job => job.preview && behind(job) > 0)
-  return stale.sort((a, b) => behind(b) - behind(a))[0] ?? null
-}
-
-/** One preview a beat, so that a beat is two requests however many jobs run. */
-async function lookAt(job: Job | null, signal: AbortSignal): Promise<void> {
-  if (!job?.preview) return
-  const answer = await fetch(job.preview, { signal }).catch(() => null)
-  if (!answer?.ok) return // it ended meanwhile
-  learn([], { [job.id]: { step: job.progress?.step ?? 0, data: await dataUrl(await answer.blob()) } })
-}
-
-function dataUrl(blob: Blob): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader()
-    reader.onload = () => resolve(String(reader.result))
-    reader.onerror = () => reject(reader.error)
-    reader.readAsDataURL(blob)
-  })
-}
-
 /** Put what an answer said into the feed. */
 export function learn(news: readonly Polled[], previews?: Readonly<Record<string, Preview>>): void {
   useFeed.setState(feed => merged(feed, news, previews))
@@ -112,14 +87,18 @@ const list = queryOptions({
   refetchInterval: LIST_EVERY_MS,
 })
 
+/** Up to where previews are known; the next answer has only newer ones. */
+let mark = ''
+
 const poll = queryOptions({
   queryKey: ['jobs', 'poll'],
   queryFn: async ({ signal }) => {
     const ids = openIds(useFeed.getState())
     if (ids.length === 0) return 0
-    const { jobs } = await got(api.GET('/v1/jobs', { params: { query: { ids: ids.join(',') } }, signal }))
-    learn(jobs)
-    await lookAt(nextToLookAt(useFeed.getState()), signal)
+    const query = { ids: ids.join(','), previews: true, since: mark }
+    const answer = await got(api.GET('/v1/jobs', { params: { query }, signal }))
+    mark = answer.mark ?? ''
+    learn(answer.jobs, answer.previews ?? {})
     return ids.length
   },
   staleTime: 0,
@@ -135,5 +114,6 @@ export function usePolling(): void {
 
 /** Another person's page begins empty. */
 export function forget(): void {
+  mark = ''
   useFeed.setState({ jobs: {}, order: [], previews: {}, away: {} })
 }

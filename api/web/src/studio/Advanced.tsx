@@ -16,7 +16,7 @@ export function Advanced() {
   const draft = useDraft()
   const { chosen } = useModels()
   if (!chosen?.defaults || !chosen.limits) return null
-  const { defaults, limits } = chosen
+  const { defaults, limits, samplers = [] } = chosen
   const set = (change: Partial<Draft>) => useDraft.setState(change)
   const size = sizeFor(draft, chosen) ?? defaults
   const sides = { min: limits.min_side_px, max: limits.max_side_px, step: limits.size_step_px }
@@ -50,14 +50,14 @@ export function Advanced() {
           label={words.sampler}
           value={draft.scheduler}
           own={defaults.scheduler}
-          choices={chosen.samplers ?? []}
-          onPick={scheduler => set({ scheduler })}
+          choices={samplers.map(({ name }) => name)}
+          onPick={scheduler => set({ scheduler, schedule: null })}
         />
         <Pick
           label={words.schedule}
           value={draft.schedule}
           own={defaults.schedule ?? null}
-          choices={chosen.schedules ?? []}
+          choices={samplers.find(({ name }) => name === (draft.scheduler ?? defaults.scheduler))?.schedules ?? []}
           onPick={schedule => set({ schedule })}
         />
         <Range

@@ -1,0 +1,57 @@
+"""What is in `api/web/dist`: built from these sources, typed by this API, small at first load. Needs no Node."""
+
+import gzip
+import hashlib
+import json
+import re
+
+from tests.page_types import TYPES, WEB, description, first_line
+
+DIST = WEB / "dist"
+SOURCES = ("build/finish.mjs", "build/notices.ts", "index.html", "package-lock.json", "package.json", "public", "src")
+#: `build/finish.mjs` leaves the same out: what never is in a bundle.
+UNBUILT = re.compile(r"\.(test\.tsx?|d\.ts)$|^src/testing\.ts$")
+MOST_FIRST_LOAD_BYTES = 200_000
+
+
+def test_the_types_are_those_of_the_api():
+    assert TYPES.read_text().startswith(first_line(description()) + "\n"), "stale: run `make web-types`"
+
+
+def test_the_built_page_is_that_of_the_sources():
+    assert (DIST / "sources.sha256").read_text().strip() == _hash(), "stale: run `make web` and commit api/web/dist"
+
+
+def test_the_first_load_is_small():
+    entry = json.loads((DIST / "manifest.json").read_text())["index.html"]
+    first = [DIST / "index.html", DIST / "theme.js", DIST / entry["file"], *(DIST / name for name in entry["css"])]
+
+    assert sum(len(gzip.compress(file.read_bytes())) for file in first) <= MOST_FIRST_LOAD_BYTES
+
+
+def test_nothing_runs_inline():
+    page = (DIST / "index.html").read_text()
+
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", page)
+
+
+def test_what_ships_is_free_and_named():
+    heads = re.findall(r"^-{78}\n(.+) \((.+)\)\n-{78}$", (DIST / "THIRD-PARTY.txt").read_text(), re.MULTILINE)
+
+    assert {name.split(" ")[0] for name, _ in heads} >= {"react", "react-dom", "tailwindcss", "@tanstack/react-query"}
+    assert {licence for _, licence in heads} <= {"MIT", "ISC", "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause"}
+
+
+def _hash() -> str:
+    """The sources' names and contents, in the order of their names."""
+    found = [file for name in (*SOURCES, "vite.config.ts") for file in _files(name)]
+    total = hashlib.sha256()
+    for name in sorted(found):
+        if not UNBUILT.search(name):
+            total.update(name.encode() + b"\0" + (WEB / name).read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def _files(name: str) -> list[str]:
+    path = WEB / name
+    return [name] if path.is_file() else [str(f.relative_to(WEB)) for f in path.rglob("*") if f.is_file()]
