@@ -77,7 +77,7 @@ def fill(settings: Settings, n: int, *, owner: str = "anonymous", hostile: int =
 def _pictures(n: int, scale: int) -> Iterator[tuple[Image.Image, datetime]]:
     """Soft fields of colour, the newest first; each differs from all others."""
     chance, numbers = random.Random(7), np.random.default_rng(7)
-    days = sorted((chance.random() ** 2 * MOST_DAYS for _ in range(n)))
+    days = sorted(chance.random() ** 2 * MOST_DAYS for _ in range(n))
     for day in days:
         across, down = chance.choice(SHAPES)
         pixels = numbers.integers(0, 255, (3, 4, 3), dtype=np.uint8)
