@@ -7,6 +7,8 @@ const [address, shots] = process.argv.slice(2)
 const require = createRequire(new URL('../../api/web/package.json', import.meta.url))
 const { chromium } = require('playwright-core')
 const AXE = require.resolve('axe-core/axe.min.js')
+/** A machine that is busy with other things takes its time. */
+const LIMIT_MS = 20_000
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] })
 fs.mkdirSync(shots, { recursive: true })
@@ -22,6 +24,7 @@ async function opened(path, options = {}) {
     document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective))
   })
   const page = await context.newPage()
+  page.setDefaultTimeout(LIMIT_MS)
   page.on('pageerror', error => trouble.push(error.message))
   page.on('dialog', dialog => trouble.push(`dialog: ${dialog.message()}`) && dialog.dismiss())
   await page.goto(`${address}/ui${path}`)
@@ -29,7 +32,7 @@ async function opened(path, options = {}) {
 }
 
 const tile = '[role=gridcell][data-id]'
-const gridOf = page => page.locator(`${tile} img`).first().waitFor({ timeout: 30_000 })
+const gridOf = page => page.locator(`${tile} img`).first().waitFor()
 const scrolled = (page, to) =>
   page.evaluate(share => {
     const scroller = document.querySelector('[role=grid]').parentElement
@@ -92,8 +95,9 @@ async function byKeyboard() {
   await page.keyboard.press('ArrowDown')
   await page.waitForTimeout(300)
   const id = await page.evaluate(() => document.activeElement?.dataset.id)
+  const rated = page.waitForResponse(answer => answer.request().method() === 'PATCH')
   await page.keyboard.press('4')
-  await page.waitForResponse(answer => answer.request().method() === 'PATCH')
+  await rated
   const stars = (await (await page.request.get(`${address}/v1/assets/${id}`)).json()).stars
   await page.keyboard.press('Enter')
   await page.locator('[data-stage] img').first().waitFor()

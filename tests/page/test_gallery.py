@@ -13,6 +13,9 @@ from tests.page.filled import fill
 from tests.rig import ROOT, Rig
 
 PICTURES = 10_000
+#: One walk through everything takes about a minute, several on a machine that is busy with other things.
+LIMIT_S = 540
+pytestmark = pytest.mark.timeout(LIMIT_S + 60)
 Seen = dict[str, dict[str, Any]]
 
 
@@ -34,7 +37,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
             str(rig.http.base_url).rstrip("/"),
             str(ROOT / "out/page"),
         ]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=240, env=os.environ.copy(), check=False)
+        ran = subprocess.run(
+            command, capture_output=True, text=True, timeout=LIMIT_S, env=os.environ.copy(), check=False
+        )
         assert ran.returncode == 0, ran.stderr[-2000:]
     rows = [json.loads(line) for line in ran.stdout.splitlines()]
     return {row.pop("check"): row for row in rows}

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table can neither be drawn in part nor set as justified rows
+// biome-ignore-all lint/a11y/useFocusableInteractive: the cells take the focus, one of them at a time
 // The grid: rows of pictures below the headings of their months. Only what is near the window is there as elements;
 // everything else is arithmetic, so that 100,000 pictures are as quick as 100.
 import { memo, type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
@@ -106,7 +108,7 @@ export function Grid({ shelf, isChosen, isChoosing, focus, titleOf, handle, even
         at={Math.min(1, (scroller.current?.scrollTop ?? top) / room)}
         height={size.height - 16}
         titleOf={titleOf}
-        onMove={at => scroller.current && scroller.current.scrollTo({ top: at * room })}
+        onMove={at => scroller.current?.scrollTo({ top: at * room })}
       />
     </div>
   )

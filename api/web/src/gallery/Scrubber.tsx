@@ -1,3 +1,4 @@
+// biome-ignore-all lint/correctness/noComponentHookFactories: names of keys, not of components
 // The bar beside the grid: the whole library from today to its first month. Drag it, click it, or use it by key.
 import { type PointerEvent, useRef, useState } from 'react'
 import { useWords } from '~/strings'

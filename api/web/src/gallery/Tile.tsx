@@ -1,3 +1,4 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a cell of the grid, which is no table
 // One picture of the grid: its placeholder, then itself, what it is worth, how far the looking at it is, a box to choose it.
 import { Check, CircleAlert, Eye, EyeOff, Globe, Heart, Layers, LoaderCircle, Star } from 'lucide-react'
 import { memo, useState } from 'react'

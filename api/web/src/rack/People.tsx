@@ -32,7 +32,7 @@ export function People() {
   }
   return (
     <Section title={words.title}>
-      <ul className="card divide-y divide-line">
+      <ul className="card divide-y divide-line empty:hidden">
         {data?.map(person => (
           <li key={person.name} className="flex items-center gap-3 px-4 py-2 text-sm">
             <span className="min-w-0 flex-1 truncate">

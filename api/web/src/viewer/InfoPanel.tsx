@@ -1,3 +1,4 @@
+// biome-ignore-all lint/a11y/noAutofocus: the field opens because somebody asked to type into it
 // What is known of a picture: its words, which can be changed, and everything that made it, which can be copied.
 import { Copy, Pencil, RotateCcw, X } from 'lucide-react'
 import { type FormEvent, type ReactNode, useId, useState } from 'react'

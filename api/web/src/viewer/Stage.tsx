@@ -1,3 +1,4 @@
+// biome-ignore-all lint/a11y/noStaticElementInteractions: keys and buttons of the viewer do the same as hand and wheel
 // A picture to look at: fitted into its window, zoomed by wheel, pinch, double click or key, moved by hand. Marks are drawn
 // in the picture's own coordinates, so they stay on what they mark.
 import { type PointerEvent, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 'react'
