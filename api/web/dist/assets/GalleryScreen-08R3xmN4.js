@@ -1,1 +1,0 @@
-import{m as e}from"./index-DFUAMoPV.js";import{t}from"./Library-CkgT1T1b.js";import{U as n}from"./Button-JpcGSvnE.js";var r=n();function i(){let{query:n}=e();return(0,r.jsx)(t,{query:n})}export{i as default};
