@@ -93,7 +93,10 @@ class Happenings:
         values = {"kind": kind.value, "owner": owner} | {name: str(value) for name, value in facts.items()}
         try:
             with redis_errors():
-                self._redis.xadd(keys.HAPPENINGS, values, maxlen=keys.HAPPENINGS_LENGTH, approximate=True)
+                pipe = self._redis.pipeline()
+                pipe.xadd(keys.HAPPENINGS, values, maxlen=keys.HAPPENINGS_LENGTH, approximate=True)
+                pipe.expire(keys.HAPPENINGS, keys.HAPPENINGS_TTL_S)
+                pipe.execute()
         except RedisUnavailable as exc:
             logger().warning("happening.lost", kind=kind.value, reason=exc.message)
 

@@ -75,8 +75,8 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:lock:{what}         string  seconds               one holder at a time (recovery, or a GPU: gpu_lock_*.lua)
     darkroom:series:{worker}     list    SERIES_TTL_S          the worker's last hour, a point every 5 s (JSON), oldest first
     darkroom:made:{worker}       string  LIVE_TTL_S            pictures that it has made; the child
-    darkroom:happenings          stream  HAPPENINGS_LENGTH     what happened to workers, models, jobs and batches of late;
-                                         entries               members.lua, `Happenings.tell`
+    darkroom:happenings          stream  HAPPENINGS_TTL_S      what happened to workers, models, jobs and batches of late, so
+                                                               many entries; members.lua, `Happenings.tell`
     darkroom:doctor              hash    LIVE_TTL_S            host → what its `doctor` found last (JSON)
     darkroom:speed:{model}       hash    LIVE_TTL_S            learned milliseconds per step by worker and size
     darkroom:peak:{model}        hash    LIVE_TTL_S            learned peak MiB by size, batch, precision, GPU type
@@ -130,6 +130,8 @@ AUDIT_LENGTH = 20_000
 SERIES_TTL_S = 2 * 3600
 #: More than a day of a rack where much goes wrong; some 1 MiB.
 HAPPENINGS_LENGTH = 5_000
+#: Only the last day of it is read.
+HAPPENINGS_TTL_S = 2 * 86400
 #: A host that has not looked at itself for so long is there no more.
 DOCTOR_TTL_S = 3 * 3600
 #: A score is good for ever, and made again where it is missed. A year; a failure is tried again after an hour.

@@ -42,7 +42,7 @@ local function put_member(batch, state, member, ttl)
 end
 
 -- A line of the rack's history (`shared.rack.happenings`), which keeps about so many.
-local HAPPENINGS_KEPT = 5000
+local HAPPENINGS_KEPT, HAPPENINGS_TTL_S = 5000, 172800
 
 local function tell_batch_ended(batch, state, caller)
   local B = BATCH .. batch
@@ -52,6 +52,7 @@ local function tell_batch_ended(batch, state, caller)
   redis.call('XADD', 'darkroom:happenings', 'MAXLEN', '~', HAPPENINGS_KEPT, '*', 'kind', kind, 'owner', caller,
     'batch', batch, 'name', facts[1] and facts[1] ~= '' and facts[1] or batch, 'total', facts[2] or 0, 'failed', failed,
     'succeeded', redis.call('ZCARD', B .. ':member:succeeded'))
+  redis.call('EXPIRE', 'darkroom:happenings', HAPPENINGS_TTL_S)
 end
 
 -- The batch is over when nobody is left; its webhook becomes due in the same step.

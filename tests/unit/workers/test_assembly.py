@@ -130,7 +130,9 @@ def test_a_main_process_is_put_together_without_a_server_and_has_each_duty_once(
         "LauncherWatch.look",
         "Recovery.sweep",
         "Reports.tell",
+        "SeriesNotes.note",
         "Standing.look",
+        "Turns.look",
         "Webhooks.look",
     ]
     assert [thread.name for thread in main.others] == ["feed-bell", "housekeeping"]

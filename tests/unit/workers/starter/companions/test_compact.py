@@ -32,10 +32,10 @@ def test_what_it_adds_to_repetition_grows_with_training():
     torch.manual_seed(0)
     trainee = UpscaleTrainee(2)
     optimizer = torch.optim.Adam(trainee.modules.parameters(), lr=1e-3)
-    before = trainee.loss(0, 0.0)[1]["mse"]
+    before = trainee.loss(0, 0.0)[0].item()
     for _ in range(80):
         optimizer.zero_grad()
         trainee.loss(0, 0.0)[0].backward()
         optimizer.step()
 
-    assert trainee.loss(0, 0.0)[1]["mse"] < 0.7 * before
+    assert trainee.loss(0, 0.0)[0].item() < before - 0.2  # the loss is a logarithm: 0.9 dB
