@@ -105,6 +105,7 @@ def parse(text: str, names: Collection[str]) -> Query:
     """
     if len(text) > MAX_CHARS:
         raise BadQuery(f"a search has at most {MAX_CHARS:,} characters, this one {len(text):,}", text, MAX_CHARS)
+    text = text.replace("\x00", " ")  # in quotes too: no database and no filter takes it
     reader = _Reader(text, frozenset(names))
     while reader.read_term():
         if len(reader.words) + len(reader.fields) > MAX_TERMS:

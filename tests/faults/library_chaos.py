@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 
 from api.library.database import Database
@@ -198,7 +199,10 @@ def _settle(rig: FaultRig, painter: Painter) -> None:
 
     def has_settled() -> bool:
         records = rig.store.get_many(painter.jobs)
-        library = rig.http.get("/v1/status").json()["library"]
+        try:
+            library = rig.http.get("/v1/status").json()["library"]
+        except httpx.TransportError:  # a connection of a process that was killed
+            return False
         all_ended = all(record is None or record.is_final for record in records)
         return all_ended and library["is_available"] and library["waiting"] == 0
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
@@ -227,5 +227,6 @@ def test_odd_requests_are_answered_in_words(web, path, status):
     q=st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
     | st.text("ab\"-:*,()<>=\\'%_\x00 tagstars", max_size=60)
 )
+@example(q='s,)gg\x00r"r<=\x00r_\x00("\\gg')
 def test_no_search_fails(web, q):
     assert web.get("/v1/search", query_string={"q": q}).status_code in (200, 422)
