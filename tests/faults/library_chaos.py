@@ -195,7 +195,14 @@ def _take_breath(things: int, painter: Painter, editor: Editor, uploader: Upload
 def _settle(rig: FaultRig, painter: Painter) -> None:
     """All jobs have ended, the library has taken them in, and the stack does a good job again."""
     rig.wait_until_ready()
-    painter.jobs.append(rig.one_more_good_answer()["id"])
+
+    def good_answer() -> str | None:
+        try:
+            return str(rig.one_more_good_answer()["id"])
+        except httpx.TransportError:  # a connection of a process that was killed
+            return None
+
+    painter.jobs.append(wait_for(good_answer, SETTLE_LIMIT_S, "one more good answer"))
 
     def has_settled() -> bool:
         records = rig.store.get_many(painter.jobs)
