@@ -1,6 +1,7 @@
 """What the rack tells of itself beside the moment: curves, events, findings; over a real server."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,13 @@ def test_an_entry_of_another_version_is_shown_as_far_as_it_is_known(web, service
         "gpu0 died after – s (status –); it is started again",
         "comet_seen",
     ]
+
+
+def test_the_script_that_ends_batches_keeps_as_many_for_as_long():
+    script = (Path(keys.__file__).parent / "lua" / "members.lua").read_text()
+
+    said = f"local HAPPENINGS_KEPT, HAPPENINGS_TTL_S = {keys.HAPPENINGS_LENGTH}, {keys.HAPPENINGS_TTL_S}\n"
+    assert said in script
 
 
 def test_what_is_older_than_a_day_is_not_told(web, services, happenings):
