@@ -220,6 +220,17 @@ def test_jobs_of_one_size_share_passes_whatever_their_steps_are(services, engine
     assert services.store.get(short.id).result["images"][0]["width"] == 64
 
 
+def test_what_a_job_is_charged_it_was_running_for_its_encoding_too(services, engine, runner, monkeypatch):
+    begin = engine.begin
+    monkeypatch.setattr(engine, "begin", lambda *about: threading.Event().wait(0.05) or begin(*about))
+    job = queued(services, "slow to encode", steps=1)
+
+    runner.run(job.id, QUEUE)
+
+    done = services.store.get(job.id)
+    assert 0.05 <= done.spent_s <= done.timings.running_ms / 1000 + 0.001
+
+
 def test_a_job_of_several_pictures_is_that_many_samples_and_ends_with_the_last(services, engine, runner):
     job = queued(services, "many", n=3, steps=2)
 

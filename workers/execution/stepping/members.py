@@ -103,7 +103,6 @@ class Member:
     def begin(self, samples: Sequence[Any]) -> None:
         """Its pictures stand before their next step."""
         self.samples, self.is_begun, self.is_paused = list(samples), True, False
-        self.stopwatch.start("running")
         self.phase("running")
 
     def restart(self) -> None:

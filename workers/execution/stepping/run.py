@@ -237,6 +237,8 @@ class SteppingRun:
                 continue
             self._at_work = [member]
             began_s = self._clock()
+            member.stopwatch.start("running")
+            member.began_with = (self._runtime.gpu_now(), self._busy_s)
             try:
                 samples = self._keeping.resumed(engine, member) or engine.begin(member.work.result(), member.watch)
             except DarkroomError as exc:
@@ -246,7 +248,6 @@ class SteppingRun:
                 return
             member.begin(samples)
             member.spent_s += self._spend(began_s)
-            member.began_with = (self._runtime.gpu_now(), self._busy_s)
             return
 
     def _next_pass(self) -> list[tuple[Member, Any]]:
