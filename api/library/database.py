@@ -162,7 +162,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
         "synchronous = NORMAL",
         "cache_size = -32768",  # 32 MiB a connection
         "temp_store = MEMORY",
-        "mmap_size = 268435456",
+        "mmap_size = 2147418112",  # all that SQLite takes: what others wrote is looked up, not read anew
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

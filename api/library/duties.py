@@ -96,9 +96,10 @@ class LibraryDuties(threading.Thread):
                 duty()
         if self._clock() >= self._next_strays:
             self._next_strays = self._clock() + STRAYS_EVERY_S
-            strays, marked = self._sweep.look_for_strays()
-            if strays or marked:
-                logger().info("library.marks_mended", strays=strays, marked=marked)
+            strays, unmarked = self._sweep.look_for_strays()
+            if strays or unmarked:
+                logger().info("library.marks_mended", strays=strays, marked=unmarked)
+        self._sweep.mark_some()
         return LOOK_EVERY_S
 
     def _sweep_once(self) -> None:

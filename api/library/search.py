@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from api.library.database import in_chunks
 from api.library.filters import AssetFilter, Viewer, as_value, conditions
 from api.library.query import Words
 from api.library.tables import Asset, AssetVector
-from api.library.text_index import holds, ranked
+from api.library.text_index import holds, numbers_in, ranked
 from api.library.vectors import Question, Vectors
 from shared.models.catalogue import Catalogue
 
@@ -71,9 +71,13 @@ class Asked:
     is_stacked: bool = False
     more: Sequence[ColumnElement[bool]] = field(default=())
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """What must hold of everything that is found."""
-        strict = [words for words in self.words if words.is_quoted or words.is_negated]
+    def conditions(self, *, has_words: bool = False) -> list[ColumnElement[bool]]:
+        """What must hold of everything that is found.
+
+        Args:
+            has_words: it is asked of assets only that are known to have all the words.
+        """
+        strict = [words for words in self.words if words.is_negated or (words.is_quoted and not has_words)]
         tops = [Asset.on_top.is_(True)] if self.is_stacked else []
         return [*conditions(self.filter, self.viewer), *holds(strict), *tops, *self.more]
 
@@ -83,7 +87,7 @@ def find(session: Session, asked: Asked, vectors: Vectors, catalogue: Catalogue)
     must_hold = asked.conditions()
     found: dict[int, Hit] = {}
     if any(not words.is_negated for words in asked.words):
-        _add(found, "words", [(number, None) for number in _by_words(session, asked.words, must_hold)])
+        _add(found, "words", [(number, None) for number in _by_words(session, asked)])
         for meaning in asked.meanings:
             question = Question(meaning.space, meaning.vector, MOST, meaning.least)
             near = vectors.near(session, question, must_hold)
@@ -142,18 +146,21 @@ def _looks_of(session: Session, number: int, catalogue: Catalogue) -> AssetVecto
     return next((rows[model] for model in catalogue.cards if model in rows), None)
 
 
-def _by_words(session: Session, words: Sequence[Words], must_hold: Sequence[ColumnElement[bool]]) -> list[int]:
+def _by_words(session: Session, asked: Asked) -> list[int]:
     """Those that have all the words, best first; behind them the newest of others that have them."""
-    best = ranked(session, words, LOOKED_UP)
+    must_hold = asked.conditions(has_words=True)
+    best = ranked(session, asked.words, LOOKED_UP)
     # What must hold is asked of each row and not of the list, for which SQLite would walk everything its owner has.
     allowed: set[int] = set()
     for some in in_chunks(best):
-        rows = session.execute(select(Asset.no, as_value(must_hold)).where(Asset.no.in_(some)))
-        allowed.update(number for number, is_allowed in rows if is_allowed)
+        joined = select(func.aggregate_strings(cast(Asset.no, String), ",")).where(
+            Asset.no.in_(some), as_value(must_hold)
+        )
+        allowed.update(numbers_in(session.scalar(joined)))
     found = [number for number in best if number in allowed][:MOST]
     if len(best) < LOOKED_UP or len(found) == MOST:
         return found
-    newest = select(Asset.no).where(*must_hold, *holds(words), Asset.no.not_in(found))
+    newest = select(Asset.no).where(*must_hold, *holds(asked.words), Asset.no.not_in(found))
     rest = session.scalars(newest.order_by(Asset.created_ms.desc(), Asset.no.desc()).limit(MOST - len(found)))
     return [*found, *rest]
 

@@ -27,6 +27,8 @@ DAY_MS = 86_400_000
 STRAY_MS = DAY_MS
 #: Assets, and pictures, of one transaction.
 AT_ONCE = 500
+#: Marks that are put back at a time.
+MARKED_AT_ONCE = 100
 #: How long the id of an asset that was deleted for good is remembered: longer than any record of its job may live.
 REMEMBERED_MS = 400 * DAY_MS
 #: What begins the ids of batches.
@@ -47,6 +49,8 @@ class Sweep:
         self._quotas = Quotas(store.redis)
         #: Waiting assets up to this number were looked at.
         self._settled_to = 0
+        #: Pictures of assets that had no mark when it was looked.
+        self._unmarked: list[str] = []
 
     def empty_trash(self) -> int:
         """Delete for good what has been in the trash for `trash_days`; returns how many."""
@@ -72,18 +76,28 @@ class Sweep:
 
     def look_for_strays(self) -> tuple[int, int]:
         """Compare all marks with all assets: pictures that are kept and nobody's are noted, and freed after a day; those
-        that are somebody's and not marked (a folder that was put back from a copy) are marked. How many of each."""
+        that are somebody's and not marked (a folder that was put back from a copy) are noted for `mark_some`. How many of
+        each."""
         now_ms = self._store.now_ms()
         with self._database.reading() as session:
             named = set(session.scalars(select(Asset.picture).distinct()))
         kept = set(self._artifacts.kept_ids())
-        self._artifacts.keep(sorted(named - kept))
+        self._unmarked = sorted(named - kept)
         strays = sorted(kept - named)
         with self._database.writing() as session:
             if strays:
                 statement = upsert(session, LoosePicture).on_conflict_do_nothing()
                 session.execute(statement, [{"picture": each, "due_ms": now_ms + STRAY_MS} for each in strays])
-        return len(strays), len(named - kept)
+        return len(strays), len(self._unmarked)
+
+    def mark_some(self) -> int:
+        """Mark the next of those that `look_for_strays` found unmarked; how many. A few at a time: a whole library takes
+        minutes, and what else is due shall not wait for it."""
+        some = self._unmarked[:MARKED_AT_ONCE]
+        if some:
+            self._mark_those_still_named(some)
+        self._unmarked = self._unmarked[len(some) :]
+        return len(some)
 
     def settle_analyses(self) -> int:
         """Look at the jobs and batches that assets wait for: should the end of one have been missed, it is written now."""
@@ -113,6 +127,12 @@ class Sweep:
         with self._database.writing() as session:
             session.execute(delete(Undo).where(Undo.expires_ms < now_ms))
             session.execute(delete(Purged).where(Purged.purged_ms < now_ms - REMEMBERED_MS))
+
+    def _mark_those_still_named(self, pictures: Sequence[str]) -> None:
+        """Meanwhile some may have lost their last asset. What loses it from now on is swept as anything else is."""
+        with self._database.reading() as session:
+            named = session.scalars(select(Asset.picture).where(Asset.picture.in_(pictures)).distinct()).all()
+        self._artifacts.keep(named)
 
     def _next_waiting(self) -> Sequence[Row[int, str, int]]:
         """Some of the assets that wait: number, what for, last change. The next call goes on behind them."""

@@ -119,8 +119,10 @@ class FolderStore:
         return {artifact_id for artifact_id in artifact_ids if _mark_of(self._path(artifact_id)).exists()}
 
     def kept_ids(self) -> Iterator[str]:
-        names = (path.name.removesuffix(_KEPT) for path in self.folder.glob(f"??/*{_KEPT}"))
-        return (name for name in names if ID.match(name))
+        for folder in self.folder.glob("??"):
+            with os.scandir(folder) as entries:
+                names = [entry.name.removesuffix(_KEPT) for entry in entries if entry.name.endswith(_KEPT)]
+            yield from (name for name in names if ID.match(name))
 
     def expire(self, part: int) -> int:
         # The store's clock, not this host's: a host that wakes up in the wrong year must not clear the folder.

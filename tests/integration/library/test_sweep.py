@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from api.library import sweep
 from api.library.newcomers import NewAsset, add, drawn_asset_id
 from api.library.sweep import DAY_MS, purge
 from api.library.tables import Asset, LoosePicture
@@ -76,8 +77,26 @@ def test_a_picture_that_lost_its_mark_gets_it_back(services: Services):
     services.artifacts.let_go([stored])
 
     assert services.library.sweep.look_for_strays() == (0, 1)
+    assert services.library.sweep.mark_some() == 1
 
     assert services.artifacts.kept([stored]) == {stored}
+    assert services.library.sweep.mark_some() == 0
+
+
+def test_marks_come_back_a_few_at_a_time_and_only_where_an_asset_still_wants_them(services: Services, monkeypatch):
+    monkeypatch.setattr(sweep, "MARKED_AT_ONCE", 2)
+    stored = sorted(services.artifacts.put(to_png(picture())) for _ in range(3))
+    assets = {each: upload(services, "anna", each) for each in stored}
+    services.artifacts.let_go(stored)
+    services.library.sweep.look_for_strays()
+
+    services.library.sweep.mark_some()
+    marked_first = services.artifacts.kept(stored)
+    delete_for_good(services, assets[stored[2]])
+    services.library.sweep.mark_some()
+
+    assert marked_first == set(stored[:2])
+    assert services.artifacts.kept(stored) == set(stored[:2])
 
 
 def test_an_analysis_whose_end_was_missed_is_settled(services: Services):
