@@ -2,7 +2,7 @@
 
 - `tables`: every table, a file a noun
 - `migrations`: how they came about, a file a revision
-- `database`: the engine; reading and writing; `outages`: what its failures mean, and what to do
+- `database`: the engine; reading and writing; `outages`: what its failures mean; `statements`: what both databases spell
 - `migrating`: up to this code's schema, at the start or by command
 - `filters`: which assets: the one filter, and its SQL
 - `newcomers`: what becomes an asset, and how it is written down once; `brought`: what somebody brings from outside

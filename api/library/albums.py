@@ -14,7 +14,6 @@ from pydantic import Field, StringConstraints, field_validator
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from api.library.database import in_chunks
 from api.library.filters import (
     ALBUM_ID_PATTERN,
     MAX_DEPTH,
@@ -26,6 +25,7 @@ from api.library.filters import (
     may_see,
 )
 from api.library.query import BadQuery
+from api.library.statements import in_chunks
 from api.library.tables import Album, AlbumItem, AlbumShare, Asset
 from api.library.terms import read_rules
 from shared.contracts.base import Contract

@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from api.library import tags
-from api.library.database import in_chunks
 from api.library.job_assets import Findings, Left, owner_of
+from api.library.statements import in_chunks
 from api.library.tables import Asset, AssetText
 from api.library.views import AnalysisState
 from shared.contracts.jobs import JobRecord, State

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from api.library.database import in_chunks
 from api.library.filters import AssetFilter, Viewer, albums_seen_by, conditions, may_see
+from api.library.statements import in_chunks
 from api.library.tables import Album, AlbumItem, Asset, AssetParent, AssetTag, AssetText, Purged, Tag
 from api.library.views import AlbumName, AnalysisState, AssetList, AssetRow, AssetView, TagView, asset_view, row_view
 from shared.errors import Gone, IllegalMove, InvalidRequest, NotFound

@@ -17,10 +17,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from api.library import newcomers, tags, xmp
-from api.library.database import in_chunks
 from api.library.importing import infotext
 from api.library.importing.foreign import foreign_fields
 from api.library.newcomers import Added, NewAsset, drawn_asset_id
+from api.library.statements import in_chunks
 from api.library.tables import Asset, Purged
 from api.library.xmp import Described
 from shared.errors import ArtifactStoreDown

@@ -14,8 +14,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from api.library import albums, stacks, tags
-from api.library.database import in_chunks
 from api.library.filters import MAX_IDS, AssetFilter, AssetId, Text, Viewer, Visibility, conditions, may_change
+from api.library.statements import in_chunks
 from api.library.tables import Asset, AssetTag, AssetText, Purged, Tag, Undo
 from shared.contracts.base import Contract
 from shared.contracts.jobs import iso

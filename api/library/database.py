@@ -10,12 +10,11 @@ Whatever the driver raises because the database is away, locked, full or read-on
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from api.library.outages import database_errors
@@ -23,7 +22,6 @@ from api.library.text_index import keep_up
 from shared.errors import InvalidRequest
 from shared.settings import Settings
 
-T = TypeVar("T")
 #: SQLite's file in the data folder.
 FILE_NAME = "library.sqlite"
 #: Connections kept open, and how many more may be for a while.
@@ -189,14 +187,3 @@ def _set_up_postgresql(wait_s: float) -> Callable[[Any, object], None]:
             with_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     return set_up
-
-
-def upsert(session: Session, table: type[Any]) -> Any:
-    """An INSERT with `on_conflict_…`, which each database spells as its own construct."""
-    made = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return made(table)
-
-
-def in_chunks(values: Sequence[T], size: int = 5000) -> Iterator[Sequence[T]]:
-    """Lists that both databases take as the values of one statement (SQLite: 32,766)."""
-    return (values[start : start + size] for start in range(0, len(values), size))

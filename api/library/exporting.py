@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from api.library import assets
 from api.library.albums import expanded
 from api.library.changing import Chosen
-from api.library.database import Database, in_chunks
+from api.library.database import Database
 from api.library.filters import AssetFilter, Viewer, conditions, may_see
+from api.library.statements import in_chunks
 from api.library.tables import Asset
 from api.library.views import AssetView
 

@@ -16,7 +16,8 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from api.library import stacks, tags
-from api.library.database import in_chunks, lock, upsert
+from api.library.database import lock
+from api.library.statements import in_chunks, upsert
 from api.library.tables import Asset, AssetParent, AssetText, LoosePicture, Purged
 from shared.pictures.fingerprints import signed
 

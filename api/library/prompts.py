@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from api.library.database import upsert
 from api.library.job_assets import SentPrompt
+from api.library.statements import upsert
 from api.library.tables import Prompt
 
 

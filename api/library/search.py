@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from sqlalchemy import ColumnElement, String, cast, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from api.library.database import in_chunks
 from api.library.filters import AssetFilter, Viewer, as_value, conditions
 from api.library.query import Words
+from api.library.statements import in_chunks, joined, numbers_in
 from api.library.tables import Asset, AssetVector
-from api.library.text_index import holds, numbers_in, ranked
+from api.library.text_index import holds, ranked
 from api.library.vectors import Question, Vectors
 from shared.models.catalogue import Catalogue
 
@@ -153,10 +153,8 @@ def _by_words(session: Session, asked: Asked) -> list[int]:
     # What must hold is asked of each row and not of the list, for which SQLite would walk everything its owner has.
     allowed: set[int] = set()
     for some in in_chunks(best):
-        joined = select(func.aggregate_strings(cast(Asset.no, String), ",")).where(
-            Asset.no.in_(some), as_value(must_hold)
-        )
-        allowed.update(numbers_in(session.scalar(joined)))
+        wanted = select(joined(Asset.no)).where(Asset.no.in_(some), as_value(must_hold))
+        allowed.update(numbers_in(session.scalar(wanted)))
     found = [number for number in best if number in allowed][:MOST]
     if len(best) < LOOKED_UP or len(found) == MOST:
         return found

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
-from api.library.database import in_chunks
 from api.library.filters import Viewer, may_see
+from api.library.statements import in_chunks
 from api.library.tables import Asset, AssetText
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from sqlalchemy import Boolean, cast, func, select, update
 from sqlalchemy.orm import Session
 
-from api.library.database import in_chunks
+from api.library.statements import in_chunks
 from api.library.tables import Asset
 from shared.contracts.jobs import JobRecord
 

@@ -11,8 +11,9 @@ from sqlalchemy import Row, delete, select
 from sqlalchemy.orm import Session
 
 from api.library import analyses, newcomers, stacks
-from api.library.database import Database, in_chunks, upsert
+from api.library.database import Database
 from api.library.job_assets import left_by
+from api.library.statements import in_chunks, upsert
 from api.library.tables import Asset, AssetText, LoosePicture, Purged, Undo
 from shared.accounts.quotas import Quotas
 from shared.batches.store import BatchStore

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import delete, false, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from api.library.database import in_chunks, upsert
 from api.library.filters import tag_name
+from api.library.statements import in_chunks, upsert
 from api.library.tables import Asset, AssetTag, AssetText, Tag
 from shared.errors import InvalidRequest
 

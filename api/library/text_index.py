@@ -16,6 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 
 from api.library.query import Words
+from api.library.statements import numbers_in
 from api.library.tables import Asset, AssetText, WordsDue
 from api.library.tokens import words_of
 
@@ -185,13 +186,6 @@ def _tsvector_ranked(session: Session, wanted: Sequence[Words], limit: int) -> l
         f"ORDER BY ts_rank('{TSVECTOR_WEIGHTS}', words, CAST(:asked AS tsquery), 1) DESC, asset_no DESC LIMIT :limit"
     )
     return list(session.scalars(text(best), {"asked": tsquery(wanted), "limit": limit}))
-
-
-def numbers_in(joined: str | None) -> list[int]:
-    """Of a value that a database joined with commas. Thousands of numbers come in one row, where they come on SQLite:
-    between two rows its driver lets other threads run, and on a busy server each such gap costs more than the row.
-    """
-    return [int(number) for number in joined.split(",")] if joined else []
 
 
 def fts5_query(wanted: Sequence[Words], joined_by: str = "AND") -> str:

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from api.library import albums, tags
 from api.library.changing import UNDO_MS, count_captions, mark_changed
-from api.library.database import in_chunks
 from api.library.filters import Viewer
+from api.library.statements import in_chunks
 from api.library.tables import AlbumItem, Asset, AssetTag, AssetText, Undo
 from shared.errors import Gone, NotFound
 

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from api.library.database import Database, lock
 from api.library.nearness import HALF_SAY, CentredCollection, Collection, centred
+from api.library.statements import joined, numbers_in
 from api.library.tables import Asset, AssetVector, Position
 from api.library.vector_file import VectorFile, VectorWriter
 
@@ -139,10 +140,9 @@ class FileVectors:
         if not len(collection.keys):
             return []
         seen = _seen(question.space, conditions)
-        few = session.execute(seen.limit(NARROW + 1)).all()
-        if len(few) > NARROW:
+        numbers = _numbers(session, seen.limit(NARROW + 1))
+        if len(numbers) > NARROW:
             return self._among_all(session, question, seen, collection)
-        numbers = {row.change: row.asset_no for row in few}
         found = collection.near(question.vector, question.least, question.most, np.array(list(numbers), dtype=np.int64))
         return [Near(numbers[change], score) for change, score in found]
 
@@ -156,8 +156,7 @@ class FileVectors:
             numbers: dict[int, int] = {}
             for start in range(0, len(nearest), AT_ONCE):
                 changes = [change for change, _ in nearest[start : start + AT_ONCE]]
-                rows = session.execute(seen.where(AssetVector.change.in_(changes)))
-                numbers |= {row.change: row.asset_no for row in rows}
+                numbers |= _numbers(session, seen.where(AssetVector.change.in_(changes)))
             found = [Near(numbers[change], score) for change, score in nearest if change in numbers]
             if len(found) >= question.most or len(nearest) < looked_at:
                 return found[: question.most]
@@ -207,6 +206,13 @@ def _seen(space: str, conditions: Sequence[ColumnElement[bool]]) -> Select[int, 
         .join(Asset, Asset.no == AssetVector.asset_no)
         .where(AssetVector.space == space, *conditions)
     )
+
+
+def _numbers(session: Session, seen: Select[int, int]) -> dict[int, int]:
+    """Change → asset number of what `_seen` selects."""
+    rows = seen.subquery()
+    changes, assets = session.execute(select(joined(rows.c.change), joined(rows.c.asset_no))).one()
+    return dict(zip(numbers_in(changes), numbers_in(assets), strict=True))
 
 
 def _changed(session: Session, space: str, change: int) -> list[tuple[int, bytes]]:
