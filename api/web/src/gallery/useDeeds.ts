@@ -28,7 +28,7 @@ const MOST_DOWNLOADS = 20
 
 /** The question as the API's own filter, which bulk changes take. */
 async function filterOf(asked: Asked): Promise<Record<string, unknown>> {
-  const query = { ...asked, limit: 1 } as never
+  const query = { ...asked, limit: 1 }
   const { filter } = await got(api.GET('/v1/search', { params: { query } }))
   // An album is everybody's who may see it; what one changes is one's own.
   return { ...filter, ...(asked.album ? { scope: 'all' } : {}) }
@@ -59,7 +59,7 @@ export function deedsOf(
     const which = await chosen()
     if (!which) return []
     if ('ids' in which) return which.ids
-    const query = { filter: JSON.stringify(which.filter), limit: Math.min(1000, most + 1) } as never
+    const query = { filter: JSON.stringify(which.filter), limit: Math.min(1000, most + 1) }
     return (await got(api.GET('/v1/assets', { params: { query } }))).assets.map(row => row.id)
   }
 
@@ -93,7 +93,7 @@ export function deedsOf(
       const which = await ids(MOST_DOWNLOADS)
       const { assets } = await got(
         api.GET('/v1/assets', {
-          params: { query: { filter: JSON.stringify({ ids: which, scope: 'all' }), limit: MOST_DOWNLOADS } as never },
+          params: { query: { filter: JSON.stringify({ ids: which, scope: 'all' }), limit: MOST_DOWNLOADS } },
         }),
       )
       for (const row of assets) {

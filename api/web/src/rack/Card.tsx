@@ -22,7 +22,7 @@ const FILLS: Record<Part['kind'], string> = {
 export function Card({ worker, operates }: { worker: Worker; operates: boolean }) {
   const words = useWords().rack
   const { name, gpu, state } = worker
-  const isPaused = state === ('paused' as string) || state === ('draining' as string)
+  const isPaused = state === 'draining'
   const order = (what: 'drain' | 'resume') =>
     tell(
       api.POST(`/v1/workers/{name}/${what}`, { params: { path: { name } } }),

@@ -30,7 +30,7 @@ export function Queue() {
         <Button
           className="text-sm"
           onClick={() =>
-            void tell(api.POST('/v1/jobs/cancel', { body: { filter: { mine: true, state: 'queued' } } as never }), '')
+            void tell(api.POST('/v1/jobs/cancel', { body: { filter: { mine: true, state: 'queued' } } }), '')
           }
         >
           {words.cancelAll}
@@ -76,8 +76,8 @@ function Waiting({ entry }: { entry: Entry }) {
   const job = useFeed(feed => (entry.id ? feed.jobs[entry.id] : undefined))
   const { id } = entry
   const isQueued = entry.state === 'queued' || entry.state === 'waiting'
-  const change = (body: Record<string, unknown>) => {
-    if (id) void tell(api.PATCH('/v1/jobs/{job_id}', { params: { path: { job_id: id } }, body: body as never }), '')
+  const change = (body: Schemas['JobChange']) => {
+    if (id) void tell(api.PATCH('/v1/jobs/{job_id}', { params: { path: { job_id: id } }, body }), '')
   }
   const facts = [
     entry.size,
@@ -112,7 +112,7 @@ function Waiting({ entry }: { entry: Entry }) {
             weight="quiet"
             aria-label={`${job?.held ? words.release : words.hold}: ${id}`}
             title={job?.held ? words.release : words.hold}
-            onClick={() => change({ front: false, held: !job?.held })}
+            onClick={() => change({ held: !job?.held })}
           >
             {job?.held ? <Play aria-hidden size={16} /> : <Pause aria-hidden size={16} />}
           </Button>
