@@ -4,11 +4,15 @@ import { ArrowUpToLine, Pause, Play, RotateCcw, X } from 'lucide-react'
 import { api, type Schemas } from '~/api/client'
 import { useFeed } from '~/jobs/feed'
 import { Button } from '~/parts/Button'
+import { useSession } from '~/shell/session'
 import { lasting, useWords } from '~/strings'
 import { failedOf, queueOf, tell } from './asks'
 import { Section } from './RackScreen'
 
 type Entry = Schemas['QueueEntry']
+type Priority = Schemas['Priority']
+
+const PRIORITIES: readonly Priority[] = ['high', 'normal', 'low']
 
 export function Queue() {
   const words = useWords().rack.queue
@@ -74,6 +78,8 @@ function promptOf(params: Readonly<Record<string, unknown>> | undefined): string
 function Waiting({ entry }: { entry: Entry }) {
   const words = useWords().rack.queue
   const job = useFeed(feed => (entry.id ? feed.jobs[entry.id] : undefined))
+  const { role } = useSession()
+  const operates = role === 'operator' || role === 'admin'
   const { id } = entry
   const isQueued = entry.state === 'queued' || entry.state === 'waiting'
   const change = (body: Schemas['JobChange']) => {
@@ -82,7 +88,7 @@ function Waiting({ entry }: { entry: Entry }) {
   const facts = [
     entry.size,
     entry.owner && !entry.mine && words.of(entry.owner),
-    entry.priority && entry.priority !== 'normal' && `${words.priority}: ${words[entry.priority]}`,
+    !isQueued && entry.priority && entry.priority !== 'normal' && `${words.priority}: ${words[entry.priority]}`,
     job?.held && words.held,
     entry.eta_s !== null && words.eta(lasting(entry.eta_s)),
   ]
@@ -100,11 +106,24 @@ function Waiting({ entry }: { entry: Entry }) {
       </div>
       {id && isQueued && (
         <>
+          <select
+            aria-label={`${words.priority}: ${id}`}
+            title={words.priority}
+            className="rounded-lg border border-edge/60 bg-surface px-1 py-1 text-sm"
+            value={entry.priority ?? 'normal'}
+            onChange={event => change({ priority: event.target.value as Priority })}
+          >
+            {PRIORITIES.map(priority => (
+              <option key={priority} value={priority}>
+                {words[priority]}
+              </option>
+            ))}
+          </select>
           <Button
             weight="quiet"
-            aria-label={`${words.front}: ${id}`}
-            title={words.front}
-            onClick={() => change({ front: true })}
+            aria-label={`${operates ? words.frontOfAll : words.front}: ${id}`}
+            title={operates ? words.frontOfAll : words.front}
+            onClick={() => change({ front: operates ? 'all' : true })}
           >
             <ArrowUpToLine aria-hidden size={16} />
           </Button>
