@@ -88,7 +88,7 @@ export const gallery: Words['gallery'] = {
     trashed: text => `${text} in den Papierkorb gelegt`,
     restored: text => `${text} zurückgelegt`,
   },
-  download: { tooMany: most => `Höchstens ${most} Bilder auf einmal herunterladen. Wähle weniger aus.` },
+  archives: (text, exact) => (exact === 1 ? 'Das Archiv ist unterwegs' : `${text} Archive sind unterwegs`),
   tags: {
     title: 'Schlagwörter',
     add: 'Hinzufügen, mit Kommas dazwischen',

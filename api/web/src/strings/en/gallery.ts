@@ -85,7 +85,8 @@ export const gallery = {
     trashed: (text: string) => `${text} moved to the trash`,
     restored: (text: string) => `${text} put back`,
   },
-  download: { tooMany: (most: string) => `Up to ${most} pictures can be downloaded at once. Choose fewer.` },
+  archives: (text: string, exact: number) =>
+    exact === 1 ? 'The archive is on its way' : `${text} archives are on their way`,
   tags: {
     title: 'Tags',
     add: 'Add, with commas between them',
