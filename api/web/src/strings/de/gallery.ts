@@ -155,6 +155,12 @@ export const gallery: Words['gallery'] = {
     undo: 'Letzte Änderung rückgängig',
     reveal: 'Ein verwischtes Bild zeigen',
     back: 'Zurück zum Bild mit dem Fokus',
+    day: 'Zum Tag davor',
+    dayBack: 'Zurück zu neueren Tagen',
+    month: 'Zum Monat davor',
+    monthBack: 'Zurück zu neueren Monaten',
+    year: 'Zum Jahr davor',
+    yearBack: 'Zurück zu neueren Jahren',
   },
   empty: {
     title: 'Noch nichts da',

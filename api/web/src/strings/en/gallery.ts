@@ -153,6 +153,12 @@ export const gallery = {
     undo: 'Undo the last change',
     reveal: 'Show a blurred picture',
     back: 'Back to the picture that has the focus',
+    day: 'To the day before',
+    dayBack: 'Back to newer days',
+    month: 'To the month before',
+    monthBack: 'Back to newer months',
+    year: 'To the year before',
+    yearBack: 'Back to newer years',
   },
   empty: {
     title: 'Nothing here yet',
