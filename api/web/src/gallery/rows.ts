@@ -78,6 +78,11 @@ export class RowStore {
     return [...this.listeners.keys()].flatMap(id => this.rows.get(id) ?? [])
   }
 
+  /** Of those that are shown: what somebody is about to look at, or looks at. */
+  unsettled(): Row[] {
+    return this.shown().filter(row => row.analysis === 'waiting' || row.analysis === 'running')
+  }
+
   listen(id: string, tell: () => void): () => void {
     const listening = this.listeners.get(id) ?? new Set()
     listening.add(tell)

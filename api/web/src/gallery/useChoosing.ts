@@ -135,7 +135,7 @@ export function useChoosing(shelf: Shelf, handle: RefObject<GridHandle>, onOpen:
 
   const onClick = (event: MouseEvent) => {
     const tile = tileOf(event.target)
-    if (!tile || (event.target as HTMLElement).closest('[data-reveal]')) return
+    if (!tile || (event.target as HTMLElement).closest('[data-reveal], [data-again]')) return
     if (swallows.current) {
       swallows.current = false
       return

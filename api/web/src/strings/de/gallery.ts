@@ -52,6 +52,7 @@ export const gallery: Words['gallery'] = {
     favourite: 'Liebling',
     stack: count => `Stapel aus ${count}`,
     failed: 'ließ sich nicht beschreiben',
+    again: 'Noch einmal beschreiben lassen',
     waiting: 'wartet auf eine Beschreibung',
     running: 'wird beschrieben',
   },

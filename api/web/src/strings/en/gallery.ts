@@ -48,6 +48,7 @@ export const gallery = {
     favourite: 'favourite',
     stack: (count: number) => `stack of ${count}`,
     failed: 'could not be described',
+    again: 'Try to describe it again',
     waiting: 'waits to be described',
     running: 'is being described',
   },
