@@ -1,5 +1,6 @@
 // Changing pictures, and taking it back: shown at once, said to the API, and for ten minutes undone by one key.
 import { api, got, type Schemas } from '~/api/client'
+import { queryClient } from '~/api/queries'
 import { told } from '~/parts/Trouble'
 import { toast } from '~/shell/toasts'
 import { counted, words } from '~/strings'
@@ -51,6 +52,7 @@ export async function change(
     const body = { ...chosen, changes }
     const done = await got(api.PATCH('/v1/assets', { body }))
     if (done?.undo) remember(done, say?.(counted(done.changed), done.changed) ?? '')
+    if (changes.add_tags || changes.remove_tags) void queryClient.invalidateQueries({ queryKey: ['tags'] })
     if (movesPictures(changes)) await shelvesChanged()
     else void rowStore.again(ids)
     return done?.changed ?? 0

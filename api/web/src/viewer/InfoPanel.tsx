@@ -1,9 +1,11 @@
 // biome-ignore-all lint/a11y/noAutofocus: the field opens because somebody asked to type into it
 // What is known of a picture: its words, which can be changed, and everything that made it, which can be copied.
 import { Copy, Pencil, RotateCcw, X } from 'lucide-react'
-import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import { type FormEvent, type ReactNode, useState } from 'react'
 import type { Changes } from '~/gallery/changes'
 import { lookAgain } from '~/library/actions'
+import { TagField } from '~/library/TagField'
+import { tagsIn } from '~/library/tags'
 import { Button } from '~/parts/Button'
 import { joulesIn } from '~/rack/energy'
 import { Link } from '~/shell/Link'
@@ -144,14 +146,10 @@ function Caption({ asset, onChange }: Props) {
 
 function Tags({ asset, onChange }: Props) {
   const { info } = useWords().viewer
-  const id = useId()
   const [tag, setTag] = useState('')
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    const add_tags = tag
-      .split(',')
-      .map(each => each.trim())
-      .filter(Boolean)
+    const add_tags = tagsIn(tag)
     if (add_tags.length > 0) void onChange({ add_tags, remove_tags: [] }).then(() => setTag(''))
   }
   return (
@@ -181,17 +179,7 @@ function Tags({ asset, onChange }: Props) {
         ))}
       </ul>
       <form onSubmit={submit} className="mt-2">
-        <label htmlFor={id} className="sr-only">
-          {info.addTag}
-        </label>
-        <input
-          id={id}
-          className="field text-sm"
-          placeholder={info.addTag}
-          maxLength={300}
-          value={tag}
-          onChange={event => setTag(event.target.value)}
-        />
+        <TagField label={info.addTag} text={tag} onChange={setTag} />
       </form>
     </div>
   )
