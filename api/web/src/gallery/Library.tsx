@@ -1,13 +1,17 @@
 // The gallery in all its places: search, facets, grid, what can be done with what is chosen; a trash and an album are the
 // same with something fixed.
+import { useQuery } from '@tanstack/react-query'
 import { ArrowDownWideNarrow, CalendarDays, Layers, Minus, Play, Plus, SlidersHorizontal, Upload } from 'lucide-react'
 import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react'
+import { albumOf, editAlbum } from '~/library/albums'
 import { Button } from '~/parts/Button'
-import { Trouble } from '~/parts/Trouble'
+import { Trouble, told } from '~/parts/Trouble'
 import { navigate, to, useAddress } from '~/shell/router'
-import { counted, useWords } from '~/strings'
+import { toast } from '~/shell/toasts'
+import { counted, words as currentWords, useWords } from '~/strings'
 import { UploadZone } from '~/uploads/UploadZone'
 import { walkWith } from '~/viewer/walk'
+import { AlbumTools, useAlbumKeys } from './AlbumTools'
 import { BulkBar } from './BulkBar'
 import { isRanked } from './chips'
 import { Empty } from './Empty'
@@ -23,6 +27,7 @@ import { countOf, EVERYTHING, isChosen as isIn, NOTHING } from './selection'
 import { resized } from './settings'
 import { useSettling } from './settling'
 import { LIST, useShelf } from './shelf'
+import { useArranging } from './useArranging'
 import { useChoosing } from './useChoosing'
 import { deedsOf } from './useDeeds'
 import { useKeys, useLeaps } from './useKeys'
@@ -78,6 +83,20 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
   useKeys({ deeds, choosing, shelf, onAll: all, onSlides: () => setSliding(true) })
   useLeaps((unit, by) => walk(leap(handle.current.sections, shelf.packed, focus, unit, by)), question.sort !== 'newest')
   useSettling()
+  const { data: shownAlbum } = useQuery(albumOf(album))
+  const arranging = useArranging({ album: shownAlbum, shelf, chosen, focusId: choosing.focusId, walk })
+  useAlbumKeys(arranging.along, !arranging.canArrange)
+  const cover = async () => {
+    const [id] = chosen.ids
+    if (!shownAlbum || !id) return
+    try {
+      await editAlbum(shownAlbum, { cover: id })
+      toast(words.albums.covered, { tone: 'good' })
+    } catch (error) {
+      toast(told(error, currentWords()), { tone: 'bad' })
+    }
+  }
+  const canCover = shownAlbum?.may === 'own' && chosen.kind === 'some' && count === 1
 
   const nothing = !shelf.isPending && !shelf.error && shelf.total === 0
   const onBox = useCallback((box: string) => ask({ box }), [ask])
@@ -178,7 +197,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
           focus={focus}
           titleOf={titleOf}
           handle={handle}
-          events={choosing.events}
+          events={{ ...choosing.events, ...arranging.events }}
           label={title ?? (trashed ? words.trashTitle : words.title)}
         />
       )}
@@ -188,9 +207,22 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
           deeds={deeds}
           trashed={trashed}
           album={album && !rules ? album : ''}
+          albumTools={
+            <AlbumTools
+              onWay={arranging.canArrange ? arranging.along : null}
+              onCover={canCover ? () => void cover() : null}
+            />
+          }
           canChooseAll={count < shelf.total}
           onAll={all}
           onClear={() => choose(NOTHING)}
+        />
+      )}
+      {arranging.gap && (
+        <span
+          aria-hidden
+          className="pointer-events-none fixed z-20 -ms-0.5 w-1 rounded bg-accent shadow-lift"
+          style={arranging.gap}
         />
       )}
       {isSliding && (

@@ -4,6 +4,7 @@ import { keepPreviousData, queryOptions, useQueries, useQuery } from '@tanstack/
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { api, got } from '~/api/client'
 import { queryClient } from '~/api/queries'
+import { rearranged } from './albumOrder'
 import { type PackedMonth, unpackedMonth } from './packed'
 import { type Asked, askedOf, keyOf, type Question } from './question'
 import { type Row, rowStore } from './rows'
@@ -161,6 +162,11 @@ export async function idAt(shelf: Shelf, sections: readonly Section[], place: nu
   const known = shelf.packed(section.month)
   const month = known ?? (await queryClient.fetchQuery(monthOf(askedOf(shelf.question), section.month)))
   return within < month.count ? month.idAt(within) : null
+}
+
+/** The pictures of an album in another order, before the API has been told. */
+export function showOrder(question: Question, order: readonly string[]): void {
+  queryClient.setQueryData(listOf(question).queryKey, was => was && { ...was, month: rearranged(was.month, order) })
 }
 
 /** Everything about which pictures there are is asked again: after a change that takes some away or brings some. */

@@ -53,6 +53,15 @@ export async function editAlbum(
   await queryClient.invalidateQueries({ queryKey: ['albums'] })
 }
 
+/** Move pictures before another one of the album, or to its end.
+ *
+ * @throws ApiError: it is not theirs, or one of the pictures has left it. */
+export async function arrange(id: string, move: { ids: string[]; before: string | null }): Promise<void> {
+  await api.POST('/v1/albums/{album_id}/order', { params: { path: { album_id: id } }, body: move })
+  // Where no cover was chosen, the first picture is it.
+  await queryClient.invalidateQueries({ queryKey: ['albums'] })
+}
+
 export async function deleteAlbum(id: string): Promise<void> {
   await api.DELETE('/v1/albums/{album_id}', { params: { path: { album_id: id } } })
   await queryClient.invalidateQueries({ queryKey: ['albums'] })
