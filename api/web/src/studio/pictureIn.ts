@@ -2,6 +2,7 @@
 // program's way of writing them), or itself as the start picture.
 import { api, got, type Schemas } from '~/api/client'
 import { queryClient } from '~/api/queries'
+import type { Dragged } from '~/library/drag'
 import { type StartPicture, useDraft } from './draft'
 import { draftOf } from './request'
 
@@ -19,6 +20,11 @@ export async function settingsIn(file: Blob): Promise<FileSettings | null> {
 export function restore(found: FileSettings): string[] {
   useDraft.setState(draftOf(found.request, null), true)
   return found.left_out.map(({ field }) => field)
+}
+
+/** Begin from a picture that is stored already. */
+export function beginWith({ picture: id, width, height }: Dragged): void {
+  useDraft.setState({ start: { id, width, height } })
 }
 
 /** Store it and begin from it. */
