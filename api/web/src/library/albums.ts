@@ -43,7 +43,7 @@ export async function makeAlbum(name: string, rules?: string): Promise<Album> {
 
 export async function editAlbum(
   album: Album,
-  fields: { name?: string; description?: string; cover?: string },
+  fields: { name?: string; description?: string; cover?: string; rules?: Schemas['Rules'] },
 ): Promise<void> {
   const { id, version } = album
   await api.PATCH('/v1/albums/{album_id}', {

@@ -11,7 +11,7 @@ import { joulesIn } from '~/rack/energy'
 import { Link } from '~/shell/Link'
 import { to } from '~/shell/router'
 import { toast } from '~/shell/toasts'
-import { counted, words as currentWords, joules, moment, sized, useWords } from '~/strings'
+import { counted, words as currentWords, joules, moment, share, sized, useWords } from '~/strings'
 import { type Asset, assetChanged } from './asset'
 
 /** Of a file: small ones in kB, for whom a MiB is nothing. */
@@ -37,6 +37,7 @@ export function InfoPanel({ asset, onChange }: Props) {
     [words.file, asset.file_name || null],
     [words.origin, asset.kind],
     [words.when, moment(asset.created_at)],
+    [words.rating, asset.nsfw === null ? null : share(asset.nsfw)],
     [words.energy, energy === null ? null : joules(energy)],
   ]
   return (
@@ -61,6 +62,16 @@ export function InfoPanel({ asset, onChange }: Props) {
           )}
         </dl>
       </div>
+      {asset.stack && asset.stack.count > 1 && (
+        <p className="text-sm">
+          <Link
+            to={to.gallery(new URLSearchParams({ q: `stack:${asset.stack.id}` }).toString())}
+            className="text-accent underline underline-offset-4"
+          >
+            {words.stack(counted(asset.stack.count))}
+          </Link>
+        </p>
+      )}
       {asset.albums.length > 0 && (
         <p className="flex flex-wrap gap-x-3 text-sm">
           <span className="text-soft">{words.albums}</span>

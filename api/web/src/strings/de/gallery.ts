@@ -104,6 +104,7 @@ export const gallery: Words['gallery'] = {
     make: 'Anlegen',
     none: 'Noch keine Alben. Gib einem einen Namen, oder sichere eine Suche als Album, das sich selbst füllt.',
     byRules: 'füllt sich selbst',
+    rules: 'Was hineingehört: Begriffe wie im Suchfeld',
     of: person => `von ${person}`,
     edit: 'Album ändern',
     name: 'Name',

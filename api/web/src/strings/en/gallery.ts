@@ -102,6 +102,7 @@ export const gallery = {
     make: 'Make',
     none: 'No albums yet. Give one a name, or save a search as an album that fills itself.',
     byRules: 'fills itself',
+    rules: 'What goes into it: terms as in the search box',
     of: (person: string) => `of ${person}`,
     edit: 'Change the album',
     name: 'Name',
