@@ -66,7 +66,7 @@ def test_rating_opening_and_coming_back_need_no_mouse(seen: Seen) -> None:
 
 
 def test_hostile_captions_prompts_tags_and_file_names_are_only_ever_text(seen: Seen) -> None:
-    assert seen["hostile"] == {"title": "Darkroom", "violations": [], "injected": 0}
+    assert seen["hostile"] == {"title": "Gallery · Darkroom", "violations": [], "injected": 0}
 
 
 def test_a_phone_shows_pictures_side_by_side_and_nothing_hangs_over(seen: Seen) -> None:

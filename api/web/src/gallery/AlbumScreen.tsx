@@ -48,6 +48,7 @@ function Heading({ album }: { album: Album }) {
   const [description, setDescription] = useState(album.description)
   const isTheirs = album.may === 'own'
   const rules = rulesIn(album)
+  const [box, setBox] = useState(rules)
   const attempt = async (deed: Promise<void>) => {
     try {
       await deed
@@ -58,7 +59,9 @@ function Heading({ album }: { album: Album }) {
   }
   const save = (event: FormEvent) => {
     event.preventDefault()
-    void attempt(editAlbum(album, { name: name.trim(), description }))
+    void attempt(
+      editAlbum(album, { name: name.trim(), description, ...(rules && { rules: { ...album.rules, q: box.trim() } }) }),
+    )
   }
   return (
     <div className="flex flex-wrap items-baseline gap-x-3">
@@ -99,6 +102,18 @@ function Heading({ album }: { album: Album }) {
                 onChange={event => setDescription(event.target.value)}
               />
             </label>
+            {rules && (
+              <label className="block space-y-1">
+                <span className="label">{albums.rules}</span>
+                <input
+                  className="field font-mono text-sm"
+                  required
+                  maxLength={1000}
+                  value={box}
+                  onChange={event => setBox(event.target.value)}
+                />
+              </label>
+            )}
             <div className="flex justify-end gap-3">
               <Button onClick={() => setOpen(null)}>{words.shell.cancel}</Button>
               <Button weight="strong" type="submit" disabled={!name.trim()}>

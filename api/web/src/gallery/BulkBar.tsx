@@ -13,8 +13,10 @@ interface Props {
   count: number
   deeds: Deeds
   trashed: boolean
-  /** Of an album of theirs that is looked at; empty: none. */
+  /** Of an album that is looked at and filled by hand; empty: none. */
   album: string
+  /** What can be done in an album of theirs, beside the rest. */
+  albumTools: ReactNode
   /** Whether more can be chosen than is. */
   canChooseAll: boolean
   onAll: () => void
@@ -23,7 +25,7 @@ interface Props {
 
 type Open = 'tags' | 'album' | 'actions' | 'purge' | null
 
-export function BulkBar({ count, deeds, trashed, album, canChooseAll, onAll, onClear }: Props) {
+export function BulkBar({ count, deeds, trashed, album, albumTools, canChooseAll, onAll, onClear }: Props) {
   const words = useWords().gallery
   const actions = useActions()
   const [open, setOpen] = useState<Open>(null)
@@ -71,6 +73,7 @@ export function BulkBar({ count, deeds, trashed, album, canChooseAll, onAll, onC
                 <X aria-hidden size={18} />
               </Tool>
             )}
+            {albumTools}
             <Tool label={words.bulk.show} onClick={() => set({ visibility: 'rack' }, words.bulk.shown)}>
               <Globe aria-hidden size={18} />
             </Tool>
@@ -142,7 +145,7 @@ interface ToolProps {
   children: ReactNode
 }
 
-function Tool({ label, onClick, isBad, children }: ToolProps) {
+export function Tool({ label, onClick, isBad, children }: ToolProps) {
   return (
     <Button
       weight="quiet"

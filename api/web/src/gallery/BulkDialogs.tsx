@@ -1,19 +1,18 @@
 // The dialogs of the bulk bar: which tags, which album, which action.
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, useId, useState } from 'react'
-import { api, got } from '~/api/client'
+import { type FormEvent, useState } from 'react'
 import type { Action } from '~/library/actions'
 import { type Album, makeAlbum, useOpenAlbums } from '~/library/albums'
+import { TagField } from '~/library/TagField'
+import { tagsIn, tagsLike } from '~/library/tags'
 import { Button } from '~/parts/Button'
 import { Dialog } from '~/parts/Dialog'
 import { told } from '~/parts/Trouble'
 import { toast } from '~/shell/toasts'
 import { counted, useWords } from '~/strings'
 
-/** Tags that are written with commas between them. Pure. */
-export function tagsIn(text: string): string[] {
-  return [...new Set(text.split(',').map(tag => tag.trim()))].filter(Boolean)
-}
+/** Frequent tags that are offered at once. */
+const MOST_KNOWN = 40
 
 interface TagProps {
   onTags: (add: string[], remove: string[]) => void
@@ -23,13 +22,9 @@ interface TagProps {
 export function TagDialog({ onTags, onClose }: TagProps) {
   const words = useWords()
   const { tags } = words.gallery
-  const id = useId()
   const [add, setAdd] = useState('')
   const [remove, setRemove] = useState('')
-  const known = useQuery({
-    queryKey: ['tags'],
-    queryFn: async ({ signal }) => (await got(api.GET('/v1/tags', { params: { query: { limit: 200 } }, signal }))).tags,
-  })
+  const known = useQuery(tagsLike('', MOST_KNOWN))
   const submit = (event: FormEvent) => {
     event.preventDefault()
     onTags(tagsIn(add), tagsIn(remove))
@@ -38,19 +33,10 @@ export function TagDialog({ onTags, onClose }: TagProps) {
   return (
     <Dialog title={tags.title} onClose={onClose}>
       <form onSubmit={submit} className="space-y-4">
-        <label className="block space-y-1">
-          <span className="label">{tags.add}</span>
-          <input
-            className="field"
-            autoFocus
-            maxLength={2000}
-            value={add}
-            onChange={event => setAdd(event.target.value)}
-          />
-        </label>
+        <TagField label={tags.add} isLabelled autoFocus text={add} onChange={setAdd} />
         {known.data && known.data.length > 0 && (
           <ul aria-label={tags.known} className="flex max-h-32 flex-wrap gap-1.5 overflow-y-auto">
-            {known.data.slice(0, 40).map(({ name }) => (
+            {known.data.map(name => (
               <li key={name}>
                 <button
                   type="button"
@@ -63,16 +49,7 @@ export function TagDialog({ onTags, onClose }: TagProps) {
             ))}
           </ul>
         )}
-        <label className="block space-y-1" htmlFor={id}>
-          <span className="label">{tags.remove}</span>
-          <input
-            id={id}
-            className="field"
-            maxLength={2000}
-            value={remove}
-            onChange={event => setRemove(event.target.value)}
-          />
-        </label>
+        <TagField label={tags.remove} isLabelled text={remove} onChange={setRemove} />
         <div className="flex justify-end gap-3">
           <Button onClick={onClose}>{words.shell.cancel}</Button>
           <Button weight="strong" type="submit" disabled={tagsIn(add).length + tagsIn(remove).length === 0}>

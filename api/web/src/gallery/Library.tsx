@@ -1,30 +1,36 @@
 // The gallery in all its places: search, facets, grid, what can be done with what is chosen; a trash and an album are the
-// same with something fixed. It owns the keys of the grid.
+// same with something fixed.
+import { useQuery } from '@tanstack/react-query'
 import { ArrowDownWideNarrow, CalendarDays, Layers, Minus, Play, Plus, SlidersHorizontal, Upload } from 'lucide-react'
 import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react'
+import { albumOf, editAlbum } from '~/library/albums'
 import { Button } from '~/parts/Button'
-import { Trouble } from '~/parts/Trouble'
+import { Trouble, told } from '~/parts/Trouble'
 import { navigate, to, useAddress } from '~/shell/router'
-import { useShortcut } from '~/shell/shortcuts'
-import { counted, useWords } from '~/strings'
+import { toast } from '~/shell/toasts'
+import { counted, words as currentWords, useWords } from '~/strings'
 import { UploadZone } from '~/uploads/UploadZone'
 import { walkWith } from '~/viewer/walk'
+import { AlbumTools, useAlbumKeys } from './AlbumTools'
 import { BulkBar } from './BulkBar'
-import { undoLast } from './changes'
 import { isRanked } from './chips'
 import { Empty } from './Empty'
 import { Facets } from './Facets'
 import { Grid, type GridHandle } from './Grid'
+import { leap } from './leaps'
 import { monthTitle } from './monthTitle'
 import { addressOf, type Question, questionOf } from './question'
 import { SaveSearch } from './SaveSearch'
 import { SearchBox } from './SearchBox'
 import { Slideshow } from './Slideshow'
 import { countOf, EVERYTHING, isChosen as isIn, NOTHING } from './selection'
-import { resized, toggleRevealed, useGallerySettings } from './settings'
+import { resized } from './settings'
+import { useSettling } from './settling'
 import { LIST, useShelf } from './shelf'
+import { useArranging } from './useArranging'
 import { useChoosing } from './useChoosing'
 import { deedsOf } from './useDeeds'
+import { useKeys, useLeaps } from './useKeys'
 
 interface Props {
   query: URLSearchParams
@@ -74,7 +80,23 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
     [question.sort, words],
   )
   const all = useCallback(() => choose(EVERYTHING), [choose])
-  useKeys({ deeds, choosing, shelfTotal: shelf.total, trashed, onAll: all, onSlides: () => setSliding(true) })
+  useKeys({ deeds, choosing, shelf, onAll: all, onSlides: () => setSliding(true) })
+  useLeaps((unit, by) => walk(leap(handle.current.sections, shelf.packed, focus, unit, by)), question.sort !== 'newest')
+  useSettling()
+  const { data: shownAlbum } = useQuery(albumOf(album))
+  const arranging = useArranging({ album: shownAlbum, shelf, chosen, focusId: choosing.focusId, walk })
+  useAlbumKeys(arranging.along, !arranging.canArrange)
+  const cover = async () => {
+    const [id] = chosen.ids
+    if (!shownAlbum || !id) return
+    try {
+      await editAlbum(shownAlbum, { cover: id })
+      toast(words.albums.covered, { tone: 'good' })
+    } catch (error) {
+      toast(told(error, currentWords()), { tone: 'bad' })
+    }
+  }
+  const canCover = shownAlbum?.may === 'own' && chosen.kind === 'some' && count === 1
 
   const nothing = !shelf.isPending && !shelf.error && shelf.total === 0
   const onBox = useCallback((box: string) => ask({ box }), [ask])
@@ -175,7 +197,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
           focus={focus}
           titleOf={titleOf}
           handle={handle}
-          events={choosing.events}
+          events={{ ...choosing.events, ...arranging.events }}
           label={title ?? (trashed ? words.trashTitle : words.title)}
         />
       )}
@@ -185,9 +207,22 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
           deeds={deeds}
           trashed={trashed}
           album={album && !rules ? album : ''}
+          albumTools={
+            <AlbumTools
+              onWay={arranging.canArrange ? arranging.along : null}
+              onCover={canCover ? () => void cover() : null}
+            />
+          }
           canChooseAll={count < shelf.total}
           onAll={all}
           onClear={() => choose(NOTHING)}
+        />
+      )}
+      {arranging.gap && (
+        <span
+          aria-hidden
+          className="pointer-events-none fixed z-20 -ms-0.5 w-1 rounded bg-accent shadow-lift"
+          style={arranging.gap}
         />
       )}
       {isSliding && (
@@ -207,68 +242,4 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
 
 function isBoxRefused(error: Error): boolean {
   return 'field' in error && error.field === 'q'
-}
-
-interface KeysWanted {
-  deeds: ReturnType<typeof deedsOf>
-  choosing: ReturnType<typeof useChoosing>
-  shelfTotal: number
-  trashed: boolean
-  onAll: () => void
-  onSlides: () => void
-}
-
-/** The keys of a grid, the same wherever there is one. */
-function useKeys({ deeds, choosing, shelfTotal, trashed, onAll, onSlides }: KeysWanted): void {
-  const words = useWords().gallery
-  const { keys, bulk } = words
-  const group = words.name
-  const advances = useGallerySettings(settings => settings.advances)
-  const { chosen, choose, focus, focusId, walk } = choosing
-  const isSome = countOf(chosen, shelfTotal) > 0
-  const rate = (stars: number) => {
-    void deeds.change({ stars }, bulk.starred(stars))
-    if (advances && !isSome) walk(Math.min(shelfTotal - 1, focus + 1))
-  }
-  useShortcut('1', words.stars(1), () => rate(1), { group })
-  useShortcut('2', words.stars(2), () => rate(2), { group })
-  useShortcut('3', words.stars(3), () => rate(3), { group })
-  useShortcut('4', words.stars(4), () => rate(4), { group })
-  useShortcut('5', words.stars(5), () => rate(5), { group })
-  useShortcut('0', keys.noStars, () => rate(0), { group })
-  useShortcut(
-    'f',
-    keys.favourite,
-    () => {
-      const favourite = deeds.rows().some(row => !row.favourite) || chosen.kind === 'all'
-      void deeds.change({ favourite }, favourite ? bulk.favoured : bulk.unfavoured)
-    },
-    { group },
-  )
-  useShortcut('x', keys.choose, () => void withId(id => choose({ ...toggle(id), anchor: focus })), { group })
-  useShortcut('e', keys.open, () => openFocus(), { group })
-  useShortcut('Delete', keys.trash, () => !trashed && void deeds.change({ trashed: true }, bulk.trashed), { group })
-  useShortcut('u', keys.undo, () => void undoLast(), { group })
-  useShortcut('mod+z', keys.undo, () => void undoLast(), { group })
-  useShortcut('mod+a', bulk.all, onAll, { group })
-  useShortcut('Escape', bulk.clear, () => choose(NOTHING), { group, isOff: !isSome })
-  useShortcut('v', keys.reveal, () => withId(toggleRevealed), { group })
-  useShortcut('+', words.larger, () => resized(1), { group })
-  useShortcut('-', words.smaller, () => resized(-1), { group })
-  useShortcut('s', words.slides.start, onSlides, { group, isOff: shelfTotal === 0 })
-  useShortcut('g', keys.back, () => walk(focus), { group })
-
-  function withId(deed: (id: string) => void): void {
-    const id = focusId()
-    if (id) deed(id)
-  }
-  function toggle(id: string) {
-    const ids = new Set(chosen.ids)
-    if (!ids.delete(id)) ids.add(id)
-    return { ...chosen, ids }
-  }
-  function openFocus(): void {
-    const active = document.querySelector<HTMLElement>(`[data-place="${focus}"]`)
-    active?.click()
-  }
 }

@@ -1,12 +1,13 @@
 // biome-ignore-all lint/a11y/useSemanticElements: a cell of the grid, which is no table
 // One picture of the grid: its placeholder, then itself, what it is worth, how far the looking at it is, a box to choose it.
-import { Check, CircleAlert, Eye, EyeOff, Globe, Heart, Layers, LoaderCircle, Star } from 'lucide-react'
+import { Check, CircleAlert, Eye, EyeOff, Globe, Heart, Layers, LoaderCircle, RotateCcw, Star } from 'lucide-react'
 import { memo, useState } from 'react'
+import { lookAgain } from '~/library/actions'
 import { useWords } from '~/strings'
 import type { Box } from './justified'
 import { pictureAt } from './pictures'
-import { type Row, useRow } from './rows'
-import { toggleRevealed, useIsBlurred } from './settings'
+import { type Row, rowStore, useRow } from './rows'
+import { toggleRevealed, useIsBlurred, useIsDelicate } from './settings'
 import { placeholder } from './thumbhash'
 
 interface Props {
@@ -95,7 +96,7 @@ function Picture({
 
 function Badges({ row, isBlurred, isNarrow }: { row: Row; isBlurred: boolean; isNarrow: boolean }) {
   const words = useWords().gallery.tile
-  const hasBeenHidden = isBlurred || (row.nsfw ?? 0) >= 0.5
+  const isDelicate = useIsDelicate(row.nsfw)
   return (
     <>
       <span className="pointer-events-none absolute inset-x-0 bottom-0 flex items-center gap-1.5 bg-linear-to-t from-black/70 to-transparent px-1.5 pt-5 pb-1 text-xs text-white empty:hidden">
@@ -107,7 +108,7 @@ function Badges({ row, isBlurred, isNarrow }: { row: Row; isBlurred: boolean; is
         )}
         {row.favourite && <Heart aria-hidden size={12} className="fill-current text-[#ff9d8f]" />}
         {row.visibility === 'rack' && !isNarrow && <Globe aria-hidden size={12} />}
-        {row.analysis === 'failed' && <CircleAlert aria-hidden size={13} className="text-[#ff9d8f]" />}
+        {row.analysis === 'failed' && <LookAgain id={row.id} />}
         {(row.analysis === 'waiting' || row.analysis === 'running') && (
           <LoaderCircle aria-hidden size={13} className={row.analysis === 'running' ? 'animate-spin' : 'opacity-70'} />
         )}
@@ -118,7 +119,7 @@ function Badges({ row, isBlurred, isNarrow }: { row: Row; isBlurred: boolean; is
           </span>
         )}
       </span>
-      {hasBeenHidden && (
+      {isDelicate && (
         <button
           type="button"
           tabIndex={-1}
@@ -137,6 +138,28 @@ function Badges({ row, isBlurred, isNarrow }: { row: Row; isBlurred: boolean; is
         </button>
       )}
     </>
+  )
+}
+
+/** That it could not be described, and trying it again; R does the same for the picture that has the focus. */
+function LookAgain({ id }: { id: string }) {
+  const words = useWords().gallery.tile
+  const again = async () => {
+    if (await lookAgain({ ids: [id] })) await rowStore.again([id])
+  }
+  return (
+    <button
+      type="button"
+      tabIndex={-1}
+      data-again
+      title={`${words.failed}. ${words.again} (R)`}
+      aria-label={words.again}
+      onClick={() => void again()}
+      className="pointer-events-auto -my-1 flex min-h-6 min-w-6 items-center gap-1 rounded px-1 text-[#ff9d8f] hover:bg-black/60"
+    >
+      <CircleAlert aria-hidden size={13} />
+      <RotateCcw aria-hidden size={12} />
+    </button>
   )
 }
 

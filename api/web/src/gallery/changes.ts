@@ -1,5 +1,6 @@
 // Changing pictures, and taking it back: shown at once, said to the API, and for ten minutes undone by one key.
 import { api, got, type Schemas } from '~/api/client'
+import { queryClient } from '~/api/queries'
 import { told } from '~/parts/Trouble'
 import { toast } from '~/shell/toasts'
 import { counted, words } from '~/strings'
@@ -48,9 +49,10 @@ export async function change(
   const before = ids.flatMap(id => rowStore.peek(id) ?? [])
   rowStore.change('ids' in chosen ? ids : [], shownOf(changes, new Date().toISOString()))
   try {
-    const body = { ...chosen, changes } as never
+    const body = { ...chosen, changes }
     const done = await got(api.PATCH('/v1/assets', { body }))
     if (done?.undo) remember(done, say?.(counted(done.changed), done.changed) ?? '')
+    if (changes.add_tags || changes.remove_tags) void queryClient.invalidateQueries({ queryKey: ['tags'] })
     if (movesPictures(changes)) await shelvesChanged()
     else void rowStore.again(ids)
     return done?.changed ?? 0
@@ -96,7 +98,7 @@ export async function everythingChanged(): Promise<void> {
 /** Delete what is in the trash for good. */
 export async function purge(chosen: Chosen): Promise<boolean> {
   try {
-    const { purged } = await got(api.POST('/v1/assets/purge', { body: chosen as never }))
+    const { purged } = await got(api.POST('/v1/assets/purge', { body: chosen }))
     toast(words().gallery.purged(counted(purged), purged))
     await shelvesChanged()
     return true

@@ -78,6 +78,11 @@ export class RowStore {
     return [...this.listeners.keys()].flatMap(id => this.rows.get(id) ?? [])
   }
 
+  /** Of those that are shown: what somebody is about to look at, or looks at. */
+  unsettled(): Row[] {
+    return this.shown().filter(row => row.analysis === 'waiting' || row.analysis === 'running')
+  }
+
   listen(id: string, tell: () => void): () => void {
     const listening = this.listeners.get(id) ?? new Set()
     listening.add(tell)
@@ -122,7 +127,7 @@ export class RowStore {
 
 async function fetched(ids: string[], trashed: boolean): Promise<Row[]> {
   const filter = JSON.stringify({ ids, scope: 'all', ...(trashed && { trashed }) })
-  return (await got(api.GET('/v1/assets', { params: { query: { filter, limit: ids.length } as never } }))).assets
+  return (await got(api.GET('/v1/assets', { params: { query: { filter, limit: ids.length } } }))).assets
 }
 
 export const rowStore = new RowStore(fetched)

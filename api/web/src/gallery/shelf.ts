@@ -4,6 +4,7 @@ import { keepPreviousData, queryOptions, useQueries, useQuery } from '@tanstack/
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { api, got } from '~/api/client'
 import { queryClient } from '~/api/queries'
+import { rearranged } from './albumOrder'
 import { type PackedMonth, unpackedMonth } from './packed'
 import { type Asked, askedOf, keyOf, type Question } from './question'
 import { type Row, rowStore } from './rows'
@@ -33,8 +34,7 @@ export interface Shelf {
 export const bucketsOf = (asked: Asked) =>
   queryOptions({
     queryKey: ['assets', 'buckets', asked],
-    queryFn: async ({ signal }) =>
-      await got(api.GET('/v1/assets/buckets', { params: { query: asked as never }, signal })),
+    queryFn: async ({ signal }) => await got(api.GET('/v1/assets/buckets', { params: { query: asked }, signal })),
     refetchInterval: LOOKS_MS,
     placeholderData: keepPreviousData,
   })
@@ -44,7 +44,7 @@ export const monthOf = (asked: Asked, month: number) =>
     queryKey: ['assets', 'month', asked, month],
     queryFn: async ({ signal }) => {
       const answer = await api.GET('/v1/assets/buckets/{month}', {
-        params: { path: { month: String(month) }, query: asked as never },
+        params: { path: { month: String(month) }, query: asked },
         parseAs: 'arrayBuffer',
         signal,
       })
@@ -74,13 +74,14 @@ async function allRows(question: Question, signal: AbortSignal): Promise<Listed>
   let cursor = ''
   let semantic: boolean | null = null
   do {
-    const query = { ...askedOf(question), sort: question.sort, limit: PAGE, ...(cursor && { cursor }) } as never
-    if (question.sort === 'album') {
-      const page = await got(api.GET('/v1/assets', { params: { query }, signal }))
+    const { sort } = question
+    const query = { ...askedOf(question), limit: PAGE, ...(cursor && { cursor }) }
+    if (sort === 'album') {
+      const page = await got(api.GET('/v1/assets', { params: { query: { ...query, sort } }, signal }))
       rows.push(...page.assets)
       cursor = page.next_cursor ?? ''
     } else {
-      const page = await got(api.GET('/v1/search', { params: { query }, signal }))
+      const page = await got(api.GET('/v1/search', { params: { query: { ...query, sort } }, signal }))
       rows.push(...page.found.map(each => each.asset))
       cursor = page.next_cursor ?? ''
       semantic = page.semantic
@@ -161,6 +162,11 @@ export async function idAt(shelf: Shelf, sections: readonly Section[], place: nu
   const known = shelf.packed(section.month)
   const month = known ?? (await queryClient.fetchQuery(monthOf(askedOf(shelf.question), section.month)))
   return within < month.count ? month.idAt(within) : null
+}
+
+/** The pictures of an album in another order, before the API has been told. */
+export function showOrder(question: Question, order: readonly string[]): void {
+  queryClient.setQueryData(listOf(question).queryKey, was => was && { ...was, month: rearranged(was.month, order) })
 }
 
 /** Everything about which pictures there are is asked again: after a change that takes some away or brings some. */

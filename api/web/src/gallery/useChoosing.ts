@@ -9,7 +9,9 @@ import {
   useRef,
   useState,
 } from 'react'
+import { putPicture } from '~/library/drag'
 import type { GridHandle } from './Grid'
+import { rowStore } from './rows'
 import { dragged, extended, NOTHING, type Selection, toggled } from './selection'
 import { idAt as fetchedIdAt, type Shelf } from './shelf'
 import { type Direction, edgesOf, neighbour } from './steps'
@@ -135,7 +137,7 @@ export function useChoosing(shelf: Shelf, handle: RefObject<GridHandle>, onOpen:
 
   const onClick = (event: MouseEvent) => {
     const tile = tileOf(event.target)
-    if (!tile || (event.target as HTMLElement).closest('[data-reveal]')) return
+    if (!tile || (event.target as HTMLElement).closest('[data-reveal], [data-again]')) return
     if (swallows.current) {
       swallows.current = false
       return
@@ -206,7 +208,8 @@ export function useChoosing(shelf: Shelf, handle: RefObject<GridHandle>, onOpen:
       onDragStart: (event: React.DragEvent) => {
         const tile = tileOf(event.target)
         if (!tile || press.current?.from != null) event.preventDefault()
-        else event.dataTransfer.setData('application/x-darkroom-asset', tile.id)
+        const row = tile && rowStore.peek(tile.id)
+        if (row) putPicture(event.dataTransfer, { ...row, asset: row.id })
       },
     },
   }

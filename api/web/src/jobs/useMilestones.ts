@@ -1,8 +1,8 @@
-// Milestones of one's jobs, spoken politely: sent, half way, ready, failed. And the number of open ones in the tab's title.
+// Milestones of one's jobs, spoken politely: sent, half way, ready, failed.
 import { useEffect } from 'react'
 import { say } from '~/shell/speech'
 import { words } from '~/strings'
-import { isOpen, type Job, useFeed } from './feed'
+import { type Job, useFeed } from './feed'
 import { picturesOf } from './pictures'
 
 const HALF_PERCENT = 50
@@ -33,8 +33,6 @@ export function useMilestones(): void {
           const text = milestone(before.jobs[id], job)
           if (text) say(text)
         }
-        const open = feed.order.filter(id => feed.jobs[id] && isOpen(feed.jobs[id])).length
-        document.title = open ? `(${open}) Darkroom` : 'Darkroom'
       }),
     [],
   )

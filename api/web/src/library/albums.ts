@@ -35,21 +35,30 @@ export function useOpenAlbums(): Album[] {
 }
 
 export async function makeAlbum(name: string, rules?: string): Promise<Album> {
-  const body = { name, ...(rules !== undefined && { rules: { q: rules } }) } as never
+  const body = { name, ...(rules !== undefined && { rules: { q: rules } }) }
   const made = await got(api.POST('/v1/albums', { body }))
   await queryClient.invalidateQueries({ queryKey: ['albums'] })
-  return made as Album
+  return made
 }
 
 export async function editAlbum(
   album: Album,
-  fields: { name?: string; description?: string; cover?: string },
+  fields: { name?: string; description?: string; cover?: string; rules?: Schemas['Rules'] },
 ): Promise<void> {
   const { id, version } = album
   await api.PATCH('/v1/albums/{album_id}', {
     params: { path: { album_id: id } },
-    body: { ...fields, version } as never,
+    body: { ...fields, version },
   })
+  await queryClient.invalidateQueries({ queryKey: ['albums'] })
+}
+
+/** Move pictures before another one of the album, or to its end.
+ *
+ * @throws ApiError: it is not theirs, or one of the pictures has left it. */
+export async function arrange(id: string, move: { ids: string[]; before: string | null }): Promise<void> {
+  await api.POST('/v1/albums/{album_id}/order', { params: { path: { album_id: id } }, body: move })
+  // Where no cover was chosen, the first picture is it.
   await queryClient.invalidateQueries({ queryKey: ['albums'] })
 }
 

@@ -15,6 +15,7 @@ import { routeOf } from './routes'
 import { ShortcutSheet } from './ShortcutSheet'
 import { SignedIn } from './SignedIn'
 import { dispatch, useShortcut } from './shortcuts'
+import { useTitle } from './title'
 import { toast } from './toasts'
 
 export function App() {
@@ -44,6 +45,7 @@ function Frame() {
   useHealing(words.away.back)
   usePolling()
   useMilestones()
+  useTitle(path)
   return (
     <>
       <a

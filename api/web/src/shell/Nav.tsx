@@ -1,11 +1,15 @@
 // The navigation: a rail beside the screen, on a phone a bar below it.
 import { Keyboard, LogOut, Moon, Sun, SunMoon } from 'lucide-react'
+import { type DragEvent, useState } from 'react'
+import { isPictureDrag, pictureIn } from '~/library/drag'
 import { Button } from '~/parts/Button'
 import { useWords } from '~/strings'
+import { openDraft } from '~/studio/draft'
+import { beginWith } from '~/studio/pictureIn'
 import { Link } from './Link'
 import { type Theme, useLook } from './look'
 import { PLACES } from './nav'
-import { navigate } from './router'
+import { navigate, to } from './router'
 import { useSession } from './session'
 import { useShortcut } from './shortcuts'
 
@@ -47,17 +51,44 @@ export function Nav({ onKeys }: { onKeys: () => void }) {
 function NavItem({ path, name, Icon, at }: (typeof PLACES)[number] & { at: number }) {
   const words = useWords().shell
   useShortcut(`alt+${at + 1}`, words.nav[name], () => navigate(path), { group: words.nav.label, inFields: true })
+  const drop = useDrop(path)
   return (
     <li className="max-md:flex-1">
       <Link
         to={path}
-        className="flex items-center gap-3 rounded-lg px-3 py-2 text-soft transition hover:bg-raised hover:text-ink aria-[current=page]:bg-glow aria-[current=page]:text-accent max-md:flex-col max-md:gap-0.5 max-md:rounded-none max-md:px-1 max-md:text-[0.6875rem]"
+        {...drop}
+        className="flex items-center gap-3 rounded-lg px-3 py-2 text-soft transition hover:bg-raised hover:text-ink aria-[current=page]:bg-glow aria-[current=page]:text-accent data-over:bg-glow data-over:text-accent data-over:ring-2 data-over:ring-accent max-md:flex-col max-md:gap-0.5 max-md:rounded-none max-md:px-1 max-md:text-[0.6875rem]"
       >
         <Icon aria-hidden size={19} strokeWidth={1.75} />
         {words.nav[name]}
       </Link>
     </li>
   )
+}
+
+/** A picture of the page that is let go over the Studio is its next start picture. */
+function useDrop(path: string) {
+  const { person } = useSession()
+  const [isOver, setOver] = useState(false)
+  if (path !== to.studio()) return {}
+  return {
+    'data-over': isOver || undefined,
+    onDragOver: (event: DragEvent) => {
+      if (!isPictureDrag(event.dataTransfer)) return
+      event.preventDefault()
+      setOver(true)
+    },
+    onDragLeave: () => setOver(false),
+    onDrop: (event: DragEvent) => {
+      setOver(false)
+      const picture = pictureIn(event.dataTransfer)
+      if (!picture) return
+      event.preventDefault()
+      openDraft(person)
+      beginWith(picture)
+      navigate(path)
+    },
+  }
 }
 
 function ThemeSwitch() {

@@ -49,6 +49,19 @@ export function sized(mib: number): string {
   return mib < 1000 ? `${number(mib, 0)} MiB` : `${number(mib / 1024, 1)} GiB`
 }
 
+/** `42 %` of a share 0..1. */
+export function share(value: number): string {
+  const style = { style: 'percent', maximumFractionDigits: 0 } as const
+  return new Intl.NumberFormat(useLook.getState().language, style).format(value)
+}
+
+/** Joules as people say them: `450 J`, `1.9 kJ`. */
+export function joules(value: number): string {
+  const number = (text: number, digits: number) =>
+    new Intl.NumberFormat(useLook.getState().language, { maximumFractionDigits: digits }).format(text)
+  return value < 1000 ? `${number(value, 0)} J` : `${number(value / 1000, 1)} kJ`
+}
+
 /** A moment on this device's clock: the time today, the day before. */
 export function moment(iso: string): string {
   const at = new Date(iso)

@@ -3,6 +3,7 @@ import { Download, ImagePlus, RefreshCcw, Sprout, TextQuote } from 'lucide-react
 import type { ReactNode } from 'react'
 import type { Job } from '~/jobs/feed'
 import { type Made, pictureUrl } from '~/jobs/pictures'
+import { putPicture } from '~/library/drag'
 import { Button } from '~/parts/Button'
 import { Link } from '~/shell/Link'
 import { to } from '~/shell/router'
@@ -27,6 +28,7 @@ export function PictureTile({ job, picture }: { job: Job; picture: Made }) {
           height={picture.height}
           loading="lazy"
           decoding="async"
+          onDragStart={event => putPicture(event.dataTransfer, { ...picture, asset: null, picture: picture.id })}
           className="aspect-square h-auto w-full object-contain transition duration-300 group-hover:brightness-105"
         />
       </Link>

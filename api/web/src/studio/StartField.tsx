@@ -1,7 +1,8 @@
 // The picture to begin from: dropped, pasted, chosen or taken from a result; and how far to go from it.
 import { ImagePlus, X } from 'lucide-react'
-import { useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { pictureUrl } from '~/jobs/pictures'
+import { isPictureDrag, pictureIn } from '~/library/drag'
 import { Button } from '~/parts/Button'
 import { Range } from '~/parts/Range'
 import { told } from '~/parts/Trouble'
@@ -9,14 +10,17 @@ import { toast } from '~/shell/toasts'
 import { useWords } from '~/strings'
 import { useDraft } from './draft'
 import { useModels } from './ModelChoice'
-import { pictureOf, restore, settingsIn, startFrom } from './pictureIn'
+import { beginWith, pictureOf, restore, settingsIn, startFrom } from './pictureIn'
 import { stepsRun } from './request'
+
+const GalleryPick = lazy(() => import('./GalleryPick'))
 
 export function StartField() {
   const words = useWords().studio
   const { start, strength, steps } = useDraft()
   const { chosen } = useModels()
   const { take, isReading } = useTaking()
+  const [isPicking, setPicking] = useState(false)
   const chooser = useRef<HTMLInputElement>(null)
   const own = chosen?.defaults?.strength ?? 0.6
   const ownSteps = chosen?.defaults?.steps ?? 30
@@ -46,9 +50,14 @@ export function StartField() {
         <div className="flex items-center gap-4 rounded-card border border-dashed border-edge/70 p-3 text-soft">
           <ImagePlus aria-hidden size={24} strokeWidth={1.5} className="shrink-0" />
           <p className="flex-1 text-[0.8125rem] leading-snug">{isReading ? words.uploading : words.startHint}</p>
-          <Button className="shrink-0 text-sm text-ink" onClick={() => chooser.current?.click()}>
-            {words.chooseFile}
-          </Button>
+          <span className="flex shrink-0 flex-col gap-1.5">
+            <Button className="text-sm text-ink" onClick={() => chooser.current?.click()}>
+              {words.chooseFile}
+            </Button>
+            <Button className="text-sm text-ink" aria-haspopup="dialog" onClick={() => setPicking(true)}>
+              {words.fromGallery}
+            </Button>
+          </span>
         </div>
       )}
       <input
@@ -63,6 +72,11 @@ export function StartField() {
           if (file) void take(file)
         }}
       />
+      {isPicking && (
+        <Suspense fallback={null}>
+          <GalleryPick onClose={() => setPicking(false)} />
+        </Suspense>
+      )}
     </section>
   )
 }
@@ -93,9 +107,16 @@ function useTaking() {
   latest.current = take
   useEffect(() => {
     const over = (event: DragEvent) => {
-      if (event.dataTransfer?.types.includes('Files')) event.preventDefault()
+      const brings = event.dataTransfer?.types.includes('Files') || isPictureDrag(event.dataTransfer)
+      if (brings) event.preventDefault()
     }
     const dropped = (event: DragEvent) => {
+      const known = pictureIn(event.dataTransfer)
+      if (known && !event.defaultPrevented) {
+        event.preventDefault()
+        beginWith(known)
+        return
+      }
       const file = pictureOf(event.dataTransfer)
       if (!file) return
       event.preventDefault()

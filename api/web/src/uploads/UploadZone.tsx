@@ -1,6 +1,7 @@
 // A screen that files can be dropped on, whole folders too, with how far their upload is below it.
 import { FolderUp, Pause, Play, RotateCcw, X } from 'lucide-react'
 import { type DragEvent, type ReactNode, type RefObject, useEffect, useRef, useState } from 'react'
+import { isPictureDrag } from '~/library/drag'
 import { Button } from '~/parts/Button'
 import { useSession } from '~/shell/session'
 import { toast } from '~/shell/toasts'
@@ -34,7 +35,7 @@ export function UploadZone({ isOff, album, chooser, children }: Props) {
     else void upload(found, album)
   }
   const over = (event: DragEvent) => {
-    if (isOff || !event.dataTransfer.types.includes('Files')) return
+    if (isOff || !bringsFiles(event.dataTransfer)) return
     event.preventDefault()
     setOver(true)
   }
@@ -46,7 +47,7 @@ export function UploadZone({ isOff, album, chooser, children }: Props) {
       onDragOver={over}
       onDragLeave={event => event.currentTarget.contains(event.relatedTarget as Node | null) || setOver(false)}
       onDrop={event => {
-        if (isOff || !event.dataTransfer.types.includes('Files')) return
+        if (isOff || !bringsFiles(event.dataTransfer)) return
         event.preventDefault()
         setOver(false)
         void dropped(event.dataTransfer).then(take)
@@ -77,6 +78,11 @@ export function UploadZone({ isOff, album, chooser, children }: Props) {
       )}
     </div>
   )
+}
+
+/** A browser hands out a dragged picture of the page as a file, too; that one is here already. */
+function bringsFiles(data: DataTransfer): boolean {
+  return data.types.includes('Files') && !isPictureDrag(data)
 }
 
 function Progress() {

@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { ArrowLeftRight, X } from 'lucide-react'
 import { useState } from 'react'
+import { useIsBlurred } from '~/gallery/settings'
 import { Button } from '~/parts/Button'
 import { useShortcut } from '~/shell/shortcuts'
 import { useWords } from '~/strings'
@@ -34,10 +35,18 @@ export function Compare({ asset, other, view, onView, onClose }: Props) {
   useShortcut('m', words.next, next, { group: words.title })
   useShortcut('w', words.swap, () => setSwapped(was => !was), { group: words.title })
   useShortcut(' ', words.hold, () => setHeld(was => !was), { group: words.title, isOff: mode !== 'blink' })
+  const isBlurred = useIsBlurred(asset.id, asset.nsfw)
+  const isOtherBlurred = useIsBlurred(data?.id ?? '', data?.nsfw)
   if (!data) return <p className="grid min-h-0 flex-1 place-items-center p-8 text-center text-soft">{words.none}</p>
   const [one, two] = isSwapped ? [data, asset] : [asset, data]
   const stage = (of: Asset, more: { className: string; style?: React.CSSProperties }) => (
-    <Stage shown={shownOf(of)} view={view} onView={onView} {...more} />
+    <Stage
+      shown={shownOf(of)}
+      view={view}
+      isBlurred={of === asset ? isBlurred : isOtherBlurred}
+      onView={onView}
+      {...more}
+    />
   )
   return (
     <div className="flex min-h-0 flex-1 flex-col">

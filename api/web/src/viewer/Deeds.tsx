@@ -4,15 +4,15 @@ import { useState } from 'react'
 import { Stars } from '~/gallery/BulkBar'
 import { ActionDialog, AlbumDialog } from '~/gallery/BulkDialogs'
 import type { Changes } from '~/gallery/changes'
+import { save } from '~/gallery/download'
 import { wholePicture } from '~/gallery/pictures'
-import { save } from '~/gallery/useDeeds'
 import { act, useActions } from '~/library/actions'
 import { Button } from '~/parts/Button'
 import { navigate, to } from '~/shell/router'
 import { useSession } from '~/shell/session'
 import { useWords } from '~/strings'
 import type { Asset } from './asset'
-import { reuse } from './reuse'
+import { partsOf, reuse } from './reuse'
 
 interface Props {
   asset: Asset
@@ -20,14 +20,11 @@ interface Props {
   onTrash: () => void
 }
 
-const PARTS = ['all', 'prompt', 'seed', 'start'] as const
-
 export function Deeds({ asset, onChange, onTrash }: Props) {
   const { viewer, gallery } = useWords()
   const { person } = useSession()
   const actions = useActions()
   const [open, setOpen] = useState<'actions' | 'album' | null>(null)
-  const again = PARTS.filter(part => part === 'start' || (part === 'seed' ? asset.seed !== null : asset.prompt !== ''))
   return (
     <section className="space-y-4">
       <div className="-ms-2 flex flex-wrap items-center">
@@ -90,7 +87,7 @@ export function Deeds({ asset, onChange, onTrash }: Props) {
       <div>
         <h2 className="eyebrow mb-2 font-sans">{viewer.reuse.title}</h2>
         <div className="flex flex-wrap gap-2">
-          {again.map(part => (
+          {partsOf(asset).map(part => (
             <Button key={part} className="text-sm" onClick={() => reuse(asset, part, person)}>
               {viewer.reuse[part]}
             </Button>

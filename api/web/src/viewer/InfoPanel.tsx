@@ -1,14 +1,17 @@
 // biome-ignore-all lint/a11y/noAutofocus: the field opens because somebody asked to type into it
 // What is known of a picture: its words, which can be changed, and everything that made it, which can be copied.
 import { Copy, Pencil, RotateCcw, X } from 'lucide-react'
-import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import { type FormEvent, type ReactNode, useState } from 'react'
 import type { Changes } from '~/gallery/changes'
 import { lookAgain } from '~/library/actions'
+import { TagField } from '~/library/TagField'
+import { tagsIn } from '~/library/tags'
 import { Button } from '~/parts/Button'
+import { joulesIn } from '~/rack/energy'
 import { Link } from '~/shell/Link'
 import { to } from '~/shell/router'
 import { toast } from '~/shell/toasts'
-import { counted, words as currentWords, moment, sized, useWords } from '~/strings'
+import { counted, words as currentWords, joules, moment, share, sized, useWords } from '~/strings'
 import { type Asset, assetChanged } from './asset'
 
 /** Of a file: small ones in kB, for whom a MiB is nothing. */
@@ -23,6 +26,7 @@ interface Props {
 
 export function InfoPanel({ asset, onChange }: Props) {
   const words = useWords().viewer.info
+  const energy = joulesIn(asset.details)
   const facts: [string, string | number | null][] = [
     [words.model, asset.model],
     [words.seed, asset.seed],
@@ -33,6 +37,8 @@ export function InfoPanel({ asset, onChange }: Props) {
     [words.file, asset.file_name || null],
     [words.origin, asset.kind],
     [words.when, moment(asset.created_at)],
+    [words.rating, asset.nsfw === null ? null : share(asset.nsfw)],
+    [words.energy, energy === null ? null : joules(energy)],
   ]
   return (
     <section className="space-y-5">
@@ -56,6 +62,16 @@ export function InfoPanel({ asset, onChange }: Props) {
           )}
         </dl>
       </div>
+      {asset.stack && asset.stack.count > 1 && (
+        <p className="text-sm">
+          <Link
+            to={to.gallery(new URLSearchParams({ q: `stack:${asset.stack.id}` }).toString())}
+            className="text-accent underline underline-offset-4"
+          >
+            {words.stack(counted(asset.stack.count))}
+          </Link>
+        </p>
+      )}
       {asset.albums.length > 0 && (
         <p className="flex flex-wrap gap-x-3 text-sm">
           <span className="text-soft">{words.albums}</span>
@@ -141,14 +157,10 @@ function Caption({ asset, onChange }: Props) {
 
 function Tags({ asset, onChange }: Props) {
   const { info } = useWords().viewer
-  const id = useId()
   const [tag, setTag] = useState('')
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    const add_tags = tag
-      .split(',')
-      .map(each => each.trim())
-      .filter(Boolean)
+    const add_tags = tagsIn(tag)
     if (add_tags.length > 0) void onChange({ add_tags, remove_tags: [] }).then(() => setTag(''))
   }
   return (
@@ -178,17 +190,7 @@ function Tags({ asset, onChange }: Props) {
         ))}
       </ul>
       <form onSubmit={submit} className="mt-2">
-        <label htmlFor={id} className="sr-only">
-          {info.addTag}
-        </label>
-        <input
-          id={id}
-          className="field text-sm"
-          placeholder={info.addTag}
-          maxLength={300}
-          value={tag}
-          onChange={event => setTag(event.target.value)}
-        />
+        <TagField label={info.addTag} text={tag} onChange={setTag} />
       </form>
     </div>
   )

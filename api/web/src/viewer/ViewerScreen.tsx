@@ -3,6 +3,8 @@ import { useQuery } from '@tanstack/react-query'
 import { ArrowLeft, ChevronLeft, ChevronRight, Columns2, Info, Maximize, ScanSearch, X } from 'lucide-react'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { change, undoLast } from '~/gallery/changes'
+import { save } from '~/gallery/download'
+import { wholePicture } from '~/gallery/pictures'
 import { toggleRevealed, useGallerySettings, useIsBlurred } from '~/gallery/settings'
 import { Button } from '~/parts/Button'
 import { Trouble } from '~/parts/Trouble'
@@ -16,6 +18,7 @@ import { Compare } from './Compare'
 import { Deeds } from './Deeds'
 import { InfoPanel } from './InfoPanel'
 import { LineageTree } from './LineageTree'
+import { useReuseKeys } from './reuse'
 import { type Shown, Stage } from './Stage'
 import { Strip } from './Strip'
 import { around, placeOf, wayBack, wayBackFrom } from './walk'
@@ -122,6 +125,15 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
   useShortcut('Delete', gallery.keys.trash, () => void trash(), { group })
   useShortcut('u', gallery.keys.undo, () => void undoLast().then(() => assetChanged(asset.id)), { group })
   useShortcut('v', gallery.keys.reveal, () => toggleRevealed(asset.id), { group })
+  useReuseKeys(asset)
+  useShortcut(
+    'shift+d',
+    viewer.deeds.download,
+    () => save(wholePicture(asset.picture), asset.file_name || asset.picture),
+    {
+      group,
+    },
+  )
   useShortcut('0', gallery.keys.noStars, () => rate(0), { group })
   useShortcut('1', gallery.stars(1), () => rate(1), { group })
   useShortcut('2', gallery.stars(2), () => rate(2), { group })

@@ -37,8 +37,10 @@ export const studio: Words['studio'] = {
   reset: 'Zurück zu den Werten des Modells',
   keep: 'Bilder behalten, bis ich sie lösche',
   start: 'Ausgangsbild',
-  startHint: 'Irgendwo ablegen oder einfügen. Ein PNG, das weiß, wie es entstand, bringt seine Einstellungen mit.',
+  startHint:
+    'Ablegen, einfügen oder aus der Galerie auf „Studio“ ziehen. Ein PNG, das weiß, wie es entstand, bringt seine Einstellungen mit.',
   chooseFile: 'Datei wählen',
+  fromGallery: 'Aus der Galerie',
   removeStart: 'Wegnehmen',
   strength: 'Wie weit weg davon',
   stepsRun: steps => `${steps} Schritte laufen`,

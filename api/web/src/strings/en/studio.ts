@@ -35,8 +35,10 @@ export const studio = {
   reset: "Back to the model's own values",
   keep: 'Keep the pictures until I delete them',
   start: 'Start picture',
-  startHint: 'Drop or paste one anywhere. A PNG that remembers how it was made brings its settings back.',
+  startHint:
+    'Drop or paste one, or drag one from the gallery onto “Studio”. A PNG that remembers how it was made brings its settings back.',
   chooseFile: 'Choose a file',
+  fromGallery: 'From the gallery',
   removeStart: 'Take it away',
   strength: 'How far to go from it',
   stepsRun: (steps: number) => `${steps} steps run`,
