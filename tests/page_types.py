@@ -1,5 +1,8 @@
 """The page's types, written from our own API description: `python -m tests.page_types` writes `api/web/src/api/schema.d.ts`.
 
+What has a default may be left out of a request and is always there in an answer; OpenAPI says only the former. So the
+types are written from a description in which answers require it. A model that is asked and answered stays as it is asked.
+
 The file's first line has the hash of the description it was written from, so that a test without Node sees a stale one.
 """
 
@@ -8,7 +11,9 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from api.app import create_app
 from shared.settings import Settings
@@ -34,11 +39,40 @@ def first_line(described: str) -> str:
     return HEAD + hashlib.sha256(described.encode()).hexdigest()
 
 
+def as_answered(described: dict[str, Any]) -> dict[str, Any]:
+    """The description, in which models that are only answered require what has a default. Changes it in place."""
+    schemas = described["components"]["schemas"]
+    operations = [operation for path in described["paths"].values() for operation in path.values()]
+    asked = set(_named([[each.get("requestBody"), each.get("parameters")] for each in operations], schemas, set()))
+    answered = set(_named([each["responses"] for each in operations], schemas, set()))
+    for name in answered - asked:
+        given = {field for field, schema in schemas[name].get("properties", {}).items() if "default" in schema}
+        schemas[name]["required"] = sorted({*schemas[name].get("required", []), *given})
+    return described
+
+
+def _named(what: Any, schemas: dict[str, Any], seen: set[str]) -> Iterator[str]:
+    """The models that this refers to, and those that they refer to."""
+    if isinstance(what, list):
+        for each in what:
+            yield from _named(each, schemas, seen)
+    if not isinstance(what, dict):
+        return
+    name = str(what.get("$ref", "")).rpartition("/")[2]
+    if name and name not in seen:
+        seen.add(name)
+        yield name
+        yield from _named(schemas[name], schemas, seen)
+    for each in what.values():
+        yield from _named(each, schemas, seen)
+
+
 def main() -> int:
     """Write the types; needs `npm ci` to have run in `api/web`."""
     described = description()
-    tool = WEB / "node_modules/.bin/openapi-typescript"
-    made = subprocess.run([tool], input=described, capture_output=True, text=True, cwd=WEB, check=True)
+    command = [str(WEB / "node_modules/.bin/openapi-typescript"), "--default-non-nullable", "false"]
+    given = json.dumps(as_answered(json.loads(described)))
+    made = subprocess.run(command, input=given, capture_output=True, text=True, cwd=WEB, check=True)
     TYPES.write_text(first_line(described) + "\n" + made.stdout, encoding="utf-8")
     return 0
 

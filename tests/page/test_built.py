@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 
-from tests.page_types import TYPES, WEB, description, first_line
+from tests.page_types import TYPES, WEB, as_answered, description, first_line
 
 DIST = WEB / "dist"
 SOURCES = ("build/finish.mjs", "build/notices.ts", "index.html", "package-lock.json", "package.json", "public", "src")
@@ -16,6 +16,18 @@ MOST_FIRST_LOAD_BYTES = 200_000
 
 def test_the_types_are_those_of_the_api():
     assert TYPES.read_text().startswith(first_line(description()) + "\n"), "stale: run `make web-types`"
+
+
+def test_what_has_a_default_is_there_in_answers_and_may_be_left_out_of_requests():
+    field = {"properties": {"n": {"type": "integer", "default": 1}}}
+    content = {"200": {"$ref": "#/components/schemas/Made"}}
+    operation = {"requestBody": {"$ref": "#/components/schemas/Wish"}, "responses": content}
+    schemas = {"Wish": {**field}, "Made": {"items": {"$ref": "#/components/schemas/Part"}}, "Part": {**field}}
+
+    written = as_answered({"paths": {"/": {"post": operation}}, "components": {"schemas": schemas}})
+
+    assert written["components"]["schemas"]["Part"]["required"] == ["n"]
+    assert "required" not in written["components"]["schemas"]["Wish"]
 
 
 def test_the_built_page_is_that_of_the_sources():

@@ -1652,13 +1652,13 @@ export interface components {
              * @description Check everything, and tell what would be made: 200, nothing is kept
              * @default false
              */
-            dry_run: boolean;
+            dry_run?: boolean;
             /**
              * Fresh
              * @description Do an analysis again that was done before with the same picture and model
              * @default false
              */
-            fresh: boolean;
+            fresh?: boolean;
             /**
              * Ids
              * @description Assets (ast_…) or stored pictures (img_…); one that is named twice counts once
@@ -1674,7 +1674,7 @@ export interface components {
              * @description Of the batch, for people; absent: the action's title
              * @default
              */
-            name: string;
+            name?: string;
             /**
              * Overrides
              * @description Fields of the action's form that shall be otherwise than the preset says
@@ -1922,7 +1922,7 @@ export interface components {
              * @description Find out again what was found out before by the same models
              * @default false
              */
-            fresh: boolean;
+            fresh?: boolean;
             /** Ids */
             ids?: string[] | null;
         };
@@ -1950,7 +1950,7 @@ export interface components {
              * @description low, normal or high
              * @default normal
              */
-            priority: components["schemas"]["Priority"];
+            priority?: components["schemas"]["Priority"];
             /**
              * Tasks
              * @description Answered in this order
@@ -1972,7 +1972,7 @@ export interface components {
              * @description An analysis model of GET /v1/models
              * @default null
              */
-            model: string | null;
+            model?: string | null;
             /**
              * Tasks
              * @description As in POST /v1/analyze
@@ -2010,24 +2010,24 @@ export interface components {
              * @description Albums by id or by name
              * @default []
              */
-            album: string[];
+            album?: string[];
             /**
              * Also
              * @description All of these must hold too; what they say of scope and trash does not count
              * @default []
              */
-            also: components["schemas"]["AssetFilter"][];
+            also?: components["schemas"]["AssetFilter"][];
             /**
              * Analysis
              * @default []
              */
-            analysis: ("none" | "waiting" | "running" | "done" | "failed")[];
+            analysis?: ("none" | "waiting" | "running" | "done" | "failed")[];
             /**
              * Any Tag
              * @description Any of these tags
              * @default []
              */
-            any_tag: string[];
+            any_tag?: string[];
             /** Batch */
             batch?: string | null;
             /**
@@ -2049,7 +2049,7 @@ export interface components {
              * Ids
              * @default []
              */
-            ids: string[];
+            ids?: string[];
             /** Job */
             job?: string | null;
             /**
@@ -2057,12 +2057,12 @@ export interface components {
              * @description What made it: generate, …, upload, import
              * @default []
              */
-            kind: string[];
+            kind?: string[];
             /**
              * Model
              * @default []
              */
-            model: string[];
+            model?: string[];
             /**
              * Month
              * @description Year × 100 + month, UTC: 202611
@@ -2076,13 +2076,13 @@ export interface components {
              * Origin
              * @default []
              */
-            origin: ("job" | "upload" | "import")[];
+            origin?: ("job" | "upload" | "import")[];
             /**
              * Owner
              * @description Persons
              * @default []
              */
-            owner: string[];
+            owner?: string[];
             /**
              * Parent
              * @description Made from this asset's picture
@@ -2097,7 +2097,7 @@ export interface components {
              * Scheduler
              * @default []
              */
-            scheduler: string[];
+            scheduler?: string[];
             /**
              * Scope
              * @description mine, rack (what everybody may see), shared (albums shared with you), or all of these. Absent: mine; with album or owner: all
@@ -2120,13 +2120,13 @@ export interface components {
              * @description All of these tags
              * @default []
              */
-            tag: string[];
+            tag?: string[];
             /**
              * Trashed
              * @description True: what is in the trash, and nothing else
              * @default false
              */
-            trashed: boolean;
+            trashed?: boolean;
             /** Visibility */
             visibility?: ("private" | "rack") | null;
             /** Width Max */
@@ -2138,7 +2138,7 @@ export interface components {
              * @description None of these may hold; what they say of scope and trash does not count
              * @default []
              */
-            without: components["schemas"]["AssetFilter"][];
+            without?: components["schemas"]["AssetFilter"][];
             /**
              * Words
              * @description Words of caption, tags, prompt and note, as in the search box: all of them, "as a phrase", -not
@@ -2455,21 +2455,21 @@ export interface components {
              * @description Check everything but the pictures, and tell what would be made: 200, nothing is kept
              * @default false
              */
-            dry_run: boolean;
+            dry_run?: boolean;
             /**
              * Fresh
              * @description Do work again that was done before with the same picture, tasks and model
              * @default false
              */
-            fresh: boolean;
+            fresh?: boolean;
             /** @default null */
-            grid: components["schemas"]["Grid"] | null;
+            grid?: components["schemas"]["Grid"] | null;
             /**
              * Images
              * @description Stored pictures
              * @default null
              */
-            images: (string | {
+            images?: (string | {
                 /** Id */
                 id: string;
                 /**
@@ -2477,30 +2477,30 @@ export interface components {
                  * @description E.g. its file name
                  * @default
                  */
-                name: string;
+                name?: string;
             })[] | null;
             /**
              * Keep
              * @description Whether its pictures stay in the library until deleted; absent: as the rack's setting says
              * @default null
              */
-            keep: boolean | null;
+            keep?: boolean | null;
             /**
              * Name
              * @description For people
              * @default
              */
-            name: string;
+            name?: string;
             /**
              * @description low lets single jobs go first
              * @default low
              */
-            priority: components["schemas"]["Priority"];
+            priority?: components["schemas"]["Priority"];
             /**
              * Prompts
              * @default null
              */
-            prompts: string[] | null;
+            prompts?: string[] | null;
             /**
              * Steps
              * @description In this order for each member; none: one `generate`
@@ -2511,7 +2511,7 @@ export interface components {
              * @description Told once all members have ended; https only
              * @default null
              */
-            webhook: string | null;
+            webhook?: string | null;
         };
         /**
          * BatchView
@@ -2649,13 +2649,13 @@ export interface components {
              * @default normal
              * @enum {string}
              */
-            length: "short" | "normal" | "long";
+            length?: "short" | "normal" | "long";
             /**
              * Max Tokens
              * @description Of the answer, and again of the reasoning
              * @default 768
              */
-            max_tokens: number;
+            max_tokens?: number;
             /**
              * Seed
              * @description Absent, null or -1: drawn and reported
@@ -2671,13 +2671,13 @@ export interface components {
              * @description 0: always the likeliest word
              * @default 0.5
              */
-            temperature: number;
+            temperature?: number;
             /**
              * Top P
              * @description Choose among the likeliest words up to this probability
              * @default 0.3
              */
-            top_p: number;
+            top_p?: number;
         };
         /**
          * Changed
@@ -2711,7 +2711,7 @@ export interface components {
              * Add Tags
              * @default []
              */
-            add_tags: string[];
+            add_tags?: string[];
             /** Add To Album */
             add_to_album?: string | null;
             /**
@@ -2730,7 +2730,7 @@ export interface components {
              * @description No analysis brings them back
              * @default []
              */
-            remove_tags: string[];
+            remove_tags?: string[];
             /** Stars */
             stars?: number | null;
             /**
@@ -3316,7 +3316,7 @@ export interface components {
              * Max Objects
              * @default 50
              */
-            max_objects: number;
+            max_objects?: number;
             /**
              * Object
              * @description What to look for
@@ -3676,7 +3676,7 @@ export interface components {
              * @description Pictures to make, with seeds seed … seed+n−1
              * @default 1
              */
-            n: number;
+            n?: number;
             /**
              * Negative Prompt
              * @description What it must not show
@@ -3686,7 +3686,7 @@ export interface components {
              * @description low, normal or high
              * @default normal
              */
-            priority: components["schemas"]["Priority"];
+            priority?: components["schemas"]["Priority"];
             /**
              * Prompt
              * @description What the picture shows
@@ -3733,19 +3733,19 @@ export interface components {
              * @description Classifier-free guidance; 0 and 1 turn it off, nothing lies between them
              * @default null
              */
-            guidance_scale: number | null;
+            guidance_scale?: number | null;
             /**
              * Height
              * @description Pixels, a multiple of 8, within the model's limits
              * @default null
              */
-            height: number | null;
+            height?: number | null;
             /**
              * Image
              * @description img2img from the current picture
              * @default null
              */
-            image: "@previous" | null;
+            image?: "@previous" | null;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -3756,61 +3756,61 @@ export interface components {
              * @description A generating model of GET /v1/models
              * @default null
              */
-            model: string | null;
+            model?: string | null;
             /**
              * N
              * @description Pictures to make, with seeds seed … seed+n−1
              * @default 1
              */
-            n: number;
+            n?: number;
             /**
              * Negative Prompt
              * @description What it must not show
              * @default null
              */
-            negative_prompt: string | null;
+            negative_prompt?: string | null;
             /**
              * Prompt
              * @description For all members; absent: each member's own
              * @default null
              */
-            prompt: string | null;
+            prompt?: string | null;
             /**
              * Schedule
              * @description Noise levels the sampler stops at; absent: those of the scheduler's name, else the model's own
              * @default null
              */
-            schedule: ("automatic" | "Automatic" | "auto" | "normal" | "Normal" | "uniform" | "karras" | "Karras" | "ka" | "k" | "exponential" | "Exponential" | "exp" | "sgm_uniform" | "SGM Uniform" | "SGMUniform" | "trailing" | "simple" | "Simple" | "beta" | "Beta" | "align_your_steps" | "Align Your Steps" | "ays") | null;
+            schedule?: ("automatic" | "Automatic" | "auto" | "normal" | "Normal" | "uniform" | "karras" | "Karras" | "ka" | "k" | "exponential" | "Exponential" | "exp" | "sgm_uniform" | "SGM Uniform" | "SGMUniform" | "trailing" | "simple" | "Simple" | "beta" | "Beta" | "align_your_steps" | "Align Your Steps" | "ays") | null;
             /**
              * Scheduler
              * @description Sampler; A1111's and ComfyUI's spellings work too
              * @default null
              */
-            scheduler: ("euler" | "Euler" | "EulerDiscreteScheduler" | "sample_euler" | "euler_trailing" | "Euler trailing" | "Euler SGMUniform" | "Euler SGM Uniform" | "euler_sgm_uniform" | "euler_ancestral" | "Euler a" | "euler_a" | "k_euler_a" | "EulerAncestralDiscreteScheduler" | "dpmpp_2m" | "DPM++ 2M" | "DPMSolverMultistepScheduler" | "dpmpp_2m_karras" | "DPM++ 2M Karras" | "dpmpp_2m_k" | "dpmpp_2m_sde" | "DPM++ 2M SDE" | "dpmpp_2m_sde_gpu" | "dpmpp_2m_sde_karras" | "DPM++ 2M SDE Karras" | "dpmpp_2m_sde_k" | "dpmpp_2m_sde_heun" | "DPM++ 2M SDE Heun" | "dpmpp_2m_sde_heun_gpu" | "dpmpp_3m_sde" | "DPM++ 3M SDE" | "dpmpp_3m_sde_gpu" | "dpmpp_sde" | "DPM++ SDE" | "dpmpp_sde_gpu" | "dpmpp_sde_karras" | "DPM++ SDE Karras" | "dpmpp_sde_k" | "DPMSolverSDEScheduler" | "lms" | "LMS" | "LMSDiscreteScheduler" | "lcm" | "LCM" | "LCMScheduler" | "tcd" | "TCD" | "TCDScheduler" | "ddim" | "DDIM" | "DDIMScheduler" | "ddpm" | "DDPM" | "DDPMScheduler" | "unipc" | "UniPC" | "uni_pc" | "uni_pc_bh2" | "UniPCMultistepScheduler" | "heun" | "Heun" | "HeunDiscreteScheduler" | "kdpm2" | "DPM2" | "dpm_2" | "KDPM2DiscreteScheduler" | "kdpm2_ancestral" | "DPM2 a" | "dpm_2_ancestral" | "kdpm_2_a" | "KDPM2AncestralDiscreteScheduler" | "pndm" | "PNDM" | "PLMS" | "PNDMScheduler" | "deis" | "DEIS" | "DEISMultistepScheduler") | null;
+            scheduler?: ("euler" | "Euler" | "EulerDiscreteScheduler" | "sample_euler" | "euler_trailing" | "Euler trailing" | "Euler SGMUniform" | "Euler SGM Uniform" | "euler_sgm_uniform" | "euler_ancestral" | "Euler a" | "euler_a" | "k_euler_a" | "EulerAncestralDiscreteScheduler" | "dpmpp_2m" | "DPM++ 2M" | "DPMSolverMultistepScheduler" | "dpmpp_2m_karras" | "DPM++ 2M Karras" | "dpmpp_2m_k" | "dpmpp_2m_sde" | "DPM++ 2M SDE" | "dpmpp_2m_sde_gpu" | "dpmpp_2m_sde_karras" | "DPM++ 2M SDE Karras" | "dpmpp_2m_sde_k" | "dpmpp_2m_sde_heun" | "DPM++ 2M SDE Heun" | "dpmpp_2m_sde_heun_gpu" | "dpmpp_3m_sde" | "DPM++ 3M SDE" | "dpmpp_3m_sde_gpu" | "dpmpp_sde" | "DPM++ SDE" | "dpmpp_sde_gpu" | "dpmpp_sde_karras" | "DPM++ SDE Karras" | "dpmpp_sde_k" | "DPMSolverSDEScheduler" | "lms" | "LMS" | "LMSDiscreteScheduler" | "lcm" | "LCM" | "LCMScheduler" | "tcd" | "TCD" | "TCDScheduler" | "ddim" | "DDIM" | "DDIMScheduler" | "ddpm" | "DDPM" | "DDPMScheduler" | "unipc" | "UniPC" | "uni_pc" | "uni_pc_bh2" | "UniPCMultistepScheduler" | "heun" | "Heun" | "HeunDiscreteScheduler" | "kdpm2" | "DPM2" | "dpm_2" | "KDPM2DiscreteScheduler" | "kdpm2_ancestral" | "DPM2 a" | "dpm_2_ancestral" | "kdpm_2_a" | "KDPM2AncestralDiscreteScheduler" | "pndm" | "PNDM" | "PLMS" | "PNDMScheduler" | "deis" | "DEIS" | "DEISMultistepScheduler") | null;
             /**
              * Seed
              * @description Seed of the first picture; absent, null or -1: drawn and reported
              * @default null
              */
-            seed: number | null;
+            seed?: number | null;
             /**
              * Steps
              * @description Denoising steps (num_inference_steps)
              * @default null
              */
-            steps: number | null;
+            steps?: number | null;
             /**
              * Strength
              * @description img2img: how far to go from the picture, as the share of the steps that run; needs image, and steps × strength must be 1 or more
              * @default null
              */
-            strength: number | null;
+            strength?: number | null;
             /**
              * Width
              * @description Pixels, a multiple of 8, within the model's limits
              * @default null
              */
-            width: number | null;
+            width?: number | null;
         };
         /**
          * GpuFacts
@@ -3979,7 +3979,7 @@ export interface components {
              * @description True: before all other jobs of its owner; `all`: before everybody's, for operators
              * @default false
              */
-            front: boolean | "all";
+            front?: boolean | "all";
             /**
              * Held
              * @description True: it starts nowhere until it is released, and its deadline goes on; false: release it
@@ -4171,7 +4171,7 @@ export interface components {
              * @description With a filter: `next_cursor` of the answer before
              * @default
              */
-            cursor: string;
+            cursor?: string;
             /** @description Those that fit all of it */
             filter?: components["schemas"]["LiveFilter"] | null;
             /**
@@ -4190,7 +4190,7 @@ export interface components {
              * @description With a filter: `next_cursor` of the answer before
              * @default
              */
-            cursor: string;
+            cursor?: string;
             /** @description Those that fit all of it */
             filter?: components["schemas"]["QueuedFilter"] | null;
             /**
@@ -4198,7 +4198,7 @@ export interface components {
              * @description True: before all other jobs of its owner; `all`: before everybody's, for operators
              * @default false
              */
-            front: boolean | "all";
+            front?: boolean | "all";
             /**
              * Held
              * @description True: it starts nowhere until it is released, and its deadline goes on; false: release it
@@ -4241,7 +4241,7 @@ export interface components {
              * @description For people: what it is for
              * @default
              */
-            note: string;
+            note?: string;
             /**
              * Person
              * @description Whose; absent: one's own. Others' need the role admin
@@ -4422,7 +4422,7 @@ export interface components {
              * @description False: everybody's, for operators
              * @default true
              */
-            mine: boolean;
+            mine?: boolean;
             /**
              * State
              * @description Only those in this state
@@ -4939,7 +4939,7 @@ export interface components {
              * Description
              * @default
              */
-            description: string;
+            description?: string;
             /** Name */
             name: string;
             /** @description Makes it a rule album: it shows what these find, and holds nothing */
@@ -4993,13 +4993,13 @@ export interface components {
              * @description Taken where nothing else is chosen; one of each kind
              * @default false
              */
-            is_default: boolean;
+            is_default?: boolean;
             /**
              * Kind
              * @default generate
              * @enum {string}
              */
-            kind: "generate" | "analyze" | "embed" | "switch" | "unload";
+            kind?: "generate" | "analyze" | "embed" | "switch" | "unload";
             /** Name */
             name: string;
             /**
@@ -5057,7 +5057,7 @@ export interface components {
              *       "words": null
              *     }
              */
-            filter: components["schemas"]["AssetFilter"];
+            filter?: components["schemas"]["AssetFilter"];
             /** Name */
             name: string;
             /**
@@ -5065,7 +5065,7 @@ export interface components {
              * @description As in the search box
              * @default
              */
-            q: string;
+            q?: string;
         };
         /**
          * OpenAIModel
@@ -5146,7 +5146,7 @@ export interface components {
              *       "unfinished_jobs": null
              *     }
              */
-            limits: components["schemas"]["LimitsWish"];
+            limits?: components["schemas"]["LimitsWish"];
             /**
              * Name
              * @description The id: it never changes, and is given once
@@ -5157,18 +5157,18 @@ export interface components {
              * @description For people
              * @default
              */
-            note: string;
+            note?: string;
             /**
              * @description viewer, user, operator or admin
              * @default user
              */
-            role: components["schemas"]["Role"];
+            role?: components["schemas"]["Role"];
             /**
              * Weight
              * @description Share of the GPUs beside the others' weights
              * @default 1
              */
-            weight: number;
+            weight?: number;
         };
         /**
          * PersonView
@@ -5278,7 +5278,7 @@ export interface components {
              * Max Objects
              * @default 50
              */
-            max_objects: number;
+            max_objects?: number;
             /**
              * Object
              * @description What to look for
@@ -5468,7 +5468,7 @@ export interface components {
              * @description Of the answer, and again of the reasoning
              * @default 768
              */
-            max_tokens: number;
+            max_tokens?: number;
             /** Question */
             question: string;
             /**
@@ -5476,7 +5476,7 @@ export interface components {
              * @description Think first; the reasoning comes beside the answer
              * @default false
              */
-            reasoning: boolean;
+            reasoning?: boolean;
             /**
              * Seed
              * @description Absent, null or -1: drawn and reported
@@ -5497,13 +5497,13 @@ export interface components {
              * @description 0: always the likeliest word
              * @default 0.5
              */
-            temperature: number;
+            temperature?: number;
             /**
              * Top P
              * @description Choose among the likeliest words up to this probability
              * @default 0.3
              */
-            top_p: number;
+            top_p?: number;
         };
         /**
          * QueueEntry
@@ -5600,7 +5600,7 @@ export interface components {
              * @description False: everybody's, for operators
              * @default true
              */
-            mine: boolean;
+            mine?: boolean;
             /**
              * State
              * @description Only those in this state
@@ -5627,7 +5627,7 @@ export interface components {
              * @description From this probability on it counts as not safe
              * @default 0.5
              */
-            threshold: number;
+            threshold?: number;
         };
         /**
          * RatingView
@@ -5793,13 +5793,13 @@ export interface components {
              *       "words": null
              *     }
              */
-            filter: components["schemas"]["AssetFilter"];
+            filter?: components["schemas"]["AssetFilter"];
             /**
              * Q
              * @description As in the search box
              * @default
              */
-            q: string;
+            q?: string;
         };
         /**
          * RunningJob
@@ -5901,7 +5901,7 @@ export interface components {
              * @description Only these ways in: native, openai
              * @default []
              */
-            facades: components["schemas"]["Facade"][];
+            facades?: components["schemas"]["Facade"][];
             /** @description Nothing more urgent than this: low, normal or high */
             highest_priority?: components["schemas"]["Priority"] | null;
             /**
@@ -5909,7 +5909,7 @@ export interface components {
              * @description Only these kinds of job, e.g. generate, analyze
              * @default []
              */
-            kinds: ("generate" | "analyze" | "embed" | "switch" | "unload")[];
+            kinds?: ("generate" | "analyze" | "embed" | "switch" | "unload")[];
             /**
              * Max N
              * @description Most pictures of one job
@@ -5925,7 +5925,7 @@ export interface components {
              * @description Only these models, by id or other name
              * @default []
              */
-            models: string[];
+            models?: string[];
         };
         /**
          * SearchAnswer
@@ -6073,7 +6073,7 @@ export interface components {
              * @default view
              * @enum {string}
              */
-            may: "view" | "add";
+            may?: "view" | "add";
             /** Person */
             person: string;
         };
@@ -6116,7 +6116,7 @@ export interface components {
              * @description Seconds from now
              * @default 604800
              */
-            expires_in_s: number;
+            expires_in_s?: number;
             /**
              * Picture
              * @description The id of a picture that one may open
@@ -6365,7 +6365,7 @@ export interface components {
              * @description At most so many, best first
              * @default 20
              */
-            max_tags: number;
+            max_tags?: number;
             /**
              * Min Score
              * @description Leave out tags below; absent: the tagger's own
@@ -6507,31 +6507,31 @@ export interface components {
              * @description Put them there
              * @default null
              */
-            album: string | null;
+            album?: string | null;
             /**
              * Analyse
              * @description Have caption, tags and rating found out, as a batch of low priority
              * @default true
              */
-            analyse: boolean;
+            analyse?: boolean;
             /**
              * Ids
              * @description Stored pictures
              * @default []
              */
-            ids: string[];
+            ids?: string[];
             /**
              * Tags
              * @default []
              */
-            tags: string[];
+            tags?: string[];
             /**
              * Visibility
              * @description Of those that are new. rack: everybody who is signed in
              * @default private
              * @enum {string}
              */
-            visibility: "private" | "rack";
+            visibility?: "private" | "rack";
         };
         /**
          * UploadedPicture

@@ -36,9 +36,7 @@ export default function DuplicatesScreen() {
     queryKey: ['assets', 'duplicates', notion],
     initialPageParam: '',
     queryFn: async ({ pageParam: cursor, signal }) =>
-      await got(
-        api.GET('/v1/assets/duplicates', { params: { query: { notion, limit: PAGE, cursor } as never }, signal }),
-      ),
+      await got(api.GET('/v1/assets/duplicates', { params: { query: { notion, limit: PAGE, cursor } }, signal })),
     getNextPageParam: page => page.next_cursor,
   })
   useShortcut('u', words.keys.undo, () => void undoLast(), { group: words.name })

@@ -27,8 +27,7 @@ export function Facets({ question, onBox }: Props) {
   const asked = askedOf(question)
   const { data, error, refetch } = useQuery({
     queryKey: ['assets', 'facets', asked],
-    queryFn: async ({ signal }) =>
-      await got(api.GET('/v1/assets/facets', { params: { query: asked as never }, signal })),
+    queryFn: async ({ signal }) => await got(api.GET('/v1/assets/facets', { params: { query: asked }, signal })),
     placeholderData: before => before,
   })
   if (error) return <Trouble error={error} onRetry={() => void refetch()} />

@@ -65,7 +65,6 @@ export function Grid({ shelf, isChosen, isChoosing, focus, titleOf, handle, even
   const room = Math.max(1, total - size.height)
   return (
     <div className="relative min-h-0 flex-1">
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the pictures in it take the keys; it only catches what bubbles */}
       <div
         ref={scroller}
         className="absolute inset-0 overflow-y-auto overscroll-contain ps-4 pe-10 [scrollbar-width:none] max-md:ps-1.5 max-md:pe-8"
@@ -76,7 +75,6 @@ export function Grid({ shelf, isChosen, isChoosing, focus, titleOf, handle, even
         }}
         {...events}
       >
-        {/* biome-ignore lint/a11y/useSemanticElements: no table can be drawn in part and scrolled */}
         <div
           role="grid"
           aria-label={label}

@@ -15,6 +15,7 @@ import { isRanked } from './chips'
 import { Empty } from './Empty'
 import { Facets } from './Facets'
 import { Grid, type GridHandle } from './Grid'
+import { leap, type Unit } from './leaps'
 import { monthTitle } from './monthTitle'
 import { addressOf, type Question, questionOf } from './question'
 import { SaveSearch } from './SaveSearch'
@@ -75,6 +76,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
   )
   const all = useCallback(() => choose(EVERYTHING), [choose])
   useKeys({ deeds, choosing, shelfTotal: shelf.total, trashed, onAll: all, onSlides: () => setSliding(true) })
+  useLeaps((unit, by) => walk(leap(handle.current.sections, shelf.packed, focus, unit, by)), question.sort !== 'newest')
 
   const nothing = !shelf.isPending && !shelf.error && shelf.total === 0
   const onBox = useCallback((box: string) => ask({ box }), [ask])
@@ -203,6 +205,18 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
       )}
     </UploadZone>
   )
+}
+
+/** D, M and Y: the next day, month or year; with Shift back. What is in no order of time has none. */
+function useLeaps(onLeap: (unit: Unit, by: 1 | -1) => void, isOff: boolean): void {
+  const words = useWords().gallery
+  const more = { group: words.name, isOff }
+  useShortcut('d', words.keys.day, () => onLeap('day', 1), more)
+  useShortcut('shift+d', words.keys.dayBack, () => onLeap('day', -1), more)
+  useShortcut('m', words.keys.month, () => onLeap('month', 1), more)
+  useShortcut('shift+m', words.keys.monthBack, () => onLeap('month', -1), more)
+  useShortcut('y', words.keys.year, () => onLeap('year', 1), more)
+  useShortcut('shift+y', words.keys.yearBack, () => onLeap('year', -1), more)
 }
 
 function isBoxRefused(error: Error): boolean {

@@ -25,7 +25,7 @@ export function SaveSearch({ box }: { box: string }) {
         const album = await makeAlbum(name.trim(), box)
         navigate(to.album(album.id))
       } else {
-        await api.POST('/v1/searches', { body: { name: name.trim(), q: box } as never })
+        await api.POST('/v1/searches', { body: { name: name.trim(), q: box } })
         await queryClient.invalidateQueries({ queryKey: ['searches'] })
         toast(save.saved(name.trim()), { tone: 'good' })
       }

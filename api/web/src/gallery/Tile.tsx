@@ -6,7 +6,7 @@ import { useWords } from '~/strings'
 import type { Box } from './justified'
 import { pictureAt } from './pictures'
 import { type Row, useRow } from './rows'
-import { toggleRevealed, useIsBlurred } from './settings'
+import { toggleRevealed, useIsBlurred, useIsDelicate } from './settings'
 import { placeholder } from './thumbhash'
 
 interface Props {
@@ -95,7 +95,7 @@ function Picture({
 
 function Badges({ row, isBlurred, isNarrow }: { row: Row; isBlurred: boolean; isNarrow: boolean }) {
   const words = useWords().gallery.tile
-  const hasBeenHidden = isBlurred || (row.nsfw ?? 0) >= 0.5
+  const isDelicate = useIsDelicate(row.nsfw)
   return (
     <>
       <span className="pointer-events-none absolute inset-x-0 bottom-0 flex items-center gap-1.5 bg-linear-to-t from-black/70 to-transparent px-1.5 pt-5 pb-1 text-xs text-white empty:hidden">
@@ -118,7 +118,7 @@ function Badges({ row, isBlurred, isNarrow }: { row: Row; isBlurred: boolean; is
           </span>
         )}
       </span>
-      {hasBeenHidden && (
+      {isDelicate && (
         <button
           type="button"
           tabIndex={-1}

@@ -48,7 +48,7 @@ export async function change(
   const before = ids.flatMap(id => rowStore.peek(id) ?? [])
   rowStore.change('ids' in chosen ? ids : [], shownOf(changes, new Date().toISOString()))
   try {
-    const body = { ...chosen, changes } as never
+    const body = { ...chosen, changes }
     const done = await got(api.PATCH('/v1/assets', { body }))
     if (done?.undo) remember(done, say?.(counted(done.changed), done.changed) ?? '')
     if (movesPictures(changes)) await shelvesChanged()
@@ -96,7 +96,7 @@ export async function everythingChanged(): Promise<void> {
 /** Delete what is in the trash for good. */
 export async function purge(chosen: Chosen): Promise<boolean> {
   try {
-    const { purged } = await got(api.POST('/v1/assets/purge', { body: chosen as never }))
+    const { purged } = await got(api.POST('/v1/assets/purge', { body: chosen }))
     toast(words().gallery.purged(counted(purged), purged))
     await shelvesChanged()
     return true

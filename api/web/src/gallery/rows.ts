@@ -122,7 +122,7 @@ export class RowStore {
 
 async function fetched(ids: string[], trashed: boolean): Promise<Row[]> {
   const filter = JSON.stringify({ ids, scope: 'all', ...(trashed && { trashed }) })
-  return (await got(api.GET('/v1/assets', { params: { query: { filter, limit: ids.length } as never } }))).assets
+  return (await got(api.GET('/v1/assets', { params: { query: { filter, limit: ids.length } } }))).assets
 }
 
 export const rowStore = new RowStore(fetched)

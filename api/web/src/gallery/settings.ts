@@ -16,6 +16,16 @@ interface GallerySettings {
 }
 
 export const NEVER_BLUR = 1.01
+/** From which likelihood on pictures are blurred, by how careful one wants it. */
+export const BLURS = { careful: 0.2, usual: 0.5, sure: 0.8 } as const
+export type Care = keyof typeof BLURS
+
+/** How careful a setting is, the nearest one; null: nothing is blurred. Pure. */
+export function careOf(blurFrom: number): Care | null {
+  if (blurFrom >= NEVER_BLUR) return null
+  const far = (care: Care) => Math.abs(BLURS[care] - blurFrom)
+  return (Object.keys(BLURS) as Care[]).reduce((best, care) => (far(care) < far(best) ? care : best))
+}
 
 export const useGallerySettings = create<GallerySettings>()(
   persist((): GallerySettings => ({ size: 2, blurFrom: 0.5, paceS: 5, advances: false }), { name: 'darkroom.gallery' }),
@@ -36,9 +46,15 @@ export function toggleRevealed(id: string): void {
   })
 }
 
-/** Whether a picture is to be blurred. One that nobody has looked at is shown. */
-export function useIsBlurred(id: string, nsfw: number | null | undefined): boolean {
+/** Whether a picture is one of those that are blurred until somebody wants to see it. One that nobody rated is not. */
+export function useIsDelicate(nsfw: number | null | undefined): boolean {
   const blurFrom = useGallerySettings(settings => settings.blurFrom)
+  return (nsfw ?? 0) >= blurFrom
+}
+
+/** Whether a picture is to be blurred now. */
+export function useIsBlurred(id: string, nsfw: number | null | undefined): boolean {
+  const isDelicate = useIsDelicate(nsfw)
   const isRevealed = useRevealed(({ ids }) => ids.has(id))
-  return !isRevealed && (nsfw ?? 0) >= blurFrom
+  return isDelicate && !isRevealed
 }

@@ -33,8 +33,7 @@ export interface Shelf {
 export const bucketsOf = (asked: Asked) =>
   queryOptions({
     queryKey: ['assets', 'buckets', asked],
-    queryFn: async ({ signal }) =>
-      await got(api.GET('/v1/assets/buckets', { params: { query: asked as never }, signal })),
+    queryFn: async ({ signal }) => await got(api.GET('/v1/assets/buckets', { params: { query: asked }, signal })),
     refetchInterval: LOOKS_MS,
     placeholderData: keepPreviousData,
   })
@@ -44,7 +43,7 @@ export const monthOf = (asked: Asked, month: number) =>
     queryKey: ['assets', 'month', asked, month],
     queryFn: async ({ signal }) => {
       const answer = await api.GET('/v1/assets/buckets/{month}', {
-        params: { path: { month: String(month) }, query: asked as never },
+        params: { path: { month: String(month) }, query: asked },
         parseAs: 'arrayBuffer',
         signal,
       })
@@ -74,13 +73,14 @@ async function allRows(question: Question, signal: AbortSignal): Promise<Listed>
   let cursor = ''
   let semantic: boolean | null = null
   do {
-    const query = { ...askedOf(question), sort: question.sort, limit: PAGE, ...(cursor && { cursor }) } as never
-    if (question.sort === 'album') {
-      const page = await got(api.GET('/v1/assets', { params: { query }, signal }))
+    const { sort } = question
+    const query = { ...askedOf(question), limit: PAGE, ...(cursor && { cursor }) }
+    if (sort === 'album') {
+      const page = await got(api.GET('/v1/assets', { params: { query: { ...query, sort } }, signal }))
       rows.push(...page.assets)
       cursor = page.next_cursor ?? ''
     } else {
-      const page = await got(api.GET('/v1/search', { params: { query }, signal }))
+      const page = await got(api.GET('/v1/search', { params: { query: { ...query, sort } }, signal }))
       rows.push(...page.found.map(each => each.asset))
       cursor = page.next_cursor ?? ''
       semantic = page.semantic

@@ -5,10 +5,11 @@ import { told } from '~/parts/Trouble'
 import { toast } from '~/shell/toasts'
 import { counted, words } from '~/strings'
 import { type Changes, change, purge } from './changes'
+import { archivesOf, save } from './download'
 import { wholePicture } from './pictures'
 import { type Asked, askedOf } from './question'
 import { rowStore } from './rows'
-import { type Chosen, chosenOf, countOf, isEmpty, NOTHING, type Selection } from './selection'
+import { type Chosen, chosenOf, isEmpty, NOTHING, type Selection } from './selection'
 import type { Shelf } from './shelf'
 
 type Say = (count: string, exact: number) => string
@@ -23,12 +24,12 @@ export interface Deeds {
   rows: () => { stars: number; favourite: boolean }[]
 }
 
-/** Downloads are told to the browser one by one; more than these it would ask about. */
-const MOST_DOWNLOADS = 20
+/** Of two archives that begin at once a browser drops one. */
+const BETWEEN_MS = 400
 
 /** The question as the API's own filter, which bulk changes take. */
 async function filterOf(asked: Asked): Promise<Record<string, unknown>> {
-  const query = { ...asked, limit: 1 } as never
+  const query = { ...asked, limit: 1 }
   const { filter } = await got(api.GET('/v1/search', { params: { query } }))
   // An album is everybody's who may see it; what one changes is one's own.
   return { ...filter, ...(asked.album ? { scope: 'all' } : {}) }
@@ -59,7 +60,7 @@ export function deedsOf(
     const which = await chosen()
     if (!which) return []
     if ('ids' in which) return which.ids
-    const query = { filter: JSON.stringify(which.filter), limit: Math.min(1000, most + 1) } as never
+    const query = { filter: JSON.stringify(which.filter), limit: Math.min(1000, most + 1) }
     return (await got(api.GET('/v1/assets', { params: { query } }))).assets.map(row => row.id)
   }
 
@@ -84,21 +85,16 @@ export function deedsOf(
       if (which.length > 0) await act(action, which.slice(0, action.max_ids), preset)
     },
     async download() {
-      const count = isOneOnly ? 1 : countOf(selection, shelf.total)
-      const { download } = words().gallery
-      if (count > MOST_DOWNLOADS) {
-        toast(download.tooMany(counted(MOST_DOWNLOADS)))
-        return
-      }
-      const which = await ids(MOST_DOWNLOADS)
-      const { assets } = await got(
-        api.GET('/v1/assets', {
-          params: { query: { filter: JSON.stringify({ ids: which, scope: 'all' }), limit: MOST_DOWNLOADS } as never },
-        }),
-      )
-      for (const row of assets) {
-        save(wholePicture(row.picture), row.picture)
-        await new Promise(resolve => setTimeout(resolve, 150))
+      const which = await chosen()
+      if (!which) return
+      const [one, ...more] = 'ids' in which ? which.ids : []
+      const row = one && more.length === 0 ? rowStore.peek(one) : undefined
+      if (row) return save(wholePicture(row.picture), row.picture)
+      const archives = archivesOf(which)
+      toast(words().gallery.archives(counted(archives.length), archives.length))
+      for (const address of archives) {
+        save(address)
+        await new Promise(resolve => setTimeout(resolve, BETWEEN_MS))
       }
     },
     rows: () => {
@@ -107,12 +103,4 @@ export function deedsOf(
       return named.flatMap(each => rowStore.peek(each) ?? [])
     },
   }
-}
-
-/** Have the browser save a file. */
-export function save(address: string, name: string): void {
-  const link = document.createElement('a')
-  link.href = address
-  link.download = name
-  link.click()
 }

@@ -15,7 +15,7 @@ export async function toFront(id: string): Promise<void> {
 }
 
 export async function hold(id: string, held: boolean): Promise<void> {
-  await done(api.PATCH('/v1/jobs/{job_id}', { params: { path: { job_id: id } }, body: { front: false, held } }))
+  await done(api.PATCH('/v1/jobs/{job_id}', { params: { path: { job_id: id } }, body: { held } }))
 }
 
 /** Run a failed or cancelled job again; the old one is put away. */

@@ -1,39 +1,21 @@
 // What can be done with pictures by name (enhance, remix, restyle, describe), and having them looked at. The server says
 // which there are; the page only shows them.
 import { queryOptions, useQuery } from '@tanstack/react-query'
-import { api, got } from '~/api/client'
+import { api, got, type Schemas } from '~/api/client'
 import { told } from '~/parts/Trouble'
 import { to } from '~/shell/router'
 import { toast } from '~/shell/toasts'
 import { counted, words } from '~/strings'
 
-export interface Preset {
-  name: string
-  title: string
-  summary: string
-}
-
-export interface Action {
-  name: string
-  title: string
-  summary: string
-  kind: string
-  makes: 'pictures' | 'words'
-  presets: Preset[]
-  default_preset: string | null
-  max_ids: number
-}
+export type Action = Schemas['ActionView']
 
 const actionsOf = queryOptions({
   queryKey: ['actions'],
-  queryFn: async ({ signal }) =>
-    (await got(api.GET('/v1/actions' as never, { signal } as never) as Promise<{ data?: { actions: Action[] } }>))
-      .actions,
+  queryFn: async ({ signal }) => (await got(api.GET('/v1/actions', { signal }))).actions,
   staleTime: 300_000,
-  retry: false,
 })
 
-/** The server's actions; none where it has none. */
+/** The server's actions; none until it has said which. */
 export function useActions(): Action[] {
   return useQuery(actionsOf).data ?? []
 }
@@ -42,13 +24,13 @@ export function useActions(): Action[] {
 export async function act(action: Action, ids: readonly string[], preset: string | null): Promise<string | null> {
   const { library } = words()
   try {
-    const body = { ids, ...(preset && { preset }), name: action.title }
-    const headers = { 'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random()) }
+    const body = { ids: [...ids], ...(preset && { preset }), name: action.title }
+    const header = { 'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random()) }
     const batch = await got(
-      api.POST(`/v1/actions/${action.name}` as never, { body, headers } as never) as Promise<{ data?: { id: string } }>,
+      api.POST('/v1/actions/{action}', { params: { path: { action: action.name }, header }, body }),
     )
     toast(library.sent(action.title, counted(ids.length), ids.length), { tone: 'good' })
-    return batch?.id ?? null
+    return 'id' in batch ? batch.id : null
   } catch (error) {
     toast(told(error, words()), { tone: 'bad' })
     return null
@@ -59,12 +41,8 @@ export async function act(action: Action, ids: readonly string[], preset: string
 export async function lookAgain(chosen: { ids: string[] } | { filter: Record<string, unknown> }): Promise<boolean> {
   const { library } = words()
   try {
-    const done = await got(
-      api.POST('/v1/assets/analyze' as never, { body: chosen } as never) as Promise<{
-        data?: { matched: number; analysis: { reason: string | null } }
-      }>,
-    )
-    toast(done?.analysis.reason ?? library.looking(counted(done?.matched ?? 0), done?.matched ?? 0))
+    const { matched, analysis } = await got(api.POST('/v1/assets/analyze', { body: chosen }))
+    toast(analysis.reason ?? library.looking(counted(matched), matched))
     return true
   } catch (error) {
     toast(told(error, words()), { tone: 'bad' })

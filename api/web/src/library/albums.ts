@@ -35,10 +35,10 @@ export function useOpenAlbums(): Album[] {
 }
 
 export async function makeAlbum(name: string, rules?: string): Promise<Album> {
-  const body = { name, ...(rules !== undefined && { rules: { q: rules } }) } as never
+  const body = { name, ...(rules !== undefined && { rules: { q: rules } }) }
   const made = await got(api.POST('/v1/albums', { body }))
   await queryClient.invalidateQueries({ queryKey: ['albums'] })
-  return made as Album
+  return made
 }
 
 export async function editAlbum(
@@ -48,7 +48,7 @@ export async function editAlbum(
   const { id, version } = album
   await api.PATCH('/v1/albums/{album_id}', {
     params: { path: { album_id: id } },
-    body: { ...fields, version } as never,
+    body: { ...fields, version },
   })
   await queryClient.invalidateQueries({ queryKey: ['albums'] })
 }

@@ -9,7 +9,7 @@ export function Audit() {
   const { data } = useQuery({
     queryKey: ['rack', 'audit'],
     queryFn: async ({ signal }) =>
-      (await got(api.GET('/v1/audit', { params: { query: { limit: 50 } as never }, signal }))).entries,
+      (await got(api.GET('/v1/audit', { params: { query: { limit: 50 } }, signal }))).entries,
     refetchInterval: 30_000,
   })
   return (

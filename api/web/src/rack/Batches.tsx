@@ -88,7 +88,7 @@ function One({ batch }: { batch: Batch }) {
           {batch.state !== 'running' && (
             <Button
               className="mt-2 text-sm"
-              onClick={() => void tell(api.POST('/v1/batches/{batch_id}/resume', { params: { path } } as never), '')}
+              onClick={() => void tell(api.POST('/v1/batches/{batch_id}/resume', { params: { path } }), '')}
             >
               <RotateCcw aria-hidden size={14} /> {words.resume}
             </Button>

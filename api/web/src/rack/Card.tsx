@@ -6,9 +6,11 @@ import { api } from '~/api/client'
 import { models } from '~/api/queries'
 import { useFeed } from '~/jobs/feed'
 import { Button } from '~/parts/Button'
-import { lasting, sized, useWords } from '~/strings'
+import { counted, joules, lasting, sized, useWords } from '~/strings'
 import { tell, type Worker } from './asks'
+import { energyOf } from './energy'
 import { type Part, partsOf } from './memory'
+import { type WaitingFor, waitingFor } from './waiting'
 
 const Chart = lazy(() => import('./Chart'))
 
@@ -19,10 +21,17 @@ const FILLS: Record<Part['kind'], string> = {
   free: 'bg-transparent',
 }
 
-export function Card({ worker, operates }: { worker: Worker; operates: boolean }) {
+interface Props {
+  worker: Worker
+  /** Everything that waits on the rack. */
+  waiting: readonly WaitingFor[]
+  operates: boolean
+}
+
+export function Card({ worker, waiting, operates }: Props) {
   const words = useWords().rack
   const { name, gpu, state } = worker
-  const isPaused = state === ('paused' as string) || state === ('draining' as string)
+  const isPaused = state === 'draining'
   const order = (what: 'drain' | 'resume') =>
     tell(
       api.POST(`/v1/workers/{name}/${what}`, { params: { path: { name } } }),
@@ -40,7 +49,7 @@ export function Card({ worker, operates }: { worker: Worker; operates: boolean }
         <span
           className={`rounded-full border px-2.5 py-0.5 text-sm ${state === 'busy' ? 'border-accent text-accent' : 'border-line text-soft'}`}
         >
-          {words.state[state] ?? state}
+          {words.state[state]}
         </span>
         {operates && (
           <Button
@@ -60,7 +69,9 @@ export function Card({ worker, operates }: { worker: Worker; operates: boolean }
         <Fact name={words.use} value={gpu.utilisation_percent} unit="%" />
         <Fact name={words.temperature} value={gpu.temperature_c} unit="°C" />
         <Fact name={words.power} value={gpu.power_w} unit="W" />
+        <Energy worker={name} />
       </dl>
+      <Waiting title={words.waitsHere} waiting={waitingFor(worker, waiting)} />
       <details>
         <summary className="label cursor-pointer">{words.lastHour}</summary>
         <Suspense fallback={null}>
@@ -81,6 +92,34 @@ function Fact({ name, value, unit }: { name: string; value: number | null; unit:
         {Math.round(value)} <span className="text-sm text-soft">{unit}</span>
       </dd>
     </div>
+  )
+}
+
+function Energy({ worker }: { worker: string }) {
+  const words = useWords().rack
+  const jobs = useFeed(feed => feed.jobs)
+  const energy = energyOf(Object.values(jobs), worker)
+  if (energy === null) return null
+  return (
+    <div>
+      <dt className="label">{words.energy}</dt>
+      <dd className="text-lg tabular-nums">{joules(energy)}</dd>
+    </div>
+  )
+}
+
+/** How many jobs wait for which model. */
+export function Waiting({ title, waiting }: { title: string; waiting: readonly WaitingFor[] }) {
+  if (waiting.length === 0) return null
+  return (
+    <dl className="flex flex-wrap gap-x-5 text-sm">
+      <dt className="text-soft">{title}</dt>
+      {waiting.map(({ name, count }) => (
+        <dd key={name}>
+          {name} <strong className="tabular-nums">{counted(count)}</strong>
+        </dd>
+      ))}
+    </dl>
   )
 }
 

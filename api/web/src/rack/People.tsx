@@ -28,7 +28,7 @@ export function People() {
   const [open, setOpen] = useState<Person | null>(null)
   const submit = async (event: FormEvent) => {
     event.preventDefault()
-    if (await tell(api.POST('/v1/people', { body: { name: name.trim(), role } as never }), '')) setName('')
+    if (await tell(api.POST('/v1/people', { body: { name: name.trim(), role } }), '')) setName('')
   }
   return (
     <Section title={words.title}>
@@ -83,11 +83,11 @@ function OnePerson({ person, onClose }: { person: Person; onClose: () => void })
   const keys = useQuery({
     queryKey: ['rack', 'keys', person.name],
     queryFn: async ({ signal }) =>
-      (await got(api.GET('/v1/keys', { params: { query: { person: person.name } as never }, signal }))).keys,
+      (await got(api.GET('/v1/keys', { params: { query: { person: person.name } }, signal }))).keys,
   })
   const newKey = async () => {
     await tell(
-      got(api.POST('/v1/keys', { body: { person: person.name, note: '' } as never })).then(key =>
+      got(api.POST('/v1/keys', { body: { person: person.name, note: '' } })).then(key =>
         setMade((key as Schemas['NewKey']).key),
       ),
       '',
@@ -96,7 +96,7 @@ function OnePerson({ person, onClose }: { person: Person; onClose: () => void })
   const save = (event: FormEvent) => {
     event.preventDefault()
     const wish = Object.fromEntries(LIMITS.map(name => [name, limits[name] ? Number(limits[name]) : null]))
-    void tell(api.PATCH('/v1/people/{name}', { params: { path }, body: { limits: wish } as never }), words.save)
+    void tell(api.PATCH('/v1/people/{name}', { params: { path }, body: { limits: wish } }), words.save)
   }
   return (
     <Dialog title={person.name} onClose={onClose}>

@@ -4,11 +4,15 @@ import { ArrowUpToLine, Pause, Play, RotateCcw, X } from 'lucide-react'
 import { api, type Schemas } from '~/api/client'
 import { useFeed } from '~/jobs/feed'
 import { Button } from '~/parts/Button'
+import { useSession } from '~/shell/session'
 import { lasting, useWords } from '~/strings'
 import { failedOf, queueOf, tell } from './asks'
 import { Section } from './RackScreen'
 
 type Entry = Schemas['QueueEntry']
+type Priority = Schemas['Priority']
+
+const PRIORITIES: readonly Priority[] = ['high', 'normal', 'low']
 
 export function Queue() {
   const words = useWords().rack.queue
@@ -30,7 +34,7 @@ export function Queue() {
         <Button
           className="text-sm"
           onClick={() =>
-            void tell(api.POST('/v1/jobs/cancel', { body: { filter: { mine: true, state: 'queued' } } as never }), '')
+            void tell(api.POST('/v1/jobs/cancel', { body: { filter: { mine: true, state: 'queued' } } }), '')
           }
         >
           {words.cancelAll}
@@ -74,15 +78,17 @@ function promptOf(params: Readonly<Record<string, unknown>> | undefined): string
 function Waiting({ entry }: { entry: Entry }) {
   const words = useWords().rack.queue
   const job = useFeed(feed => (entry.id ? feed.jobs[entry.id] : undefined))
+  const { role } = useSession()
+  const operates = role === 'operator' || role === 'admin'
   const { id } = entry
   const isQueued = entry.state === 'queued' || entry.state === 'waiting'
-  const change = (body: Record<string, unknown>) => {
-    if (id) void tell(api.PATCH('/v1/jobs/{job_id}', { params: { path: { job_id: id } }, body: body as never }), '')
+  const change = (body: Schemas['JobChange']) => {
+    if (id) void tell(api.PATCH('/v1/jobs/{job_id}', { params: { path: { job_id: id } }, body }), '')
   }
   const facts = [
     entry.size,
     entry.owner && !entry.mine && words.of(entry.owner),
-    entry.priority && entry.priority !== 'normal' && `${words.priority}: ${words[entry.priority]}`,
+    !isQueued && entry.priority && entry.priority !== 'normal' && `${words.priority}: ${words[entry.priority]}`,
     job?.held && words.held,
     entry.eta_s !== null && words.eta(lasting(entry.eta_s)),
   ]
@@ -100,11 +106,24 @@ function Waiting({ entry }: { entry: Entry }) {
       </div>
       {id && isQueued && (
         <>
+          <select
+            aria-label={`${words.priority}: ${id}`}
+            title={words.priority}
+            className="rounded-lg border border-edge/60 bg-surface px-1 py-1 text-sm"
+            value={entry.priority ?? 'normal'}
+            onChange={event => change({ priority: event.target.value as Priority })}
+          >
+            {PRIORITIES.map(priority => (
+              <option key={priority} value={priority}>
+                {words[priority]}
+              </option>
+            ))}
+          </select>
           <Button
             weight="quiet"
-            aria-label={`${words.front}: ${id}`}
-            title={words.front}
-            onClick={() => change({ front: true })}
+            aria-label={`${operates ? words.frontOfAll : words.front}: ${id}`}
+            title={operates ? words.frontOfAll : words.front}
+            onClick={() => change({ front: operates ? 'all' : true })}
           >
             <ArrowUpToLine aria-hidden size={16} />
           </Button>
@@ -112,7 +131,7 @@ function Waiting({ entry }: { entry: Entry }) {
             weight="quiet"
             aria-label={`${job?.held ? words.release : words.hold}: ${id}`}
             title={job?.held ? words.release : words.hold}
-            onClick={() => change({ front: false, held: !job?.held })}
+            onClick={() => change({ held: !job?.held })}
           >
             {job?.held ? <Play aria-hidden size={16} /> : <Pause aria-hidden size={16} />}
           </Button>

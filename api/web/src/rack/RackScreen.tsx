@@ -7,16 +7,18 @@ import { useWords } from '~/strings'
 import { Audit } from './Audit'
 import { statusOf } from './asks'
 import { Batches } from './Batches'
-import { Card } from './Card'
+import { Card, Waiting } from './Card'
 import { Doctor, Events } from './News'
 import { People } from './People'
 import { Queue } from './Queue'
 import { Share } from './Share'
+import { waitingByModel } from './waiting'
 
 export default function RackScreen() {
   const words = useWords().rack
   const { role } = useSession()
   const { data: status, error, refetch } = useQuery(statusOf)
+  const waiting = waitingByModel(status?.queues ?? {})
   const operates = role === 'operator' || role === 'admin'
   return (
     <div className="mx-auto max-w-7xl space-y-8 px-6 py-8 max-md:px-3">
@@ -33,11 +35,11 @@ export default function RackScreen() {
           <ul className="grid gap-4 lg:grid-cols-2">
             {status.workers.map(worker => (
               <li key={worker.name} className="min-w-0">
-                <Card worker={worker} operates={operates} />
+                <Card worker={worker} waiting={waiting} operates={operates} />
               </li>
             ))}
           </ul>
-          <Waiting queues={status.queues} />
+          <Waiting title={words.waiting} waiting={waiting} />
         </Section>
       )}
       <div className="grid items-start gap-8 lg:grid-cols-2">
@@ -59,21 +61,5 @@ export function Section({ title, children }: { title: string; children: ReactNod
       <h2 className="text-xl">{title}</h2>
       {children}
     </section>
-  )
-}
-
-function Waiting({ queues }: { queues: Record<string, number> }) {
-  const words = useWords().rack
-  const waiting = Object.entries(queues).filter(([, count]) => count > 0)
-  if (waiting.length === 0) return null
-  return (
-    <p className="flex flex-wrap gap-x-5 text-sm">
-      <span className="text-soft">{words.waiting}</span>
-      {waiting.map(([model, count]) => (
-        <span key={model}>
-          {model} <strong className="tabular-nums">{count}</strong>
-        </span>
-      ))}
-    </p>
   )
 }

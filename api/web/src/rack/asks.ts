@@ -24,71 +24,46 @@ export const statusOf = queryOptions({
 
 export const queueOf = queryOptions({
   queryKey: ['rack', 'queue'],
-  queryFn: async ({ signal }) =>
-    await got(api.GET('/v1/queue', { params: { query: { limit: 100 } as never }, signal })),
+  queryFn: async ({ signal }) => await got(api.GET('/v1/queue', { params: { query: { limit: 100 } }, signal })),
   refetchInterval: ({ state }) => ((state.data?.running.length ?? 0) > 0 ? BUSY_MS : IDLE_MS),
 })
 
 export const batchesOf = queryOptions({
   queryKey: ['rack', 'batches'],
   queryFn: async ({ signal }) =>
-    (await got(api.GET('/v1/batches', { params: { query: { limit: 20 } as never }, signal }))).batches,
+    (await got(api.GET('/v1/batches', { params: { query: { limit: 20 } }, signal }))).batches,
   refetchInterval: ({ state }) => (state.data?.some(batch => batch.state === 'running') ? BUSY_MS : IDLE_MS),
 })
 
 export const failedOf = queryOptions({
   queryKey: ['rack', 'failed'],
   queryFn: async ({ signal }) =>
-    (await got(api.GET('/v1/jobs', { params: { query: { state: 'failed', limit: 20 } as never }, signal }))).jobs,
+    (await got(api.GET('/v1/jobs', { params: { query: { state: 'failed', limit: 20 } }, signal }))).jobs,
   refetchInterval: IDLE_MS * 3,
 })
 
-export interface Series {
-  fields: string[]
-  points: (number | null)[][]
-}
+export type Series = Schemas['WorkerSeries']
 
 /** A worker's last hour, the oldest point first. */
 export const seriesOf = (worker: string) =>
   queryOptions({
     queryKey: ['rack', 'series', worker],
-    queryFn: async ({ signal }) => await untyped<Series>(`/v1/workers/${encodeURIComponent(worker)}/series`, signal),
+    queryFn: async ({ signal }) =>
+      await got(api.GET('/v1/workers/{name}/series', { params: { path: { name: worker } }, signal })),
     refetchInterval: IDLE_MS,
-    retry: false,
   })
-
-export interface RackEvent {
-  id: string
-  at: string
-  level: 'info' | 'warning' | 'error'
-  text: string
-}
 
 export const eventsOf = queryOptions({
   queryKey: ['rack', 'events'],
-  queryFn: async ({ signal }) => (await untyped<{ events: RackEvent[] }>('/v1/events', signal)).events,
+  queryFn: async ({ signal }) => (await got(api.GET('/v1/events', { signal }))).events,
   refetchInterval: IDLE_MS,
-  retry: false,
 })
-
-export interface HostFindings {
-  host: string
-  at: string
-  worst: string
-  findings: { level: string; subject: string; text: string; advice: string }[]
-}
 
 export const doctorOf = queryOptions({
   queryKey: ['rack', 'doctor'],
-  queryFn: async ({ signal }) => (await untyped<{ hosts: HostFindings[] }>('/v1/doctor', signal)).hosts,
+  queryFn: async ({ signal }) => (await got(api.GET('/v1/doctor', { signal }))).hosts,
   refetchInterval: IDLE_MS * 6,
-  retry: false,
 })
-
-/** Routes that the description the types were written from may not have yet. */
-async function untyped<T>(path: string, signal: AbortSignal): Promise<T> {
-  return await got(api.GET(path as never, { signal } as never) as Promise<{ data?: T }>)
-}
 
 /** Tell something; says what was told, or what went wrong, and looks again. */
 export async function tell(call: Promise<unknown>, said: string): Promise<boolean> {

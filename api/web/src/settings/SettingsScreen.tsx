@@ -1,14 +1,17 @@
-// What a person can set: look, language, keys, and where they are signed in.
+// What a person can set: look, language, how pictures are shown, keys, and where they are signed in.
 import type { ReactNode } from 'react'
 import { api } from '~/api/client'
 import { queryClient, session } from '~/api/queries'
+import { BLURS, type Care, careOf, NEVER_BLUR, useGallerySettings } from '~/gallery/settings'
 import { Button } from '~/parts/Button'
+import { Switch } from '~/parts/Switch'
 import { type Language, type Theme, useLook } from '~/shell/look'
 import { LetterSwitch } from '~/shell/ShortcutSheet'
 import { useSession } from '~/shell/session'
 import { moment, useWords } from '~/strings'
 
 const THEMES: readonly Theme[] = ['system', 'dark', 'light']
+const CARES = Object.keys(BLURS) as Care[]
 const LANGUAGES: Record<Language, string> = { en: 'English', de: 'Deutsch' }
 
 export default function SettingsScreen() {
@@ -31,11 +34,41 @@ export default function SettingsScreen() {
           onChoose={language => useLook.setState({ language })}
         />
       </Section>
+      <Pictures />
       <Section title={settings.keys}>
         <LetterSwitch />
       </Section>
       <Person />
     </div>
+  )
+}
+
+function Pictures() {
+  const words = useWords().settings.pictures
+  const { blurFrom, advances } = useGallerySettings()
+  const care = careOf(blurFrom)
+  return (
+    <Section title={words.title}>
+      <Switch
+        label={words.blur}
+        isOn={care !== null}
+        onChange={isOn => useGallerySettings.setState({ blurFrom: isOn ? BLURS.usual : NEVER_BLUR })}
+      />
+      {care !== null && (
+        <Choices
+          label={words.from}
+          chosen={care}
+          choices={CARES.map(each => [each, words.cares[each]])}
+          onChoose={each => useGallerySettings.setState({ blurFrom: BLURS[each] })}
+        />
+      )}
+      <p className="label">{words.blurText}</p>
+      <Switch
+        label={words.advances}
+        isOn={advances}
+        onChange={isOn => useGallerySettings.setState({ advances: isOn })}
+      />
+    </Section>
   )
 }
 

@@ -49,6 +49,13 @@ export function sized(mib: number): string {
   return mib < 1000 ? `${number(mib, 0)} MiB` : `${number(mib / 1024, 1)} GiB`
 }
 
+/** Joules as people say them: `450 J`, `1.9 kJ`. */
+export function joules(value: number): string {
+  const number = (text: number, digits: number) =>
+    new Intl.NumberFormat(useLook.getState().language, { maximumFractionDigits: digits }).format(text)
+  return value < 1000 ? `${number(value, 0)} J` : `${number(value / 1000, 1)} kJ`
+}
+
 /** A moment on this device's clock: the time today, the day before. */
 export function moment(iso: string): string {
   const at = new Date(iso)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { useLook } from '~/shell/look'
-import { lasting, sized, words } from '.'
+import { joules, lasting, sized, words } from '.'
 import { en } from './words'
 
 function leaves(value: object, path = ''): [string, unknown][] {
@@ -29,4 +29,6 @@ test('times and sizes are said as people say them', () => {
   expect(lasting(4800)).toBe('1 h 20 min')
   expect(sized(840)).toBe('840 MiB')
   expect(sized(6617)).toBe('6.5 GiB')
+  expect(joules(450.4)).toBe('450 J')
+  expect(joules(1936)).toBe('1.9 kJ')
 })

@@ -3,7 +3,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Check, ChevronDown } from 'lucide-react'
 import { useState } from 'react'
-import type { ModelMore } from '~/api/ahead'
 import type { Schemas } from '~/api/client'
 import { models } from '~/api/queries'
 import { Dialog } from '~/parts/Dialog'
@@ -11,7 +10,7 @@ import { Trouble } from '~/parts/Trouble'
 import { lasting, sized, useWords, type Words } from '~/strings'
 import { useDraft } from './draft'
 
-export type Model = Schemas['ModelView'] & ModelMore
+export type Model = Schemas['ModelView']
 
 /** The models that make pictures, the one that counts now, and whether it was chosen or is the rack's own choice. */
 export function useModels() {
@@ -86,7 +85,7 @@ function ModelCard({ model, isChosen, onChoose }: { model: Model; isChosen: bool
         {isChosen && <Check aria-hidden size={18} className="shrink-0 text-accent" />}
       </span>
       <span className="text-sm text-soft">{model.summary}</span>
-      {model.good_at && model.good_at.length > 0 && (
+      {model.good_at.length > 0 && (
         <span className="flex flex-wrap gap-1">
           {model.good_at.map(what => (
             <span key={what} className="rounded-full bg-raised px-2 py-0.5 text-xs">
@@ -106,9 +105,9 @@ function ModelCard({ model, isChosen, onChoose }: { model: Model; isChosen: bool
 }
 
 /** What starting on this model costs now, in words. Pure. */
-export function loadCost(model: Pick<Model, 'load' | 'state' | 'resident_on'>, words: Words['studio']): string {
+export function loadCost(model: Pick<Model, 'load' | 'state'>, words: Words['studio']): string {
   if (model.state === 'missing') return words.notHere
-  if (model.load?.is_loaded ?? model.resident_on.length > 0) return words.loaded
-  const seconds = model.load?.seconds ?? null
+  const { is_loaded, seconds } = model.load
+  if (is_loaded) return words.loaded
   return seconds === null ? words.loadsUnknown : words.loads(lasting(seconds))
 }

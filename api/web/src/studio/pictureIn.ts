@@ -1,25 +1,18 @@
 // A picture that was dropped, pasted or chosen: its settings, if it has some (read by the server, which knows every
 // program's way of writing them), or itself as the start picture.
-import type { FileSettings } from '~/api/ahead'
-import { api, got } from '~/api/client'
-import { ApiError } from '~/api/errors'
+import { api, got, type Schemas } from '~/api/client'
 import { queryClient } from '~/api/queries'
 import { type StartPicture, useDraft } from './draft'
 import { draftOf } from './request'
+
+type FileSettings = Schemas['PictureSettings']
 
 /** What a file says of how it was made; null: nothing.
  *
  * @throws ApiError: it is no picture. */
 export async function settingsIn(file: Blob): Promise<FileSettings | null> {
-  const path = '/v1/images/metadata' as '/v1/images'
-  try {
-    const found = (await got(api.POST(path, sent(file)))) as unknown as FileSettings
-    return found.program ? found : null
-  } catch (error) {
-    // An API that reads no settings: the picture itself is still a start.
-    if (error instanceof ApiError && (error.status === 404 || error.status === 405)) return null
-    throw error
-  }
+  const found = await got(api.POST('/v1/images/metadata', sent(file)))
+  return found.program ? found : null
 }
 
 /** Put a file's settings into the form; returns the names of those that could not be taken over. */

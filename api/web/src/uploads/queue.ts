@@ -4,6 +4,7 @@
 // Bytes that the library has already are the asset that is there, so sending one twice does no harm.
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import { create } from 'zustand'
+import type { Schemas } from '~/api/client'
 import { errorOf } from '~/api/errors'
 import { shelvesChanged } from '~/gallery/shelf'
 import { storeName } from '~/keep/person'
@@ -163,9 +164,7 @@ export function nextOf<T extends { file: { size: number }; album: string }>(file
   return taken
 }
 
-interface Answer {
-  pictures: { asset: string | null; is_new: boolean; error: { message: string; retryable?: boolean } | null }[]
-}
+type Answer = Schemas['UploadAnswer']
 
 async function run(): Promise<void> {
   if (useUploads.getState().isRunning) return
@@ -235,7 +234,7 @@ function send(some: readonly Waiting[], onSent: (bytes: number) => void): Promis
 async function settled(some: readonly Waiting[], { pictures }: Answer): Promise<void> {
   const refused = some.flatMap((each, at) => {
     const error = pictures[at]?.error
-    return error ? [{ path: each.path, why: error.message, canRetry: error.retryable ?? false, each }] : []
+    return error ? [{ path: each.path, why: error.message, canRetry: error.retryable, each }] : []
   })
   again.push(...refused.filter(({ canRetry }) => canRetry).map(({ each }) => each))
   await takeOut(some)

@@ -5,10 +5,11 @@ import { type FormEvent, type ReactNode, useId, useState } from 'react'
 import type { Changes } from '~/gallery/changes'
 import { lookAgain } from '~/library/actions'
 import { Button } from '~/parts/Button'
+import { joulesIn } from '~/rack/energy'
 import { Link } from '~/shell/Link'
 import { to } from '~/shell/router'
 import { toast } from '~/shell/toasts'
-import { counted, words as currentWords, moment, sized, useWords } from '~/strings'
+import { counted, words as currentWords, joules, moment, sized, useWords } from '~/strings'
 import { type Asset, assetChanged } from './asset'
 
 /** Of a file: small ones in kB, for whom a MiB is nothing. */
@@ -23,6 +24,7 @@ interface Props {
 
 export function InfoPanel({ asset, onChange }: Props) {
   const words = useWords().viewer.info
+  const energy = joulesIn(asset.details)
   const facts: [string, string | number | null][] = [
     [words.model, asset.model],
     [words.seed, asset.seed],
@@ -33,6 +35,7 @@ export function InfoPanel({ asset, onChange }: Props) {
     [words.file, asset.file_name || null],
     [words.origin, asset.kind],
     [words.when, moment(asset.created_at)],
+    [words.energy, energy === null ? null : joules(energy)],
   ]
   return (
     <section className="space-y-5">

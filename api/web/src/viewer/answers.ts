@@ -43,7 +43,7 @@ export function answerOf(found: Found): Answer {
  * @throws ApiError: refused. Error: the job or its task failed, in the API's words. */
 export async function ask(picture: string, kind: Kind, text: string, signal: AbortSignal): Promise<Answer> {
   const task = kind === 'query' ? { task: kind, question: text } : { task: kind, object: text }
-  const body = { image: picture, tasks: [task], priority: 'high' } as never
+  const body = { image: picture, tasks: [task], priority: 'high' as const }
   let job: Schemas['JobView'] = await got(api.POST('/v1/analyze', { body, signal }))
   while (!job.ended_at) {
     const params = { path: { job_id: job.id }, query: { wait: HELD_S } }

@@ -88,7 +88,7 @@ export const gallery: Words['gallery'] = {
     trashed: text => `${text} in den Papierkorb gelegt`,
     restored: text => `${text} zurückgelegt`,
   },
-  download: { tooMany: most => `Höchstens ${most} Bilder auf einmal herunterladen. Wähle weniger aus.` },
+  archives: (text, exact) => (exact === 1 ? 'Das Archiv ist unterwegs' : `${text} Archive sind unterwegs`),
   tags: {
     title: 'Schlagwörter',
     add: 'Hinzufügen, mit Kommas dazwischen',
@@ -155,6 +155,12 @@ export const gallery: Words['gallery'] = {
     undo: 'Letzte Änderung rückgängig',
     reveal: 'Ein verwischtes Bild zeigen',
     back: 'Zurück zum Bild mit dem Fokus',
+    day: 'Zum Tag davor',
+    dayBack: 'Zurück zu neueren Tagen',
+    month: 'Zum Monat davor',
+    monthBack: 'Zurück zu neueren Monaten',
+    year: 'Zum Jahr davor',
+    yearBack: 'Zurück zu neueren Jahren',
   },
   empty: {
     title: 'Noch nichts da',

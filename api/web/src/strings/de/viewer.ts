@@ -28,6 +28,7 @@ export const viewer: Words['viewer'] = {
     file: 'Datei',
     origin: 'Herkunft',
     when: 'Entstanden',
+    energy: 'Energie',
     copy: what => `Kopieren: ${what}`,
     copied: 'Kopiert',
     copyAll: 'Alles als JSON kopieren',

@@ -85,7 +85,8 @@ export const gallery = {
     trashed: (text: string) => `${text} moved to the trash`,
     restored: (text: string) => `${text} put back`,
   },
-  download: { tooMany: (most: string) => `Up to ${most} pictures can be downloaded at once. Choose fewer.` },
+  archives: (text: string, exact: number) =>
+    exact === 1 ? 'The archive is on its way' : `${text} archives are on their way`,
   tags: {
     title: 'Tags',
     add: 'Add, with commas between them',
@@ -152,6 +153,12 @@ export const gallery = {
     undo: 'Undo the last change',
     reveal: 'Show a blurred picture',
     back: 'Back to the picture that has the focus',
+    day: 'To the day before',
+    dayBack: 'Back to newer days',
+    month: 'To the month before',
+    monthBack: 'Back to newer months',
+    year: 'To the year before',
+    yearBack: 'Back to newer years',
   },
   empty: {
     title: 'Nothing here yet',

@@ -26,6 +26,7 @@ export const viewer = {
     file: 'File',
     origin: 'Origin',
     when: 'Made',
+    energy: 'Energy',
     copy: (what: string) => `Copy: ${what}`,
     copied: 'Copied',
     copyAll: 'Copy all as JSON',
