@@ -33,7 +33,9 @@ RUNS = 7
 MINUTES = 2.0
 #: How long requests of idle tabs are counted, at most, and those of tabs with running jobs.
 IDLE_S, BUSY_S = 60.0, 20.0
-JOBS = 8
+#: Until a tab that nobody touches has asked for what it needs at first.
+RESTS_MS = 2000
+JOBS, MOST_STEPS = 8, 150
 SCREENS = {"studio": "/", "gallery": "/gallery", "rack": "/rack"}
 #: What was promised, on two cores.
 AIMS = {
@@ -130,7 +132,8 @@ class Bench:
 
     def busy(self) -> dict[str, Any]:
         """What tabs ask for while jobs run."""
-        fields = {"prompt": "pace=500", "steps": 4 * round(BUSY_S + 30)}
+        # As many steps as any model may take; the tabs need some time to open.
+        fields = {"prompt": f"pace={round(1000 * (BUSY_S + 40) / MOST_STEPS)}", "steps": MOST_STEPS}
         ids = [str(self.rig.generate(**fields, seed=seed)["id"]) for seed in range(JOBS)]
         for job_id in ids:
             self.rig.wait_for_state(job_id, "running")
@@ -156,7 +159,8 @@ class Bench:
 def _resting(browser: Browser, address: str, path: str, agent: str) -> Iterator[Tab]:
     """A tab that has asked for what it needs at first."""
     with tab(browser, address, path, agent) as opened:
-        opened.page.wait_for_timeout(2000)
+        opened.page.wait_for_load_state("networkidle")
+        opened.page.wait_for_timeout(RESTS_MS)
         yield opened
 
 

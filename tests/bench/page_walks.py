@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from tests.bench.page_watch import FIELD, TILE, Tab, tab
 
 #: Pixels and pixels a second of a wheel that is turned quickly.
-WHEEL_PX, WHEEL_PX_PER_S = 20_000, 5_000
+WHEEL_PX, WHEEL_PX_PER_S = 12_000, 5_000
 #: Moves of a pointer that drags the bar beside the pictures from end to end, and the pause between two, ms.
 DRAG_MOVES, DRAG_PAUSE_MS = 80, 25
 SEARCH = "main input[type=search], main input[role=combobox], main header input"
