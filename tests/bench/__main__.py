@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     path = given.out / f"{report['date'][:10]}-cpu.json"
     for name in names:
         try:
-            report[name] = measured(name)
+            measure_into(report, name)
         finally:
             path.write_text(json.dumps(report, indent=2) + "\n")
         show(name, report[name])
@@ -64,16 +64,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def measured(name: str) -> dict[str, Any]:
-    """What a bench found. Where somebody breaks it off, what it had written down until then is printed."""
+def measure_into(report: dict[str, Any], name: str) -> None:
+    """Add what a bench finds; where it is broken off, what it had written down until then."""
     bench = importlib.import_module(f"tests.bench.{name}")
     with tempfile.TemporaryDirectory() as folder:
         numbers = Path(folder) / "numbers.json"
         try:
-            return dict(bench.main(numbers))
+            report[name] = bench.main(numbers)
         except BaseException:
             if numbers.exists():
-                show(f"{name}, broken off", json.loads(numbers.read_text()))
+                report[name] = json.loads(numbers.read_text()) | {"was_broken_off": True}
             raise
 
 

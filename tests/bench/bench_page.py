@@ -109,7 +109,7 @@ class Bench:
                     page_walks.look_around(used, rounds)
                     rounds += 1
                 idle = counted()
-            while time.monotonic() < ends_at:
+            while not heaps or time.monotonic() < ends_at:
                 page_walks.look_around(used, rounds)
                 page_walks.make_pictures(used, rounds)
                 rounds += 1

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: `apt
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory):
-    with bench_page.prepared(tmp_path_factory.mktemp("bench"), FEW, minutes=0.1) as prepared:
+    with bench_page.prepared(tmp_path_factory.mktemp("bench"), FEW, minutes=0.05) as prepared:
         yield prepared
 
 
