@@ -19,6 +19,9 @@ from shared.pictures.rating_rules import Verdict, reason, verdict
 from shared.redis import keys
 from shared.redis.client import redis_errors
 
+#: Widths of which each picture's smaller one is kept once it was made: those that the page asks for. Of free widths there
+#: would be thousands.
+KEPT_WIDTHS_PX = (320, 640, 1280, 2048)
 #: Seconds after which a picture that is not rated yet may be.
 RATED_SOON_S = 2
 #: What an answer says of the picture's rating: a probability, or pending, or failed.
@@ -115,7 +118,7 @@ def tile(ours: Services, image_id: str, width_px: int, *, person: str) -> bytes:
     facts = inspect(data, NO_LIMITS)
     if found is Verdict.BLUR:
         return blurred(_few_pixels(ours, image_id, data, facts), *facts.size, width_px)
-    return ours.decoding.thumbnail(data, facts, width_px)
+    return _smaller(ours, image_id, data, facts, width_px)
 
 
 def withheld(ours: Services, image_id: str, rating: PictureRating) -> Withheld:
@@ -160,8 +163,25 @@ def _bytes(ours: Services, image_id: str, data: bytes, shown: Shown) -> Response
         few = _few_pixels(ours, image_id, data, facts)
         return Response(blurred(few, *facts.size, shown.width_px or LARGEST_PX), mimetype="image/webp")
     if shown.width_px:
-        return Response(ours.decoding.thumbnail(data, facts, shown.width_px), mimetype="image/webp")
+        return Response(_smaller(ours, image_id, data, facts, shown.width_px), mimetype="image/webp")
     return Response(data, mimetype=facts.media_type)
+
+
+def _smaller(ours: Services, image_id: str, data: bytes, facts: PictureFacts, width_px: int) -> bytes:
+    if width_px not in KEPT_WIDTHS_PX:
+        return ours.decoding.thumbnail(data, facts, width_px)
+    size = f"{width_px}-{DECODER_VERSION}"
+    known = ours.artifacts.smaller(image_id, size)
+    if known is not None and _is_whole(known):
+        return known
+    made = ours.decoding.thumbnail(data, facts, width_px)
+    ours.artifacts.put_smaller(image_id, size, made)
+    return made
+
+
+def _is_whole(webp: bytes) -> bool:
+    """Whether a file is as long as its header says; a power cut may leave less."""
+    return webp[:4] == b"RIFF" and len(webp) == 8 + int.from_bytes(webp[4:8], "little")
 
 
 def _few_pixels(ours: Services, image_id: str, data: bytes, facts: PictureFacts) -> bytes:

@@ -107,6 +107,21 @@ class ArtifactStore(Protocol):
         """Ids of all stored pictures, in any order."""
         ...
 
+    def smaller(self, artifact_id: str, size: str) -> bytes | None:
+        """The smaller one of this name that was laid beside a picture; None: there is none, it is to be made anew."""
+        ...
+
+    def put_smaller(self, artifact_id: str, size: str, data: bytes) -> None:
+        """Lay a smaller one beside a picture, where there is room for such: nobody relies on it, and nothing is raised.
+
+        It goes when the picture is deleted, and `artifact_ttl_s` after it was made in any case. One that is laid there
+        while its picture is deleted stays that long, though nobody can ask for it.
+
+        Args:
+            size: what tells it from others of the picture; letters, digits and dashes.
+        """
+        ...
+
 
 def absence_of(artifact_id: str, client: "redis.Redis", ttl_s: int) -> NotFound | Gone:
     """Why a picture is not in a store: the error to raise, by the mark that expired ones leave in Redis."""

@@ -98,6 +98,13 @@ class RedisStore:
     def check_identity(self) -> None:
         """Nothing to compare: whoever shares the Redis shares the store."""
 
+    def smaller(self, artifact_id: str, size: str) -> bytes | None:
+        """None: what can be made from a picture is not worth its RAM."""
+        return None
+
+    def put_smaller(self, artifact_id: str, size: str, data: bytes) -> None:
+        """See `smaller`."""
+
     def ids(self) -> Iterator[str]:
         with redis_errors():
             found = self._redis.scan_iter(keys.artifact("*"), count=1000)

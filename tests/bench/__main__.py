@@ -30,6 +30,7 @@ CPU_BENCHES = (
     "bench_shares",
     "bench_library",
     "bench_import",
+    "bench_page",
 )
 
 
@@ -51,16 +52,29 @@ def main(arguments: list[str] | None = None) -> int:
     report: dict[str, Any] = about_this_run()
     if given.gpu:
         return bench_gpu.command_line([str(given.out / f"{report['date'][:10]}-gpu.json"), *(["--dry"] * given.dry)])
-    for name in names:
-        bench = importlib.import_module(f"tests.bench.{name}")
-        with tempfile.TemporaryDirectory() as folder:
-            report[name] = bench.main(Path(folder) / "numbers.json")
-        show(name, report[name])
     given.out.mkdir(parents=True, exist_ok=True)
     path = given.out / f"{report['date'][:10]}-cpu.json"
-    path.write_text(json.dumps(report, indent=2) + "\n")
+    for name in names:
+        try:
+            measure_into(report, name)
+        finally:
+            path.write_text(json.dumps(report, indent=2) + "\n")
+        show(name, report[name])
     print(f"written to {path}")
     return 0
+
+
+def measure_into(report: dict[str, Any], name: str) -> None:
+    """Add what a bench finds; where it is broken off, what it had written down until then."""
+    bench = importlib.import_module(f"tests.bench.{name}")
+    with tempfile.TemporaryDirectory() as folder:
+        numbers = Path(folder) / "numbers.json"
+        try:
+            report[name] = bench.main(numbers)
+        except BaseException:
+            if numbers.exists():
+                report[name] = json.loads(numbers.read_text()) | {"was_broken_off": True}
+            raise
 
 
 if __name__ == "__main__":

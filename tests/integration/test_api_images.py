@@ -57,13 +57,46 @@ def test_a_thumbnail_is_webp_in_the_pictures_own_aspect(web, stored):
     assert Image.open(io.BytesIO(answer.data)).size == (160, 120)
 
 
-def test_a_thumbnail_made_by_an_older_decoder_is_asked_for_again(web, stored, monkeypatch):
-    before = web.get(f"{stored}?width=160")
+@pytest.fixture
+def decoded(services, monkeypatch) -> list[int]:
+    """Widths of the smaller pictures that were made."""
+    widths: list[int] = []
+    make = services.decoding.thumbnail
+
+    def noted(data, facts, width_px):
+        widths.append(width_px)
+        return make(data, facts, width_px)
+
+    monkeypatch.setattr(services.decoding, "thumbnail", noted)
+    return widths
+
+
+def test_a_thumbnail_of_a_fixed_width_is_made_once(web, stored, decoded):
+    answers = [web.get(f"{stored}?width={width}") for width in (320, 320, 300, 300)]
+
+    assert decoded == [320, 300, 300]
+    assert answers[0].data == answers[1].data
+    assert Image.open(io.BytesIO(answers[1].data)).size == (320, 240)
+
+
+def test_a_stored_thumbnail_that_is_cut_short_is_made_anew(web, stored, decoded, services):
+    whole = web.get(f"{stored}?width=320").data
+    services.artifacts.put_smaller(stored.rpartition("/")[2], f"320-{pictures.DECODER_VERSION}", whole[:-10])
+
+    assert web.get(f"{stored}?width=320").data == whole
+    assert decoded == [320, 320]
+
+
+def test_a_thumbnail_made_by_an_older_decoder_is_asked_for_again(web, stored, monkeypatch, services):
+    before = web.get(f"{stored}?width=320")
+    services.artifacts.put_smaller(
+        stored.rpartition("/")[2], f"320-{pictures.DECODER_VERSION}", b"of the older decoder"
+    )
     monkeypatch.setattr(pictures, "DECODER_VERSION", pictures.DECODER_VERSION + 1)
 
-    again = web.get(f"{stored}?width=160", headers={"If-None-Match": before.headers["ETag"]})
+    again = web.get(f"{stored}?width=320", headers={"If-None-Match": before.headers["ETag"]})
 
-    assert again.status_code == 200
+    assert (again.status_code, again.data) == (200, before.data)
     assert "immutable" not in before.headers["Cache-Control"]
 
 

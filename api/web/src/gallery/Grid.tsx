@@ -217,8 +217,12 @@ const Row = memo(function Row({ row, index, month, offset, isChosen, isChoosing,
 /** Months are fetched when they stay in sight for a moment. */
 function useLook({ look }: Shelf, shown: readonly Section[]): void {
   const months = shown.map(section => section.month).join()
+  const hasLooked = useRef(false)
   useEffect(() => {
-    const timer = setTimeout(() => look(months ? months.split(',').map(Number) : []), STAYS_MS)
+    if (!months) return look([])
+    // Nothing was passed on the way to the first ones.
+    const timer = setTimeout(() => look(months.split(',').map(Number)), hasLooked.current ? STAYS_MS : 0)
+    hasLooked.current = true
     return () => clearTimeout(timer)
   }, [look, months])
 }

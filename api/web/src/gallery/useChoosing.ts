@@ -244,11 +244,24 @@ function tileOf(target: EventTarget | null): { id: string; place: number } | nul
   return element?.dataset.id ? { id: element.dataset.id, place: Number(element.dataset.place) } : null
 }
 
-/** The focus follows as soon as the picture is drawn; tried for a few frames, for its row may have to come first. */
-function focusSoon(scroller: HTMLElement, place: number, tries = 30): void {
-  requestAnimationFrame(() => {
+/** How long a picture's row may take to come, in frames. */
+const MOST_FRAMES = 600
+let lastWalk = 0
+
+/** The focus follows as soon as the picture is drawn. Until then the grid has it, so that the next key is not lost. */
+function focusSoon(scroller: HTMLElement, place: number): void {
+  lastWalk += 1
+  const mine = lastWalk
+  let frames = 0
+  const look = () => {
+    const holder = document.activeElement
+    const isElsewhere = holder !== null && holder !== document.body && !scroller.contains(holder)
+    if (mine !== lastWalk || !scroller.isConnected || (frames > 0 && isElsewhere)) return
     const element = scroller.querySelector<HTMLElement>(`[data-place="${place}"]`)
-    if (element) element.focus({ preventScroll: true })
-    else if (tries > 0) focusSoon(scroller, place, tries - 1)
-  })
+    const target = element ?? scroller.querySelector<HTMLElement>('[role=grid]')
+    if (document.activeElement !== target) target?.focus({ preventScroll: true })
+    frames += 1
+    if (!element && frames < MOST_FRAMES) requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
 }

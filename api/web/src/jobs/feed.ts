@@ -1,8 +1,8 @@
 // All jobs the page knows, newest first, and one poll for those that have not ended: never a timer for each.
 //
-// A list every 20 s finds jobs that other tabs and programs made; while some are open, one request a beat asks for all of
-// them, and brings those previews that changed. An idle tab so costs 3 requests a minute, one with eight running jobs
-// fewer than 2 a second.
+// A list every 25 s finds jobs that other tabs and programs made; while some are open, one request a beat asks for all of
+// them, and brings those previews that changed. An idle tab so costs 3 requests a minute, one with eight
+// running jobs fewer than 2 a second with all that its screen asks.
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { create } from 'zustand'
 import { api, got, type Schemas } from '~/api/client'
@@ -10,8 +10,8 @@ import { api, got, type Schemas } from '~/api/client'
 export type Job = Schemas['JobView']
 type Polled = Job | Schemas['MissingJob']
 
-const LIST_EVERY_MS = 20_000
-const RUNNING_BEAT_MS = 600
+const LIST_EVERY_MS = 25_000
+const RUNNING_BEAT_MS = 800
 const QUEUED_BEAT_MS = 1500
 /** Jobs on the first page of the list, and ids in one poll: an address has room for them. */
 const MOST = 100

@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { api, got } from '~/api/client'
 import { moment, useWords } from '~/strings'
+import { pace } from './asks'
 import { Section } from './RackScreen'
 
 export function Audit() {
@@ -10,7 +11,7 @@ export function Audit() {
     queryKey: ['rack', 'audit'],
     queryFn: async ({ signal }) =>
       (await got(api.GET('/v1/audit', { params: { query: { limit: 50 } }, signal }))).entries,
-    refetchInterval: 30_000,
+    refetchInterval: () => pace('audit'),
   })
   return (
     <Section title={words.title}>

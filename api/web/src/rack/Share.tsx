@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { api, got } from '~/api/client'
 import { counted, useWords } from '~/strings'
+import { pace } from './asks'
 import { Section } from './RackScreen'
 
 export function Share() {
@@ -9,7 +10,7 @@ export function Share() {
   const { data } = useQuery({
     queryKey: ['rack', 'me'],
     queryFn: async ({ signal }) => await got(api.GET('/v1/me', { signal })),
-    refetchInterval: 60_000,
+    refetchInterval: () => pace('usage'),
   })
   const limited = Object.entries(data?.usage ?? {}).filter(([, each]) => each.limit !== null)
   if (limited.length === 0) return null

@@ -3,43 +3,55 @@ import { queryOptions } from '@tanstack/react-query'
 import { api, got, type Schemas } from '~/api/client'
 import { queryClient } from '~/api/queries'
 import { told } from '~/parts/Trouble'
+import { isHere, onComing } from '~/shell/presence'
 import { toast } from '~/shell/toasts'
 import { words } from '~/strings'
+import { BEATS, isNews, pauseMs } from './beats'
 
 export type Worker = Schemas['WorkerStatus']
 
-const BUSY_MS = 2500
-const IDLE_MS = 10_000
-
-/** Often while something runs, seldom while nothing does. */
-function beat(status: Schemas['SystemStatus'] | undefined): number {
-  return status?.workers.some(worker => worker.running.length > 0) ? BUSY_MS : IDLE_MS
-}
-
 export const statusOf = queryOptions({
   queryKey: ['rack', 'status'],
-  queryFn: async ({ signal }) => await got(api.GET('/v1/status', { signal })),
-  refetchInterval: ({ state }) => beat(state.data),
+  queryFn: async ({ signal }) => {
+    const was = queryClient.getQueryData(statusKey)
+    const is = await got(api.GET('/v1/status', { signal }))
+    if (was && isNews(was, is)) void queryClient.invalidateQueries({ queryKey: ['rack'], predicate: isNoStatus })
+    return is
+  },
+  refetchInterval: () => pace('status'),
 })
+
+const statusKey = statusOf.queryKey
+
+function isNoStatus({ queryKey }: { queryKey: readonly unknown[] }): boolean {
+  return queryKey[1] !== statusKey[1]
+}
+
+/** Pause until this question is asked again, in milliseconds. */
+export function pace(question: keyof typeof BEATS): number {
+  return pauseMs(BEATS[question], queryClient.getQueryData(statusKey), isHere())
+}
+
+onComing(() => void queryClient.refetchQueries({ queryKey: ['rack'], type: 'active', stale: true }))
 
 export const queueOf = queryOptions({
   queryKey: ['rack', 'queue'],
   queryFn: async ({ signal }) => await got(api.GET('/v1/queue', { params: { query: { limit: 100 } }, signal })),
-  refetchInterval: ({ state }) => ((state.data?.running.length ?? 0) > 0 ? BUSY_MS : IDLE_MS),
+  refetchInterval: () => pace('queue'),
 })
 
 export const batchesOf = queryOptions({
   queryKey: ['rack', 'batches'],
   queryFn: async ({ signal }) =>
     (await got(api.GET('/v1/batches', { params: { query: { limit: 20 } }, signal }))).batches,
-  refetchInterval: ({ state }) => (state.data?.some(batch => batch.state === 'running') ? BUSY_MS : IDLE_MS),
+  refetchInterval: () => pace('batches'),
 })
 
 export const failedOf = queryOptions({
   queryKey: ['rack', 'failed'],
   queryFn: async ({ signal }) =>
     (await got(api.GET('/v1/jobs', { params: { query: { state: 'failed', limit: 20 } }, signal }))).jobs,
-  refetchInterval: IDLE_MS * 3,
+  refetchInterval: () => pace('failed'),
 })
 
 export type Series = Schemas['WorkerSeries']
@@ -50,19 +62,19 @@ export const seriesOf = (worker: string) =>
     queryKey: ['rack', 'series', worker],
     queryFn: async ({ signal }) =>
       await got(api.GET('/v1/workers/{name}/series', { params: { path: { name: worker } }, signal })),
-    refetchInterval: IDLE_MS,
+    refetchInterval: () => pace('series'),
   })
 
 export const eventsOf = queryOptions({
   queryKey: ['rack', 'events'],
   queryFn: async ({ signal }) => (await got(api.GET('/v1/events', { signal }))).events,
-  refetchInterval: IDLE_MS,
+  refetchInterval: () => pace('events'),
 })
 
 export const doctorOf = queryOptions({
   queryKey: ['rack', 'doctor'],
   queryFn: async ({ signal }) => (await got(api.GET('/v1/doctor', { signal }))).hosts,
-  refetchInterval: IDLE_MS * 6,
+  refetchInterval: () => pace('doctor'),
 })
 
 /** Tell something; says what was told, or what went wrong, and looks again. */

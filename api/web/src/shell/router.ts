@@ -40,6 +40,11 @@ export function navigate(path: string, { replace = false } = {}): void {
   changed()
 }
 
+/** Where the page is at this moment. */
+export function addressNow(): Address {
+  return current
+}
+
 export function useAddress(): Address {
   return useSyncExternalStore(listen, () => current)
 }

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -100,6 +101,47 @@ def test_sweeping_all_parts_leaves_what_was_just_used(store):
 
     assert sum(store.expire(part) for part in range(store.parts)) == 0
     assert list(store.ids()) == [artifact_id]
+
+
+def test_a_smaller_one_lies_beside_its_picture_and_goes_with_it(tmp_path):
+    store = FolderStore(tmp_path, FakeRedis(), TTL_S)
+    artifact_id, other = store.put(DATA), store.put(b"another")
+
+    store.put_smaller(artifact_id, "320-2", b"small")
+    store.put_smaller(other, "320-2", b"its own")
+
+    assert store.smaller(artifact_id, "320-2") == b"small"
+    assert store.smaller(artifact_id, "640-2") is None
+    assert set(store.ids()) == {artifact_id, other}
+    store.delete(artifact_id)
+    assert store.smaller(artifact_id, "320-2") is None
+    assert store.smaller(other, "320-2") == b"its own"
+    assert not list(tmp_path.glob(f"??/*{artifact_id}*"))
+
+
+def test_a_smaller_one_is_made_anew_after_the_time_of_pictures_also_beside_a_kept_one(tmp_path):
+    store = FolderStore(tmp_path, FakeRedis(), TTL_S)
+    artifact_id = store.put(DATA)
+    store.keep([artifact_id])
+    store.put_smaller(artifact_id, "320-2", b"small")
+    long_ago = time.time() - TTL_S - 60
+    for file in (tmp_path / artifact_id[4:6]).iterdir():
+        os.utime(file, (long_ago, long_ago))
+
+    assert sum(store.expire(part) for part in range(store.parts)) == 0
+
+    assert store.smaller(artifact_id, "320-2") is None
+    assert store.get(artifact_id) == DATA
+
+
+def test_smaller_ones_never_stand_in_the_way(store, tmp_path):
+    artifact_id = store.put(DATA)
+    shutil.rmtree(tmp_path / "artifacts", ignore_errors=True)
+    (tmp_path / "artifacts").write_bytes(b"no folder")
+
+    store.put_smaller(artifact_id, "320-2", b"small")
+
+    assert store.smaller(artifact_id, "320-2") is None
 
 
 def test_a_store_that_is_the_others_may_be_used(store):
