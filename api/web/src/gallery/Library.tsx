@@ -16,7 +16,7 @@ import { Empty } from './Empty'
 import { Facets } from './Facets'
 import { Grid, type GridHandle } from './Grid'
 import { monthTitle } from './monthTitle'
-import { addressOf, type Question, questionOf } from './question'
+import { addressOf, boxed, type Question, questionOf } from './question'
 import { SaveSearch } from './SaveSearch'
 import { SearchBox } from './SearchBox'
 import { Slideshow } from './Slideshow'
@@ -77,7 +77,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
   useKeys({ deeds, choosing, shelfTotal: shelf.total, trashed, onAll: all, onSlides: () => setSliding(true) })
 
   const nothing = !shelf.isPending && !shelf.error && shelf.total === 0
-  const onBox = useCallback((box: string) => ask({ box }), [ask])
+  const onBox = useCallback((box: string) => ask(boxed(question, box)), [ask, question])
   return (
     <UploadZone isOff={trashed} album={rules ? '' : album} chooser={chooser}>
       <header className="space-y-2 px-4 pt-4 pb-2 max-md:px-2">

@@ -2,6 +2,7 @@
 // which there are; the page only shows them.
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { api, got } from '~/api/client'
+import { lookSoon } from '~/jobs/feed'
 import { told } from '~/parts/Trouble'
 import { to } from '~/shell/router'
 import { toast } from '~/shell/toasts'
@@ -48,6 +49,7 @@ export async function act(action: Action, ids: readonly string[], preset: string
       api.POST(`/v1/actions/${action.name}` as never, { body, headers } as never) as Promise<{ data?: { id: string } }>,
     )
     toast(library.sent(action.title, counted(ids.length), ids.length), { tone: 'good' })
+    lookSoon()
     return batch?.id ?? null
   } catch (error) {
     toast(told(error, words()), { tone: 'bad' })

@@ -4,6 +4,7 @@ import { Suspense, useEffect, useRef, useState } from 'react'
 import { useConnection } from '~/api/away'
 import { queryClient } from '~/api/queries'
 import { usePolling } from '~/jobs/feed'
+import { useArrivals } from '~/jobs/useArrivals'
 import { useMilestones } from '~/jobs/useMilestones'
 import { useWords } from '~/strings'
 import { AwayBanner, Speech, Toasts } from './Banners'
@@ -44,6 +45,7 @@ function Frame() {
   useHealing(words.away.back)
   usePolling()
   useMilestones()
+  useArrivals()
   return (
     <>
       <a
