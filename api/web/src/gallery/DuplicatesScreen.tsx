@@ -15,6 +15,8 @@ import type { Row } from './rows'
 import { useIsBlurred } from './settings'
 
 const PAGE = 30
+/** Of a group, at first and with every click: soft skies are all alike, and a group of thousands must not stop the page. */
+const SHOWN = 12
 type Notion = 'near' | 'exact'
 
 /** The one to keep: a favourite, more stars, more pixels, the older. Pure; the group is not empty. */
@@ -77,23 +79,9 @@ export default function DuplicatesScreen() {
       </div>
       {found.error && <Trouble error={found.error} onRetry={() => void found.refetch()} />}
       <ul className="space-y-4">
-        {groups.map(group => {
-          const best = bestOf(group)
-          return (
-            <li key={group.map(row => row.id).join()} className="card p-4">
-              <ul className="flex gap-3 overflow-x-auto">
-                {group.map(row => (
-                  <li key={row.id} className="shrink-0">
-                    <Double row={row} isBest={row === best} />
-                  </li>
-                ))}
-              </ul>
-              <div className="mt-3 flex gap-2">
-                <Button onClick={() => trashOthers([group])}>{doubles.keepBest}</Button>
-              </div>
-            </li>
-          )
-        })}
+        {groups.map(group => (
+          <Group key={group.map(row => row.id).join()} group={group} onTrashOthers={() => trashOthers([group])} />
+        ))}
       </ul>
       {found.hasNextPage && (
         <Button className="mt-6" onClick={() => void found.fetchNextPage()}>
@@ -101,6 +89,32 @@ export default function DuplicatesScreen() {
         </Button>
       )}
     </div>
+  )
+}
+
+function Group({ group, onTrashOthers }: { group: readonly Row[]; onTrashOthers: () => void }) {
+  const words = useWords().gallery.doubles
+  const [shown, setShown] = useState(SHOWN)
+  const best = bestOf(group)
+  const left = group.length - shown
+  return (
+    <li className="card p-4">
+      <ul className="flex gap-3 overflow-x-auto">
+        {[best, ...group.filter(row => row !== best)].slice(0, shown).map(row => (
+          <li key={row.id} className="shrink-0">
+            <Double row={row} isBest={row === best} />
+          </li>
+        ))}
+      </ul>
+      <div className="mt-3 flex flex-wrap items-center gap-2">
+        <Button onClick={onTrashOthers}>{words.keepBest(counted(group.length - 1), group.length - 1)}</Button>
+        {left > 0 && (
+          <Button weight="quiet" onClick={() => setShown(was => was + SHOWN)}>
+            {words.inGroup(counted(left), left)}
+          </Button>
+        )}
+      </div>
+    </li>
   )
 }
 
@@ -112,6 +126,9 @@ function Double({ row, isBest }: { row: Row; isBest: boolean }) {
       <Link to={to.viewer(row.id)} className={`block overflow-hidden rounded-lg ${isBest ? 'ring-2 ring-accent' : ''}`}>
         <img
           src={pictureAt(row.picture, 200)}
+          loading="lazy"
+          width={row.width}
+          height={row.height}
           alt={row.alt || words.tile.noCaption(row.width, row.height)}
           className={`h-40 w-auto ${isBlurred ? 'blur-xl' : ''}`}
         />

@@ -19,7 +19,7 @@ import { Facets } from './Facets'
 import { Grid, type GridHandle } from './Grid'
 import { leap } from './leaps'
 import { monthTitle } from './monthTitle'
-import { addressOf, type Question, questionOf } from './question'
+import { addressOf, boxed, type Question, questionOf } from './question'
 import { SaveSearch } from './SaveSearch'
 import { SearchBox } from './SearchBox'
 import { Slideshow } from './Slideshow'
@@ -99,7 +99,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
   const canCover = shownAlbum?.may === 'own' && chosen.kind === 'some' && count === 1
 
   const nothing = !shelf.isPending && !shelf.error && shelf.total === 0
-  const onBox = useCallback((box: string) => ask({ box }), [ask])
+  const onBox = useCallback((box: string) => ask(boxed(question, box)), [ask, question])
   return (
     <UploadZone isOff={trashed} album={rules ? '' : album} chooser={chooser}>
       <header className="space-y-2 px-4 pt-4 pb-2 max-md:px-2">

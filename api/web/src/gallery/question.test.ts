@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { addressOf, askedOf, keyOf, questionOf } from './question'
+import { addressOf, askedOf, boxed, keyOf, questionOf } from './question'
 
 const of = (text: string, fixed = {}) => questionOf(new URLSearchParams(text), fixed)
 
@@ -7,6 +7,14 @@ test('words are ranked unless one asks for the newest; a filter alone is always 
   expect(of('q=cats').sort).toBe('relevance')
   expect(of('q=cats&sort=newest').sort).toBe('newest')
   expect(of('q=model:sdxl').sort).toBe('newest')
+})
+
+test('words that are typed are ranked, whatever was looked at before; who chose months keeps them', () => {
+  expect(addressOf(boxed(of(''), 'cats'))).toBe('q=cats')
+  expect(addressOf(boxed(of('q=model:sdxl'), 'model:sdxl cats'))).toBe('q=model%3Asdxl+cats')
+  expect(addressOf(boxed(of('q=cats&sort=newest'), 'cats dogs'))).toBe('q=cats+dogs&sort=newest')
+  expect(boxed(of('q=cats'), '').sort).toBe('newest')
+  expect(boxed(of('', { album: 'alb_1' }), 'cats').sort).toBe('album')
 })
 
 test('an album has its own order until one asks for months', () => {

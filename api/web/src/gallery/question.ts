@@ -47,6 +47,13 @@ export function addressOf(question: Pick<Question, 'box' | 'sort' | 'stacked' | 
   return query.toString()
 }
 
+/** The question with another box. Words that come into it are ranked; who chose to see them by month keeps that. Pure. */
+export function boxed(question: Question, box: string): Question {
+  const isByChoice = question.sort === 'newest' && (question.album !== '' || isRanked(question.box))
+  const usual: Sort = question.album ? 'album' : isRanked(box) ? 'relevance' : 'newest'
+  return { ...question, box, sort: isByChoice ? 'newest' : usual }
+}
+
 export function askedOf({ box, album, trashed, stacked }: Question): Asked {
   return {
     ...(box.trim() && { q: box.trim() }),

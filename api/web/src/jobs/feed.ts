@@ -6,11 +6,13 @@
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { create } from 'zustand'
 import { api, got, type Schemas } from '~/api/client'
+import { queryClient } from '~/api/queries'
 
 export type Job = Schemas['JobView']
 type Polled = Job | Schemas['MissingJob']
 
 const LIST_EVERY_MS = 25_000
+const SOON_MS = [500, 2000, 5000] as const
 const RUNNING_BEAT_MS = 800
 const QUEUED_BEAT_MS = 1500
 /** Jobs on the first page of the list, and ids in one poll: an address has room for them. */
@@ -86,6 +88,11 @@ const list = queryOptions({
   staleTime: 0,
   refetchInterval: LIST_EVERY_MS,
 })
+
+/** What a batch makes comes within seconds: look for it then, not at the next look for what others do. */
+export function lookSoon(): void {
+  for (const afterMs of SOON_MS) setTimeout(() => void queryClient.invalidateQueries(list), afterMs)
+}
 
 /** Up to where previews are known; the next answer has only newer ones. */
 let mark = ''

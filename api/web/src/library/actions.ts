@@ -2,6 +2,7 @@
 // which there are; the page only shows them.
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { api, got, type Schemas } from '~/api/client'
+import { lookSoon } from '~/jobs/feed'
 import { told } from '~/parts/Trouble'
 import { to } from '~/shell/router'
 import { toast } from '~/shell/toasts'
@@ -30,6 +31,7 @@ export async function act(action: Action, ids: readonly string[], preset: string
       api.POST('/v1/actions/{action}', { params: { path: { action: action.name }, header }, body }),
     )
     toast(library.sent(action.title, counted(ids.length), ids.length), { tone: 'good' })
+    lookSoon()
     return 'id' in batch ? batch.id : null
   } catch (error) {
     toast(told(error, words()), { tone: 'bad' })

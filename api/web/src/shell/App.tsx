@@ -4,6 +4,7 @@ import { Suspense, useEffect, useRef, useState } from 'react'
 import { useConnection } from '~/api/away'
 import { queryClient } from '~/api/queries'
 import { usePolling } from '~/jobs/feed'
+import { useArrivals } from '~/jobs/useArrivals'
 import { useMilestones } from '~/jobs/useMilestones'
 import { useWords } from '~/strings'
 import { AwayBanner, Speech, Toasts } from './Banners'
@@ -46,6 +47,7 @@ function Frame() {
   usePolling()
   useMilestones()
   useTitle(path)
+  useArrivals()
   return (
     <>
       <a

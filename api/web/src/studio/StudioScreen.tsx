@@ -57,6 +57,8 @@ function Form({ onDevelop, isSending, trouble }: FormProps) {
       aria-label={words.title}
       className="flex shrink-0 flex-col border-line lg:h-full lg:w-[25.5rem] lg:border-e"
       onSubmit={event => {
+        // What opens over this form (presets, grid run) has forms too, and React bubbles theirs to here.
+        if (event.target !== event.currentTarget) return
         event.preventDefault()
         void onDevelop(false)
       }}

@@ -25,7 +25,7 @@ export function LineageTree({ asset, onOpen }: { asset: Asset; onOpen: (id: stri
     return spot && { x: spot.column * ACROSS_PX + CELL_PX / 2, y: spot.row * DOWN_PX + CELL_PX / 2 }
   }
   return (
-    <section>
+    <section aria-label={words.title}>
       <h2 className="eyebrow mb-2 font-sans">{words.title}</h2>
       {spots.length === 1 ? (
         <p className="label">{words.none}</p>

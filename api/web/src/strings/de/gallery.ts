@@ -141,8 +141,10 @@ export const gallery: Words['gallery'] = {
     exact: 'Dieselben Pixel',
     groups: (text, exact) => `${text} ${exact === 1 ? 'Gruppe' : 'Gruppen'}`,
     best: 'das beste',
-    keepBest: 'Das beste behalten, die anderen weglegen',
+    keepBest: (text, exact) =>
+      exact === 1 ? 'Das beste behalten, das andere weglegen' : `Das beste behalten, die ${text} anderen weglegen`,
     trashAll: (text, exact) => (exact === 1 ? 'Bei dieser Gruppe' : `Bei diesen ${text} Gruppen`),
+    inGroup: (text, exact) => `${text} weitere ${exact === 1 ? 'ist' : 'sind'} wie diese`,
     more: 'Mehr Gruppen',
   },
   slides: {

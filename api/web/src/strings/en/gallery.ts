@@ -139,8 +139,10 @@ export const gallery = {
     exact: 'The same pixels',
     groups: (text: string, exact: number) => `${text} ${exact === 1 ? 'group' : 'groups'}`,
     best: 'best',
-    keepBest: 'Keep the best, trash the others',
+    keepBest: (text: string, exact: number) =>
+      exact === 1 ? 'Keep the best, trash the other' : `Keep the best, trash the ${text} others`,
     trashAll: (text: string, exact: number) => `Do so with ${exact === 1 ? 'this group' : `these ${text} groups`}`,
+    inGroup: (text: string, exact: number) => `${text} more ${exact === 1 ? 'is' : 'are'} like these`,
     more: 'More groups',
   },
   slides: {
