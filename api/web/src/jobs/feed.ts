@@ -111,9 +111,3 @@ export function usePolling(): void {
   const hasOpen = useFeed(feed => openIds(feed).length > 0)
   useQuery({ ...poll, enabled: hasOpen })
 }
-
-/** Another person's page begins empty. */
-export function forget(): void {
-  mark = ''
-  useFeed.setState({ jobs: {}, order: [], previews: {}, away: {} })
-}
