@@ -2,6 +2,7 @@
 import { queryOptions } from '@tanstack/react-query'
 import { api, got, type Schemas } from '~/api/client'
 import { queryClient } from '~/api/queries'
+import { learn } from '~/jobs/feed'
 import { told } from '~/parts/Trouble'
 import { toast } from '~/shell/toasts'
 import { words } from '~/strings'
@@ -28,6 +29,18 @@ export const queueOf = queryOptions({
     await got(api.GET('/v1/queue', { params: { query: { limit: 100 } as never }, signal })),
   refetchInterval: ({ state }) => ((state.data?.running.length ?? 0) > 0 ? BUSY_MS : IDLE_MS),
 })
+
+/** Jobs that the rack shows but the page does not know yet: an operator's others. They are polled like one's own then. */
+export const jobsOf = (ids: readonly string[]) =>
+  queryOptions({
+    queryKey: ['rack', 'jobs', ...ids],
+    queryFn: async ({ signal }) => {
+      const { jobs } = await got(api.GET('/v1/jobs', { params: { query: { ids: ids.join(',') } }, signal }))
+      learn(jobs)
+      return jobs.length
+    },
+    enabled: ids.length > 0,
+  })
 
 export const batchesOf = queryOptions({
   queryKey: ['rack', 'batches'],

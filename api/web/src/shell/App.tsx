@@ -14,6 +14,7 @@ import { useAddress } from './router'
 import { routeOf } from './routes'
 import { ShortcutSheet } from './ShortcutSheet'
 import { SignedIn } from './SignedIn'
+import { useSession } from './session'
 import { dispatch, useShortcut } from './shortcuts'
 import { toast } from './toasts'
 
@@ -34,6 +35,7 @@ export function App() {
 function Frame() {
   const words = useWords().shell
   const { path } = useAddress()
+  const { person } = useSession()
   const [showsKeys, setShowsKeys] = useState(false)
   const route = routeOf(path)
   useEffect(() => {
@@ -42,8 +44,8 @@ function Frame() {
   }, [])
   useShortcut('?', words.shortcuts.open, () => setShowsKeys(true))
   useHealing(words.away.back)
-  usePolling()
-  useMilestones()
+  usePolling(person)
+  useMilestones(person)
   return (
     <>
       <a
