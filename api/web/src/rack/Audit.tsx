@@ -20,9 +20,7 @@ export function Audit() {
           <li key={id} className="flex flex-wrap gap-x-3 px-4 py-1.5">
             <span className="label">{at ? moment(at) : ''}</span>
             <span>{who}</span>
-            <span className={outcome === 'refused' ? 'text-bad' : 'text-soft'}>
-              {what} {outcome === 'refused' && words.refused}
-            </span>
+            <span className={outcome === 'refused' ? 'text-bad' : 'text-soft'}>{words.what[what] ?? what}</span>
             <span className="min-w-0 truncate font-mono">{target}</span>
           </li>
         ))}

@@ -6,11 +6,16 @@ import { api } from '~/api/client'
 import { models } from '~/api/queries'
 import { useFeed } from '~/jobs/feed'
 import { Button } from '~/parts/Button'
-import { lasting, sized, useWords } from '~/strings'
+import { counted, lasting, sized, useWords } from '~/strings'
 import { tell, type Worker } from './asks'
 import { type Part, partsOf } from './memory'
 
 const Chart = lazy(() => import('./Chart'))
+
+/** From this share of the bar on there is room for a name. */
+const NAMED = 0.12
+/** A model that was used this short a time ago is in use. */
+const AT_WORK_S = 1
 
 const FILLS: Record<Part['kind'], string> = {
   model: 'bg-accent text-on-accent',
@@ -19,10 +24,17 @@ const FILLS: Record<Part['kind'], string> = {
   free: 'bg-transparent',
 }
 
-export function Card({ worker, operates }: { worker: Worker; operates: boolean }) {
+interface Props {
+  worker: Worker
+  /** Jobs waiting, by model. */
+  queues: Readonly<Record<string, number>>
+  operates: boolean
+}
+
+export function Card({ worker, queues, operates }: Props) {
   const words = useWords().rack
   const { name, gpu, state } = worker
-  const isPaused = state === ('paused' as string) || state === ('draining' as string)
+  const isPaused = state === 'draining'
   const order = (what: 'drain' | 'resume') =>
     tell(
       api.POST(`/v1/workers/{name}/${what}`, { params: { path: { name } } }),
@@ -55,6 +67,7 @@ export function Card({ worker, operates }: { worker: Worker; operates: boolean }
       </header>
       {worker.note && <p className="text-sm text-bad">{worker.note}</p>}
       <Running worker={worker} />
+      <Waits worker={worker} queues={queues} />
       <Memory worker={worker} operates={operates} />
       <dl className="flex flex-wrap gap-x-8 gap-y-1 text-sm">
         <Fact name={words.use} value={gpu.utilisation_percent} unit="%" />
@@ -133,6 +146,23 @@ function Running({ worker }: { worker: Worker }) {
   )
 }
 
+/** What waits for a model that this card serves; another card may take it. */
+function Waits({ worker, queues }: Omit<Props, 'operates'>) {
+  const words = useWords().rack
+  const waiting = worker.models.filter(model => queues[model])
+  if (waiting.length === 0) return null
+  return (
+    <p className="flex flex-wrap gap-x-4 text-sm">
+      <span className="text-soft">{words.waiting}</span>
+      {waiting.map(model => (
+        <span key={model}>
+          {model} <strong className="tabular-nums">{counted(queues[model] ?? 0)}</strong>
+        </span>
+      ))}
+    </p>
+  )
+}
+
 function Memory({ worker, operates }: { worker: Worker; operates: boolean }) {
   const words = useWords().rack
   const parts = partsOf(worker)
@@ -153,10 +183,10 @@ function Memory({ worker, operates }: { worker: Worker; operates: boolean }) {
           <span
             key={`${part.kind}${part.name}`}
             title={`${named(part)} ${sized(part.mib)}`}
-            className={`truncate px-1.5 text-xs leading-7 ${FILLS[part.kind]} ${at > 0 ? 'border-s border-ground' : ''}`}
+            className={`truncate text-xs leading-7 ${part.share > NAMED ? 'px-1.5' : ''} ${FILLS[part.kind]} ${at > 0 ? 'border-s border-ground' : ''}`}
             style={{ width: `${part.share * 100}%` }}
           >
-            {part.share > 0.12 && part.kind === 'model' ? part.name : ''}
+            {part.share > NAMED && part.kind === 'model' ? part.name : ''}
           </span>
         ))}
       </div>
@@ -166,7 +196,8 @@ function Memory({ worker, operates }: { worker: Worker; operates: boolean }) {
             <span className="min-w-0 flex-1 truncate">
               {model}{' '}
               <span className="label">
-                {sized(held_mib)} · {pinned ? words.pinned : words.idle(lasting(idle_s))}
+                {sized(held_mib)} ·{' '}
+                {pinned ? words.pinned : idle_s < AT_WORK_S ? words.atWork : words.idle(lasting(idle_s))}
               </span>
             </span>
             {operates && (

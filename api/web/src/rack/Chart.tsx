@@ -3,17 +3,22 @@ import 'uplot/dist/uPlot.min.css'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
-import { useWords } from '~/strings'
+import { counted, useWords } from '~/strings'
 import { type Series, seriesOf } from './asks'
+import { joulePerPicture } from './memory'
 
 const LINES = ['utilisation_percent', 'temperature_c', 'power_w'] as const
 const COLOURS = ['--accent', '--bad', '--good'] as const
 const HEIGHT_PX = 150
 
 /** Points as columns, in the order of `LINES`; seconds first. Pure. */
-export function columnsOf({ fields, points }: Series): (number | null)[][] {
-  const column = (name: string) => points.map(point => point[fields.indexOf(name)] ?? null)
-  return [points.map(point => (point[fields.indexOf('at_ms')] ?? 0) / 1000), ...LINES.map(column)]
+export function columnsOf(series: Series): (number | null)[][] {
+  return [columnOf(series, 'at_ms').map(ms => (ms ?? 0) / 1000), ...LINES.map(name => columnOf(series, name))]
+}
+
+function columnOf({ fields, points }: Series, name: string): (number | null)[] {
+  const at = fields.indexOf(name)
+  return points.map(point => point[at] ?? null)
 }
 
 export default function Chart({ worker }: { worker: string }) {
@@ -61,5 +66,11 @@ export default function Chart({ worker }: { worker: string }) {
     if (data && plot.current) plot.current.setData(columnsOf(data) as uPlot.AlignedData)
   }, [data])
   if (!isDrawn) return <p className="label py-2">{words.noSeries}</p>
-  return <div ref={box} className="mt-2 min-w-0 text-xs" />
+  const energy = data && joulePerPicture(columnOf(data, 'power_w'), columnOf(data, 'pictures_per_min'))
+  return (
+    <>
+      <div ref={box} className="mt-2 min-w-0 text-xs" />
+      {energy && <p className="label">{words.energy(`${counted(Math.round(energy))} J`)}</p>}
+    </>
+  )
 }

@@ -10,6 +10,7 @@ import { Audit } from './Audit'
 import { jobsOf, queueOf, statusOf } from './asks'
 import { Batches } from './Batches'
 import { Card } from './Card'
+import { waitingBy } from './memory'
 import { Doctor, Events } from './News'
 import { People } from './People'
 import { Queue } from './Queue'
@@ -36,11 +37,11 @@ export default function RackScreen() {
           <ul className="grid gap-4 lg:grid-cols-2">
             {status.workers.map(worker => (
               <li key={worker.name} className="min-w-0">
-                <Card worker={worker} operates={operates} />
+                <Card worker={worker} queues={waitingBy(status.queues)} operates={operates} />
               </li>
             ))}
           </ul>
-          <Waiting queues={status.queues} />
+          <Unserved status={status} />
         </Section>
       )}
       <div className="grid items-start gap-8 lg:grid-cols-2">
@@ -74,13 +75,15 @@ export function Section({ title, children }: { title: string; children: ReactNod
   )
 }
 
-function Waiting({ queues }: { queues: Record<string, number> }) {
+/** What waits for a model that no card has. */
+function Unserved({ status }: { status: Schemas['SystemStatus'] }) {
   const words = useWords().rack
-  const waiting = Object.entries(queues).filter(([, count]) => count > 0)
+  const served = new Set(status.workers.flatMap(worker => worker.models))
+  const waiting = Object.entries(waitingBy(status.queues)).filter(([model]) => !served.has(model))
   if (waiting.length === 0) return null
   return (
     <p className="flex flex-wrap gap-x-5 text-sm">
-      <span className="text-soft">{words.waiting}</span>
+      <span className="text-bad">{words.unserved}</span>
       {waiting.map(([model, count]) => (
         <span key={model}>
           {model} <strong className="tabular-nums">{count}</strong>

@@ -103,6 +103,9 @@ async function untyped<T>(path: string, signal: AbortSignal): Promise<T> {
   return await got(api.GET(path as never, { signal } as never) as Promise<{ data?: T }>)
 }
 
+/** After a worker was told something, it does it within a few seconds: so much later one looks again. */
+const LOOKS_MS = [0, 1000, 2500, 5000]
+
 /** Tell something; says what was told, or what went wrong, and looks again. */
 export async function tell(call: Promise<unknown>, said: string): Promise<boolean> {
   try {
@@ -113,6 +116,6 @@ export async function tell(call: Promise<unknown>, said: string): Promise<boolea
     toast(told(error, words()), { tone: 'bad' })
     return false
   } finally {
-    void queryClient.invalidateQueries({ queryKey: ['rack'] })
+    for (const ms of LOOKS_MS) setTimeout(() => void queryClient.invalidateQueries({ queryKey: ['rack'] }), ms)
   }
 }

@@ -1,4 +1,4 @@
-// A card's memory as a bar: who holds how much of it, in MiB, as `darkroom plan` draws it. Pure.
+// What cards hold and what waits for them. A card's memory as a bar: who holds how much of it, in MiB, as `darkroom plan` draws it. Pure.
 import type { Schemas } from '~/api/client'
 
 type Worker = Pick<Schemas['WorkerStatus'], 'resident' | 'held_mib' | 'gpu'>
@@ -28,4 +28,29 @@ export function partsOf({ resident, held_mib: held, gpu }: Worker): Part[] {
     { kind: 'free', name: '', mib: free },
   ]
   return parts.filter(each => each.mib > 0).map(each => ({ ...each, share: total > 0 ? each.mib / total : 0 }))
+}
+
+/** Jobs waiting by queue, which is a model and an urgency, → by model. */
+export function waitingBy(queues: Readonly<Record<string, number>>): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const [queue, count] of Object.entries(queues)) {
+    const model = queue.slice(0, queue.lastIndexOf('.'))
+    if (count > 0) found[model] = (found[model] ?? 0) + count
+  }
+  return found
+}
+
+/** Joule that a picture of the last hour took; null: nothing was made, or the driver does not say. Points are equally far apart. */
+export function joulePerPicture(
+  watt: readonly (number | null)[],
+  perMinute: readonly (number | null)[],
+): number | null {
+  let energy = 0
+  let made = 0
+  for (const [at, power] of watt.entries()) {
+    if (power === null) continue
+    energy += power * 60
+    made += perMinute[at] ?? 0
+  }
+  return energy > 0 && made > 0 ? energy / made : null
 }
