@@ -107,7 +107,10 @@ function OnePerson({ person, onClose }: { person: Person; onClose: () => void })
     const wish = Object.fromEntries(LIMITS.map(name => [name, limits[name] ? Number(limits[name]) : null]))
     // Nobody changes their own role, so one that stays is not sent.
     const body = { limits: wish, weight: Number(weight), ...(role === person.role ? {} : { role }) }
-    void tell(api.PATCH('/v1/people/{name}', { params: { path }, body: body as never }), words.saved(person.name))
+    void tell(api.PATCH('/v1/people/{name}', { params: { path }, body: body as never }), words.saved(person.name)).then(
+      // What was said stands on the screen, below the dialog.
+      isDone => isDone && onClose(),
+    )
   }
   return (
     <Dialog title={person.name} onClose={onClose}>

@@ -92,7 +92,7 @@ export const rack: Words['rack'] = {
     keyOnce: 'Dieser Schlüssel wird nur einmal gezeigt. Kopiere ihn jetzt.',
     revoke: 'Ungültig machen',
     revoked: 'ungültig',
-    limits: 'Grenzen',
+    limits: 'Was sie dürfen',
     lastUsed: when => `zuletzt benutzt ${when}`,
     never: 'nie benutzt',
     unlimited: 'ohne Grenze',

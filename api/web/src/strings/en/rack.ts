@@ -96,7 +96,7 @@ export const rack = {
     keyOnce: 'This key is shown once. Copy it now.',
     revoke: 'Revoke',
     revoked: 'revoked',
-    limits: 'Limits',
+    limits: 'What they may',
     lastUsed: (when: string) => `last used ${when}`,
     never: 'never used',
     unlimited: 'no limit',
