@@ -26,8 +26,16 @@ async function reach(request: Request): Promise<Response> {
     throw new ApiAway()
   }
   if (answer.ok || answer.status === 304) return answer
+  if (answer.status === 401) stranger()
   const body: unknown = await answer.json().catch(() => null)
   throw errorOf(answer.status, body, answer.headers.get('Retry-After'))
+}
+
+let stranger: () => void = () => undefined
+
+/** What to do when the API does not know who asks: a session was ended, a key revoked. */
+export function onStranger(tell: () => void): void {
+  stranger = tell
 }
 
 /** What a call answered; `reach` has thrown for everything that is no success. */

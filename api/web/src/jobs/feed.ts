@@ -78,20 +78,23 @@ export function learn(news: readonly Polled[], previews?: Readonly<Record<string
   useFeed.setState(feed => merged(feed, news, previews))
 }
 
-const list = queryOptions({
-  queryKey: ['jobs', 'list'],
-  queryFn: async ({ signal }) => {
-    const { jobs } = await got(api.GET('/v1/jobs', { params: { query: { limit: MOST } }, signal }))
-    learn(jobs)
-    return jobs.length
-  },
-  staleTime: 0,
-  refetchInterval: LIST_EVERY_MS,
-})
+/** Theirs only: an operator could see everybody's, which the rack's screen asks for by id. */
+const listOf = (owner: string) =>
+  queryOptions({
+    queryKey: ['jobs', 'list', owner],
+    queryFn: async ({ signal }) => {
+      const { jobs } = await got(api.GET('/v1/jobs', { params: { query: { limit: MOST, owner } }, signal }))
+      learn(jobs)
+      return jobs.length
+    },
+    staleTime: 0,
+    refetchInterval: LIST_EVERY_MS,
+  })
 
 /** What a batch makes comes within seconds: look for it then, not at the next look for what others do. */
 export function lookSoon(): void {
-  for (const afterMs of SOON_MS) setTimeout(() => void queryClient.invalidateQueries(list), afterMs)
+  for (const afterMs of SOON_MS)
+    setTimeout(() => void queryClient.invalidateQueries({ queryKey: ['jobs', 'list'] }), afterMs)
 }
 
 /** Up to where previews are known; the next answer has only newer ones. */
@@ -113,14 +116,8 @@ const poll = queryOptions({
 })
 
 /** Keeps the feed fresh; mounted once, in the frame. */
-export function usePolling(): void {
-  useQuery(list)
+export function usePolling(person: string): void {
+  useQuery(listOf(person))
   const hasOpen = useFeed(feed => openIds(feed).length > 0)
   useQuery({ ...poll, enabled: hasOpen })
-}
-
-/** Another person's page begins empty. */
-export function forget(): void {
-  mark = ''
-  useFeed.setState({ jobs: {}, order: [], previews: {}, away: {} })
 }

@@ -21,7 +21,7 @@ export function milestone(was: Job | undefined, is: Job): string | null {
   return before < HALF_PERCENT && (is.progress?.percent ?? 0) >= HALF_PERCENT ? said.half : null
 }
 
-export function useMilestones(): void {
+export function useMilestones(person: string): void {
   useEffect(
     () =>
       useFeed.subscribe((feed, before) => {
@@ -29,11 +29,11 @@ export function useMilestones(): void {
         const isFirstLook = before.order.length === 0
         for (const id of feed.order) {
           const job = feed.jobs[id]
-          if (!job || job === before.jobs[id] || isFirstLook) continue
+          if (!job || job === before.jobs[id] || isFirstLook || job.owner !== person) continue
           const text = milestone(before.jobs[id], job)
           if (text) say(text)
         }
       }),
-    [],
+    [person],
   )
 }

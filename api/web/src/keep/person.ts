@@ -10,11 +10,20 @@ export function storeName(person: string, what: string): string {
   return `${PREFIX}${encodeURIComponent(person)}/${what}`
 }
 
-/** This person uses the browser now; what others left is erased first. */
-export async function arrive(person: string): Promise<void> {
+/** This person uses the browser now; what others left is erased first. Answers whether there was another. */
+export async function arrive(person: string): Promise<boolean> {
   const last = localStorage.getItem(LAST)
-  if (last !== null && last !== person) await erase()
+  const isOther = last !== null && last !== person
+  if (isOther) await erase()
   localStorage.setItem(LAST, person)
+  return isOther
+}
+
+/** Tell when in another tab another person comes, or this one leaves. */
+export function onOther(tell: () => void): void {
+  window.addEventListener('storage', ({ key, oldValue, newValue }) => {
+    if (key === LAST && oldValue !== null && oldValue !== newValue) tell()
+  })
 }
 
 /** Nothing personal stays behind. */

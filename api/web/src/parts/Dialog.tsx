@@ -1,7 +1,7 @@
 // A dialog over the screen: the browser's own element, which traps the focus, closes on Escape, gives the focus back and
 // makes the rest inert. Libraries do the same by injecting styles, which the page's content security policy refuses.
 import { X } from 'lucide-react'
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react'
 import { useWords } from '~/strings'
 import { Button } from './Button'
 
@@ -17,10 +17,15 @@ export function Dialog({ title, onClose, children, width = 'max-w-xl' }: Props) 
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
   const words = useWords().shell
-  useEffect(() => {
+  // A layout effect: its end comes while the dialog is still in the page, and only then does closing give the focus back.
+  useLayoutEffect(() => {
     const dialog = ref.current
     dialog?.showModal()
-    return () => dialog?.close()
+    return () => {
+      dialog?.close()
+      // Whatever opened it may be gone by now.
+      if (document.activeElement === document.body) document.getElementById('screen')?.focus({ preventScroll: true })
+    }
   }, [])
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside the dialog closes it; the key for that is Escape

@@ -15,15 +15,14 @@ export function Audit() {
   })
   return (
     <Section title={words.title}>
-      <ul className="card max-h-96 divide-y divide-line overflow-y-auto text-sm">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the arrow keys must reach it */}
+      <ul tabIndex={0} aria-label={words.title} className="card max-h-96 divide-y divide-line overflow-y-auto text-sm">
         {data?.length === 0 && <li className="p-4 text-soft">{words.none}</li>}
         {data?.map(({ id, at, who, what, target, outcome }) => (
           <li key={id} className="flex flex-wrap gap-x-3 px-4 py-1.5">
             <span className="label">{at ? moment(at) : ''}</span>
             <span>{who}</span>
-            <span className={outcome === 'refused' ? 'text-bad' : 'text-soft'}>
-              {what} {outcome === 'refused' && words.refused}
-            </span>
+            <span className={outcome === 'refused' ? 'text-bad' : 'text-soft'}>{words.what[what] ?? what}</span>
             <span className="min-w-0 truncate font-mono">{target}</span>
           </li>
         ))}

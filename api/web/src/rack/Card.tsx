@@ -14,6 +14,11 @@ import { type WaitingFor, waitingFor } from './waiting'
 
 const Chart = lazy(() => import('./Chart'))
 
+/** From this share of the bar on there is room for a name. */
+const NAMED = 0.12
+/** A model that was used this short a time ago is in use. */
+const AT_WORK_S = 1
+
 const FILLS: Record<Part['kind'], string> = {
   model: 'bg-accent text-on-accent',
   work: 'bg-accent/40',
@@ -192,10 +197,10 @@ function Memory({ worker, operates }: { worker: Worker; operates: boolean }) {
           <span
             key={`${part.kind}${part.name}`}
             title={`${named(part)} ${sized(part.mib)}`}
-            className={`truncate px-1.5 text-xs leading-7 ${FILLS[part.kind]} ${at > 0 ? 'border-s border-ground' : ''}`}
+            className={`truncate text-xs leading-7 ${part.share > NAMED ? 'px-1.5' : ''} ${FILLS[part.kind]} ${at > 0 ? 'border-s border-ground' : ''}`}
             style={{ width: `${part.share * 100}%` }}
           >
-            {part.share > 0.12 && part.kind === 'model' ? part.name : ''}
+            {part.share > NAMED && part.kind === 'model' ? part.name : ''}
           </span>
         ))}
       </div>
@@ -205,7 +210,8 @@ function Memory({ worker, operates }: { worker: Worker; operates: boolean }) {
             <span className="min-w-0 flex-1 truncate">
               {model}{' '}
               <span className="label">
-                {sized(held_mib)} · {pinned ? words.pinned : words.idle(lasting(idle_s))}
+                {sized(held_mib)} ·{' '}
+                {pinned ? words.pinned : idle_s < AT_WORK_S ? words.atWork : words.idle(lasting(idle_s))}
               </span>
             </span>
             {operates && (

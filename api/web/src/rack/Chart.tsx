@@ -11,9 +11,13 @@ const COLOURS = ['--accent', '--bad', '--good'] as const
 const HEIGHT_PX = 150
 
 /** Points as columns, in the order of `LINES`; seconds first. Pure. */
-export function columnsOf({ fields, points }: Series): (number | null)[][] {
-  const column = (name: string) => points.map(point => point[fields.indexOf(name)] ?? null)
-  return [points.map(point => (point[fields.indexOf('at_ms')] ?? 0) / 1000), ...LINES.map(column)]
+export function columnsOf(series: Series): (number | null)[][] {
+  return [columnOf(series, 'at_ms').map(ms => (ms ?? 0) / 1000), ...LINES.map(name => columnOf(series, name))]
+}
+
+function columnOf({ fields, points }: Series, name: string): (number | null)[] {
+  const at = fields.indexOf(name)
+  return points.map(point => point[at] ?? null)
 }
 
 export default function Chart({ worker }: { worker: string }) {

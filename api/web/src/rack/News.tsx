@@ -17,7 +17,8 @@ export function Events() {
   if (error) return null
   return (
     <Section title={words.title}>
-      <ul className="card max-h-96 divide-y divide-line overflow-y-auto">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the arrow keys must reach it */}
+      <ul tabIndex={0} aria-label={words.title} className="card max-h-96 divide-y divide-line overflow-y-auto">
         {data?.length === 0 && <li className="p-4 text-soft">{words.none}</li>}
         {data?.map(({ id, at, level, text }) => (
           <li key={id} className="flex gap-3 px-4 py-2 text-sm">

@@ -25,10 +25,11 @@ export function People() {
   const { data } = useQuery(peopleOf)
   const [name, setName] = useState('')
   const [role, setRole] = useState<Role>('user')
-  const [open, setOpen] = useState<Person | null>(null)
+  const [openName, setOpen] = useState<string | null>(null)
+  const open = data?.find(person => person.name === openName)
   const submit = async (event: FormEvent) => {
     event.preventDefault()
-    if (await tell(api.POST('/v1/people', { body: { name: name.trim(), role } }), '')) setName('')
+    if (await tell(api.POST('/v1/people', { body: { name: name.trim(), role } }), words.added(name.trim()))) setName('')
   }
   return (
     <Section title={words.title}>
@@ -38,7 +39,12 @@ export function People() {
             <span className="min-w-0 flex-1 truncate">
               {person.name} <span className="label">{person.is_disabled ? words.disabled : person.role}</span>
             </span>
-            <Button weight="quiet" className="text-sm" onClick={() => setOpen(person)}>
+            <Button
+              weight="quiet"
+              className="text-sm"
+              aria-label={`${words.keys}: ${person.name}`}
+              onClick={() => setOpen(person.name)}
+            >
               <KeyRound aria-hidden size={15} /> {words.keys}
             </Button>
           </li>
@@ -76,6 +82,8 @@ export function People() {
 function OnePerson({ person, onClose }: { person: Person; onClose: () => void }) {
   const words = useWords().rack.people
   const [made, setMade] = useState('')
+  const [role, setRole] = useState(person.role)
+  const [weight, setWeight] = useState(String(person.weight))
   const [limits, setLimits] = useState<Record<string, string>>(() =>
     Object.fromEntries(LIMITS.map(name => [name, person.limits[name]?.toString() ?? ''])),
   )
@@ -96,7 +104,12 @@ function OnePerson({ person, onClose }: { person: Person; onClose: () => void })
   const save = (event: FormEvent) => {
     event.preventDefault()
     const wish = Object.fromEntries(LIMITS.map(name => [name, limits[name] ? Number(limits[name]) : null]))
-    void tell(api.PATCH('/v1/people/{name}', { params: { path }, body: { limits: wish } }), words.save)
+    // Nobody changes their own role, so one that stays is not sent.
+    const body = { limits: wish, weight: Number(weight), ...(role === person.role ? {} : { role }) }
+    void tell(api.PATCH('/v1/people/{name}', { params: { path }, body }), words.saved(person.name)).then(
+      // What was said stands on the screen, below the dialog.
+      isDone => isDone && onClose(),
+    )
   }
   return (
     <Dialog title={person.name} onClose={onClose}>
@@ -131,7 +144,10 @@ function OnePerson({ person, onClose }: { person: Person; onClose: () => void })
                     weight="quiet"
                     className="hover:text-bad"
                     onClick={() =>
-                      void tell(api.DELETE('/v1/keys/{key_id}', { params: { path: { key_id: key.id } } }), '')
+                      void tell(
+                        api.DELETE('/v1/keys/{key_id}', { params: { path: { key_id: key.id } } }),
+                        words.ended,
+                      ).then(isDone => isDone && setMade(''))
                     }
                   >
                     {words.revoke}
@@ -151,6 +167,26 @@ function OnePerson({ person, onClose }: { person: Person; onClose: () => void })
         </section>
         <form onSubmit={save} className="space-y-2">
           <h3 className="eyebrow">{words.limits}</h3>
+          <label className="flex items-center justify-between gap-4">
+            <span>{words.role}</span>
+            <select className="field w-32!" value={role} onChange={event => setRole(event.target.value as Role)}>
+              {ROLES.map(each => (
+                <option key={each}>{each}</option>
+              ))}
+            </select>
+          </label>
+          <label className="flex items-center justify-between gap-4">
+            <span>{words.weight}</span>
+            <input
+              className="field w-32!"
+              type="number"
+              required
+              min={0.1}
+              step="any"
+              value={weight}
+              onChange={event => setWeight(event.target.value)}
+            />
+          </label>
           {LIMITS.map(name => (
             <label key={name} className="flex items-center justify-between gap-4">
               <span>{words.limit[name]}</span>
@@ -159,7 +195,7 @@ function OnePerson({ person, onClose }: { person: Person; onClose: () => void })
                 type="number"
                 min={0}
                 step="any"
-                placeholder={words.unlimited}
+                placeholder={person.effective_limits[name]?.toString() ?? words.unlimited}
                 value={limits[name] ?? ''}
                 onChange={event => setLimits(was => ({ ...was, [name]: event.target.value }))}
               />

@@ -1,8 +1,8 @@
 // What runs and what waits, in the order of arrival, and what can be done about it; what failed lately, to run again.
 import { useQuery } from '@tanstack/react-query'
 import { ArrowUpToLine, Pause, Play, RotateCcw, X } from 'lucide-react'
-import { api, type Schemas } from '~/api/client'
-import { useFeed } from '~/jobs/feed'
+import { api, got, type Schemas } from '~/api/client'
+import { learn, useFeed } from '~/jobs/feed'
 import { Button } from '~/parts/Button'
 import { useSession } from '~/shell/session'
 import { lasting, useWords } from '~/strings'
@@ -34,7 +34,10 @@ export function Queue() {
         <Button
           className="text-sm"
           onClick={() =>
-            void tell(api.POST('/v1/jobs/cancel', { body: { filter: { mine: true, state: 'queued' } } }), '')
+            void tell(
+              api.POST('/v1/jobs/cancel', { body: { filter: { mine: true, state: 'queued' } } }),
+              words.cancelledAll,
+            )
           }
         >
           {words.cancelAll}
@@ -83,14 +86,18 @@ function Waiting({ entry }: { entry: Entry }) {
   const { id } = entry
   const isQueued = entry.state === 'queued' || entry.state === 'waiting'
   const change = (body: Schemas['JobChange']) => {
-    if (id) void tell(api.PATCH('/v1/jobs/{job_id}', { params: { path: { job_id: id } }, body }), '')
+    const params = { path: { job_id: id ?? '' } }
+    void tell(
+      got(api.PATCH('/v1/jobs/{job_id}', { params, body })).then(changed => learn([changed])),
+      '',
+    )
   }
   const facts = [
     entry.size,
     entry.owner && !entry.mine && words.of(entry.owner),
     !isQueued && entry.priority && entry.priority !== 'normal' && `${words.priority}: ${words[entry.priority]}`,
     job?.held && words.held,
-    entry.eta_s !== null && words.eta(lasting(entry.eta_s)),
+    entry.eta_s !== null && (entry.eta_s < 0.5 ? words.soon : words.eta(lasting(entry.eta_s))),
   ]
   return (
     <div className="flex items-center gap-2 px-4 py-2 text-sm">
@@ -102,7 +109,9 @@ function Waiting({ entry }: { entry: Entry }) {
             <span className="text-soft">{words.hidden}</span>
           )}
         </p>
-        <p className="label truncate">{[...facts, job?.queue?.waits?.message].filter(Boolean).join(' · ')}</p>
+        <p className="label break-words">
+          {[...facts, !job?.held && job?.queue?.waits?.message].filter(Boolean).join(' · ')}
+        </p>
       </div>
       {id && isQueued && (
         <>

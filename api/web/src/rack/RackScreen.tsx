@@ -1,24 +1,27 @@
 // What every card does, what waits, what happened: for whoever uses the rack, and for whoever owns it.
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
+import type { Schemas } from '~/api/client'
+import { useFeed } from '~/jobs/feed'
 import { Trouble } from '~/parts/Trouble'
 import { useSession } from '~/shell/session'
 import { useWords } from '~/strings'
 import { Audit } from './Audit'
-import { statusOf } from './asks'
+import { jobsOf, queueOf, statusOf } from './asks'
 import { Batches } from './Batches'
 import { Card, Waiting } from './Card'
 import { Doctor, Events } from './News'
 import { People } from './People'
 import { Queue } from './Queue'
 import { Share } from './Share'
-import { waitingByModel } from './waiting'
+import { unserved, waitingByModel } from './waiting'
 
 export default function RackScreen() {
   const words = useWords().rack
   const { role } = useSession()
   const { data: status, error, refetch } = useQuery(statusOf)
   const waiting = waitingByModel(status?.queues ?? {})
+  useQuery(jobsOf(useUnknown(status)))
   const operates = role === 'operator' || role === 'admin'
   return (
     <div className="mx-auto max-w-7xl space-y-8 px-6 py-8 max-md:px-3">
@@ -39,7 +42,7 @@ export default function RackScreen() {
               </li>
             ))}
           </ul>
-          <Waiting title={words.waiting} waiting={waiting} />
+          <Waiting title={words.unserved} waiting={unserved(status.workers, waiting)} />
         </Section>
       )}
       <div className="grid items-start gap-8 lg:grid-cols-2">
@@ -53,6 +56,15 @@ export default function RackScreen() {
       </div>
     </div>
   )
+}
+
+/** Ids of jobs on this screen that the feed has not. */
+function useUnknown(status: Schemas['SystemStatus'] | undefined): string[] {
+  const jobs = useFeed(feed => feed.jobs)
+  const { data: queue } = useQuery(queueOf)
+  const running = status?.workers.flatMap(worker => worker.running.map(({ id }) => id)) ?? []
+  const waiting = [...(queue?.running ?? []), ...(queue?.queued ?? [])].flatMap(({ id }) => id ?? [])
+  return [...new Set([...running, ...waiting])].filter(id => !jobs[id]).sort()
 }
 
 export function Section({ title, children }: { title: string; children: ReactNode }) {

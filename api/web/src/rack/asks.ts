@@ -2,6 +2,7 @@
 import { queryOptions } from '@tanstack/react-query'
 import { api, got, type Schemas } from '~/api/client'
 import { queryClient } from '~/api/queries'
+import { learn } from '~/jobs/feed'
 import { told } from '~/parts/Trouble'
 import { isHere, onComing } from '~/shell/presence'
 import { toast } from '~/shell/toasts'
@@ -40,6 +41,18 @@ export const queueOf = queryOptions({
   refetchInterval: () => pace('queue'),
 })
 
+/** Jobs that the rack shows but the page does not know yet: an operator's others. They are polled like one's own then. */
+export const jobsOf = (ids: readonly string[]) =>
+  queryOptions({
+    queryKey: ['rack', 'jobs', ...ids],
+    queryFn: async ({ signal }) => {
+      const { jobs } = await got(api.GET('/v1/jobs', { params: { query: { ids: ids.join(',') } }, signal }))
+      learn(jobs)
+      return jobs.length
+    },
+    enabled: ids.length > 0,
+  })
+
 export const batchesOf = queryOptions({
   queryKey: ['rack', 'batches'],
   queryFn: async ({ signal }) =>
@@ -77,6 +90,9 @@ export const doctorOf = queryOptions({
   refetchInterval: () => pace('doctor'),
 })
 
+/** After a worker was told something, it does it within a few seconds: so much later one looks again. */
+const LOOKS_MS = [0, 1000, 2500, 5000]
+
 /** Tell something; says what was told, or what went wrong, and looks again. */
 export async function tell(call: Promise<unknown>, said: string): Promise<boolean> {
   try {
@@ -87,6 +103,6 @@ export async function tell(call: Promise<unknown>, said: string): Promise<boolea
     toast(told(error, words()), { tone: 'bad' })
     return false
   } finally {
-    void queryClient.invalidateQueries({ queryKey: ['rack'] })
+    for (const ms of LOOKS_MS) setTimeout(() => void queryClient.invalidateQueries({ queryKey: ['rack'] }), ms)
   }
 }

@@ -1,4 +1,4 @@
-// A card's memory as a bar: who holds how much of it, in MiB, as `darkroom plan` draws it. Pure.
+// What cards hold and what waits for them. A card's memory as a bar: who holds how much of it, in MiB, as `darkroom plan` draws it. Pure.
 import type { Schemas } from '~/api/client'
 
 type Worker = Pick<Schemas['WorkerStatus'], 'resident' | 'held_mib' | 'gpu'>

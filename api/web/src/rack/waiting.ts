@@ -24,3 +24,11 @@ export function waitingFor(
 ): WaitingFor[] {
   return all.filter(each => each.name === `@${name}` || models.includes(each.name))
 }
+
+/** Of these, what no card would take. Pure. */
+export function unserved(
+  workers: readonly Pick<Worker, 'name' | 'models'>[],
+  all: readonly WaitingFor[],
+): WaitingFor[] {
+  return all.filter(each => workers.every(worker => waitingFor(worker, [each]).length === 0))
+}

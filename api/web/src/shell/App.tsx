@@ -15,6 +15,7 @@ import { useAddress } from './router'
 import { routeOf } from './routes'
 import { ShortcutSheet } from './ShortcutSheet'
 import { SignedIn } from './SignedIn'
+import { useSession } from './session'
 import { dispatch, useShortcut } from './shortcuts'
 import { useTitle } from './title'
 import { toast } from './toasts'
@@ -36,6 +37,7 @@ export function App() {
 function Frame() {
   const words = useWords().shell
   const { path } = useAddress()
+  const { person } = useSession()
   const [showsKeys, setShowsKeys] = useState(false)
   const route = routeOf(path)
   useEffect(() => {
@@ -44,9 +46,9 @@ function Frame() {
   }, [])
   useShortcut('?', words.shortcuts.open, () => setShowsKeys(true))
   useHealing(words.away.back)
-  usePolling()
-  useMilestones()
-  useTitle(path)
+  usePolling(person)
+  useMilestones(person)
+  useTitle(path, person)
   useArrivals()
   return (
     <>

@@ -1,6 +1,6 @@
 // What the browser's tab says: how many jobs are open, and the screen.
 import { useEffect } from 'react'
-import { openIds, useFeed } from '~/jobs/feed'
+import { isOpen, useFeed } from '~/jobs/feed'
 import { useWords, type Words } from '~/strings'
 import { PLACES } from './nav'
 import { match } from './router'
@@ -13,9 +13,9 @@ export function titleOf(path: string, open: number, words: Words): string {
   return `${open > 0 ? `(${open}) ` : ''}${screen && `${screen} · `}${words.shell.name}`
 }
 
-export function useTitle(path: string): void {
+export function useTitle(path: string, person: string): void {
   const words = useWords()
-  const open = useFeed(feed => openIds(feed).length)
+  const open = useFeed(feed => Object.values(feed.jobs).filter(job => job.owner === person && isOpen(job)).length)
   useEffect(() => {
     document.title = titleOf(path, open, words)
   }, [path, open, words])

@@ -1,6 +1,7 @@
 // Where pictures are asked for: the form on one side, the trays on the other, on a phone above each other.
 import { Layers } from 'lucide-react'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
+import { useConnection } from '~/api/away'
 import { cancel } from '~/jobs/deeds'
 import { useFeed } from '~/jobs/feed'
 import { Button } from '~/parts/Button'
@@ -101,6 +102,10 @@ function useDeveloping() {
   const { chosen } = useModels()
   const [isSending, setSending] = useState(false)
   const [trouble, setTrouble] = useState('')
+  const returns = useConnection(connection => connection.returns)
+  // What was said while the API was away is no longer true.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: its return is what changes it
+  useEffect(() => setTrouble(''), [returns])
   const develop = async (isFirst: boolean) => {
     if (isSending) return
     setSending(true)

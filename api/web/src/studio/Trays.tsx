@@ -2,6 +2,7 @@
 // three postcards to begin with.
 import { isOpen, type Job, useFeed } from '~/jobs/feed'
 import { picturesOf } from '~/jobs/pictures'
+import { useSession } from '~/shell/session'
 import { useWords } from '~/strings'
 import { JobTile } from './JobTile'
 import { PictureTile } from './PictureTile'
@@ -13,8 +14,9 @@ const GRID = 'grid grid-cols-[repeat(auto-fill,minmax(min(11.5rem,45%),1fr))] ga
 
 export function Trays({ onBegin }: { onBegin: (prompt: string) => void }) {
   const words = useWords().studio
+  const { person } = useSession()
   const { jobs, order, away } = useFeed()
-  const mine = order.flatMap(id => jobs[id] ?? []).filter(job => job.kind === 'generate')
+  const mine = order.flatMap(id => jobs[id] ?? []).filter(job => job.kind === 'generate' && job.owner === person)
   const active = mine.filter(job => isOpen(job) || (isTrouble(job) && !away[job.id])).slice(0, MOST_PICTURES)
   const made = mine.flatMap(job => picturesOf(job).map(picture => ({ job, picture }))).slice(0, MOST_PICTURES)
   if (active.length === 0 && made.length === 0) return <Welcome onBegin={onBegin} />

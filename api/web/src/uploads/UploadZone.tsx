@@ -151,7 +151,8 @@ function Progress() {
         </div>
       )}
       {showsRefused && (
-        <ul className="mt-2 max-h-32 space-y-1 overflow-y-auto">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the arrow keys must reach it
+        <ul tabIndex={0} aria-label={words.label} className="mt-2 max-h-32 space-y-1 overflow-y-auto">
           {refused.map(({ path, why }) => (
             <li key={path} className="break-words">
               <span className="font-mono">{path}</span> <span className="text-bad">{why}</span>

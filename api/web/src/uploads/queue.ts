@@ -92,7 +92,11 @@ export async function openUploads(whose: string): Promise<void> {
 
 async function opened(name: string): Promise<IDBPDatabase<Store> | null> {
   try {
-    return await openDB<Store>(name, 1, { upgrade: db => db.createObjectStore('waiting', { autoIncrement: true }) })
+    return await openDB<Store>(name, 1, {
+      upgrade: db => db.createObjectStore('waiting', { autoIncrement: true }),
+      // It is erased when its person leaves, which an open connection, here or in another tab, would put off.
+      blocking: (_, __, event) => (event.target as IDBDatabase).close(),
+    })
   } catch {
     return null // a browser that keeps nothing: uploads go on, they only do not survive a reload
   }

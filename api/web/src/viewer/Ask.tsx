@@ -63,7 +63,7 @@ export function Ask({ asset, hasMarks, onMarks }: Props) {
     <section>
       <h2 className="eyebrow mb-2 font-sans">{texts.title}</h2>
       {turns.length > 0 && (
-        <dl className="mb-3 max-h-56 space-y-1 overflow-y-auto text-sm">
+        <dl tabIndex={0} aria-label={texts.title} className="mb-3 max-h-56 space-y-1 overflow-y-auto text-sm">
           {turns.map((turn, at) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: what was said keeps its place
             <div key={at}>

@@ -202,7 +202,10 @@ function Text({ label, text }: { label: string; text: string }) {
       <Headed label={label}>
         <CopyButton what={label} text={text} />
       </Headed>
-      <p className="max-h-40 overflow-y-auto text-sm break-words whitespace-pre-wrap">{text}</p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the arrow keys must reach it */}
+      <p tabIndex={0} className="max-h-40 overflow-y-auto text-sm break-words whitespace-pre-wrap">
+        {text}
+      </p>
     </div>
   )
 }
