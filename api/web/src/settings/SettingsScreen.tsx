@@ -7,6 +7,7 @@ import { type Language, type Theme, useLook } from '~/shell/look'
 import { LetterSwitch } from '~/shell/ShortcutSheet'
 import { useSession } from '~/shell/session'
 import { moment, useWords } from '~/strings'
+import { Device } from './Device'
 
 const THEMES: readonly Theme[] = ['system', 'dark', 'light']
 const LANGUAGES: Record<Language, string> = { en: 'English', de: 'Deutsch' }
@@ -33,6 +34,9 @@ export default function SettingsScreen() {
       </Section>
       <Section title={settings.keys}>
         <LetterSwitch />
+      </Section>
+      <Section title={settings.device}>
+        <Device />
       </Section>
       <Person />
     </div>

@@ -1,13 +1,14 @@
 // What the page says about itself: the API is away (above the screen), news (below it), and what is only spoken.
 import { CloudOff, X } from 'lucide-react'
-import { useConnection } from '~/api/away'
+import { isOffline, useConnection } from '~/api/away'
 import { Button } from '~/parts/Button'
 import { useWords } from '~/strings'
 import { useSpeech } from './speech'
 import { dismiss, useToasts } from './toasts'
 
 export function AwayBanner() {
-  const words = useWords().shell.away
+  const { away, offline } = useWords().shell
+  const words = isOffline() ? offline : away
   const isAway = useConnection(({ awaySinceMs }) => awaySinceMs !== null)
   return (
     <div role="status">

@@ -1,9 +1,14 @@
 // Who is here: asked once, and again whenever the API says that nobody is. Without keys everybody is the same person.
 import { useQuery } from '@tanstack/react-query'
-import { api } from '~/api/client'
-import { queryClient, session } from '~/api/queries'
+import { api, type Schemas } from '~/api/client'
+import { ApiAway } from '~/api/errors'
+import { leave, queryClient, session } from '~/api/queries'
 import { forget } from '~/jobs/feed'
 import { arrive, erase } from '~/keep/person'
+import { keepSession, setLeaving } from '~/keep/session'
+import { told } from '~/parts/Trouble'
+import { words } from '~/strings'
+import { toast } from './toasts'
 
 /** The person of this browser and the way out. Only below the door (`SignedIn`), where somebody is. */
 export function useSession() {
@@ -24,17 +29,36 @@ export function useSession() {
 export async function signIn(key: string): Promise<void> {
   const { data } = await api.POST('/v1/session', { body: { key } })
   if (!data) return
-  await arrive(data.person)
-  queryClient.clear()
-  forget()
-  queryClient.setQueryData(session.queryKey, data)
+  setLeaving(false)
+  // What this page has in mind of another person goes with the page.
+  if (await arrive(data.person)) return location.reload()
+  keepSession(data)
+  nowIs(data)
 }
 
-/** Leave, and leave nothing behind in this browser. */
+/** Leave, and leave nothing behind in this browser; while the rack is away it is told later, before anything else. */
 export async function signOut(): Promise<void> {
-  await api.DELETE('/v1/session', {})
-  queryClient.clear()
-  forget()
+  setLeaving(true)
+  let isTold = true
+  try {
+    await leave()
+  } catch (error) {
+    if (!(error instanceof ApiAway)) {
+      setLeaving(false)
+      toast(told(error, words()), { tone: 'bad' })
+      return
+    }
+    isTold = false
+  }
   await erase()
-  queryClient.setQueryData(session.queryKey, null)
+  // The page begins anew, with nothing in mind; where there is nothing to begin with, the door is shown.
+  if (isTold) return location.assign(import.meta.env.BASE_URL)
+  nowIs(null)
+}
+
+/** Everything that was answered to another is forgotten. The session's own question stays: the door looks at it. */
+function nowIs(data: Schemas['SessionState'] | null): void {
+  queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== session.queryKey[0] })
+  forget()
+  queryClient.setQueryData(session.queryKey, data)
 }

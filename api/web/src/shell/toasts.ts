@@ -18,11 +18,14 @@ export const useToasts = create<{ toasts: Toast[] }>(() => ({ toasts: [] }))
 let last = 0
 
 /** Say something; returns the id to take it away by. */
-export function toast(text: string, more: Partial<Pick<Toast, 'tone' | 'action'>> = {}): number {
+export function toast(
+  text: string,
+  more: Partial<Pick<Toast, 'tone' | 'action'>> & { /** Until it is put away. */ stays?: boolean } = {},
+): number {
   last += 1
   const made: Toast = { id: last, text, tone: more.tone ?? 'plain', action: more.action }
   useToasts.setState(({ toasts }) => ({ toasts: [...toasts.slice(-2), made] }))
-  setTimeout(() => dismiss(made.id), made.action ? STAYS_WITH_ACTION_MS : STAYS_MS)
+  if (!more.stays) setTimeout(() => dismiss(made.id), made.action ? STAYS_WITH_ACTION_MS : STAYS_MS)
   return made.id
 }
 
