@@ -1,6 +1,6 @@
 // How the service worker is built: one file of its own beside the page's, after the page. Its address never changes.
 import { defineConfig } from 'vite'
-import { shellFiles } from './build/shell'
+import { shellFiles } from './build/shell.ts'
 
 export default defineConfig({
   base: '/ui/',

@@ -6,6 +6,9 @@ import json
 import re
 from typing import Any
 
+from PIL import Image
+
+from api.services.permissions import ROUTES
 from tests.page_types import TYPES, WEB, description, first_line
 
 DIST = WEB / "dist"
@@ -52,6 +55,30 @@ def test_nothing_runs_inline():
     page = (DIST / "index.html").read_text()
 
     assert not re.search(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", page)
+
+
+def test_what_a_phone_needs_to_install_the_page_is_there():
+    manifest = json.loads((DIST / "manifest.webmanifest").read_text())
+    drawn = [icon for icon in manifest["icons"] if icon["type"] == "image/png"]
+
+    for icon in drawn:
+        width, height = Image.open(DIST / icon["src"].removeprefix("/ui/")).size
+        assert icon["sizes"] == f"{width}x{height}"
+    assert {icon["sizes"] for icon in drawn} >= {"192x192", "512x512"}
+    assert [icon["sizes"] for icon in drawn if icon.get("purpose") == "maskable"] == ["512x512"]
+    assert manifest["scope"] == manifest["start_url"] == "/ui/"
+    assert f"POST {manifest['share_target']['action']}" in ROUTES
+    assert '<link rel="manifest" href="/ui/manifest.webmanifest">' in (DIST / "index.html").read_text()
+
+
+def test_the_service_worker_keeps_every_file_of_this_build_and_no_other():
+    worker = (DIST / "sw.js").read_text()
+    left_out = {"manifest.json", "sources.sha256", "THIRD-PARTY.txt", "sw.js"}
+    files = [file for file in DIST.rglob("*") if file.is_file() and file.suffix not in (".br", ".gz")]
+
+    built = {str(file.relative_to(DIST)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    kept = dict(re.findall(r"path:[`\"']([^`\"']+)[`\"'],sha256:[`\"']([0-9a-f]{64})", worker))
+    assert kept == {name: digest for name, digest in built.items() if name not in left_out}
 
 
 def test_what_ships_is_free_and_named():

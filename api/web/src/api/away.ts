@@ -10,19 +10,24 @@ interface Connection {
   awaySinceMs: number | null
   /** How often it came back since the page was opened; a change means: ask everything again. */
   returns: number
+  /** Whether it is this device that has no line, as far as the browser knows. */
+  isOffline: boolean
 }
 
-export const useConnection = create<Connection>(() => ({ awaySinceMs: null, returns: 0 }))
-
-/** Whether it is this device that has no line, as far as the browser knows. */
-export function isOffline(): boolean {
-  return navigator.onLine === false
-}
+export const useConnection = create<Connection>(() => ({
+  awaySinceMs: null,
+  returns: 0,
+  isOffline: navigator.onLine === false,
+}))
 
 let looking = false
 
-// What the browser is told first, so that nobody has to ask in vain to find it out.
-window.addEventListener('offline', lost)
+window.addEventListener('online', () => useConnection.setState({ isOffline: false }))
+window.addEventListener('offline', () => {
+  useConnection.setState({ isOffline: true })
+  // A rack on this very machine needs no line.
+  void answers().then(isThere => !isThere && lost())
+})
 
 /** Pause before look number `looks` (0, 1, 2 …), in milliseconds. */
 export function pauseMs(looks: number): number {

@@ -1,6 +1,6 @@
 // What the page says about itself: the API is away (above the screen), news (below it), and what is only spoken.
 import { CloudOff, X } from 'lucide-react'
-import { isOffline, useConnection } from '~/api/away'
+import { useConnection } from '~/api/away'
 import { Button } from '~/parts/Button'
 import { useWords } from '~/strings'
 import { useSpeech } from './speech'
@@ -8,7 +8,7 @@ import { dismiss, useToasts } from './toasts'
 
 export function AwayBanner() {
   const { away, offline } = useWords().shell
-  const words = isOffline() ? offline : away
+  const words = useConnection(connection => connection.isOffline) ? offline : away
   const isAway = useConnection(({ awaySinceMs }) => awaySinceMs !== null)
   return (
     <div role="status">

@@ -1,6 +1,6 @@
 // The door: shows the page to whoever is let in, and a field for the key to whoever is not.
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react'
 import { useConnection } from '~/api/away'
 import { ApiAway, ApiError } from '~/api/errors'
 import { session } from '~/api/queries'
@@ -17,10 +17,14 @@ export function SignedIn({ children }: { children: ReactNode }) {
   const [isReady, setReady] = useState(false)
   const person = data?.person
   const returns = useConnection(connection => connection.returns)
+  const shown = useRef(person)
   useEffect(() => {
     setReady(false)
     if (person === undefined) return
-    void opening(person).finally(() => setReady(true))
+    // What this page has in mind of another person goes with the page.
+    const isAnother = shown.current !== undefined && shown.current !== person
+    shown.current = person
+    void opening(person).finally(() => (isAnother ? location.reload() : setReady(true)))
   }, [person])
   // A page that was opened while the API was away, with nobody in mind.
   useEffect(() => {

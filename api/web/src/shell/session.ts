@@ -5,7 +5,7 @@ import { ApiAway } from '~/api/errors'
 import { leave, queryClient, session } from '~/api/queries'
 import { forget } from '~/jobs/feed'
 import { arrive, erase } from '~/keep/person'
-import { keepSession, setLeaving } from '~/keep/session'
+import { isLeaving, keepSession, setLeaving } from '~/keep/session'
 import { told } from '~/parts/Trouble'
 import { words } from '~/strings'
 import { toast } from './toasts'
@@ -27,6 +27,7 @@ export function useSession() {
  *
  * @throws ApiError 401 it opens nothing; 429 too many tries. */
 export async function signIn(key: string): Promise<void> {
+  if (isLeaving()) await leave()
   const { data } = await api.POST('/v1/session', { body: { key } })
   if (!data) return
   setLeaving(false)

@@ -72,7 +72,7 @@ function follow(registration: ServiceWorkerRegistration): void {
   const look = () => {
     const next = registration.waiting
     // Without one that serves this page, the waiting one is the first: nothing of an older version is open.
-    if (next && navigator.serviceWorker.controller) offer(() => takeOver(next))
+    if (next && navigator.serviceWorker.controller) offer(() => takeOver(registration.waiting ?? next))
   }
   registration.addEventListener('updatefound', () => {
     registration.installing?.addEventListener('statechange', look)

@@ -86,7 +86,10 @@ export class SeenPictures {
         // The disk is full, or the page that asked is gone and its answer with it: this one is not kept.
       }
     }
-    for (const { cache, ledger } of touched) await cache.put(this.list, Response.json(ledger.entries()))
+    for (const { cache, ledger } of touched) {
+      // Without the list the next worker throws these pictures away, which is all that a full disk costs.
+      await cache.put(this.list, Response.json(ledger.entries())).catch(() => undefined)
+    }
   }
 
   private async put({ cache, ledger }: Open, address: string, picture: Response): Promise<boolean> {
@@ -97,13 +100,18 @@ export class SeenPictures {
     return true
   }
 
+  /** Null: nobody is here, or the browser's store is broken; pictures then come as if there were no worker. */
   private async opened(): Promise<Open | null> {
-    return await this.locks.request(PERSON_LOCK, { mode: 'shared' }, async () => {
-      const name = (await this.stores.keys()).find(each => personOf(each, PICTURES) !== null)
-      if (name === undefined) return null
-      const cache = await this.stores.open(name)
-      return { cache, ledger: await this.read(cache) }
-    })
+    try {
+      return await this.locks.request(PERSON_LOCK, { mode: 'shared' }, async () => {
+        const name = (await this.stores.keys()).find(each => personOf(each, PICTURES) !== null)
+        if (name === undefined) return null
+        const cache = await this.stores.open(name)
+        return { cache, ledger: await this.read(cache) }
+      })
+    } catch {
+      return null
+    }
   }
 
   /** What list and cache agree on; a worker that was ended between two writes leaves pictures that no list has. */
