@@ -61,7 +61,7 @@ SHARE = """(files) => {
   input.files = all.files
   form.append(input)
   document.body.append(form)
-  form.submit()
+  setTimeout(() => form.submit())
 }"""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: `apt-get install chromium`")
@@ -117,6 +117,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def test_without_a_line_there_are_page_pictures_and_draft_and_what_is_chosen_then_is_sent_later(context, served):
     page = _signed_in(context, served, "ada")
     page.get_by_label(PROMPT).fill("a lighthouse in the fog")
+    wait_for(lambda: page.evaluate(KEPT)["databases"].get("darkroom/ada/kept", {}).get("answers"), what="kept answers")
     page.goto(served.at("gallery"))
     _wait_until_kept(page, "ada")
 
@@ -126,7 +127,10 @@ def test_without_a_line_there_are_page_pictures_and_draft_and_what_is_chosen_the
     _until(page, SHOWN, 6)
     _choose(page, "offline.png", (1, 2, 3))
     page.get_by_text("Waits for the line").wait_for()
+    page.get_by_role("gridcell").first.click()
+    page.locator("main img[src^='/v1/']").first.wait_for()
     page.goto(served.at())
+    page.locator("form button[aria-haspopup=dialog]").first.wait_for()
     assert page.get_by_label(PROMPT).input_value() == "a lighthouse in the fog"
     assert page.evaluate("refused") == []
 

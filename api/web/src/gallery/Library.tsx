@@ -2,6 +2,7 @@
 // same with something fixed. It owns the keys of the grid.
 import { ArrowDownWideNarrow, CalendarDays, Layers, Minus, Play, Plus, SlidersHorizontal, Upload } from 'lucide-react'
 import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react'
+import { ApiAway } from '~/api/errors'
 import { Button } from '~/parts/Button'
 import { Trouble } from '~/parts/Trouble'
 import { navigate, to, useAddress } from '~/shell/router'
@@ -160,7 +161,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
           </div>
         )}
       </header>
-      {shelf.error && !isBoxRefused(shelf.error) && (
+      {shelf.error && !isBoxRefused(shelf.error) && !isSaidAbove(shelf.error, shelf.total) && (
         <div className="px-4 pb-3">
           <Trouble error={shelf.error} onRetry={shelf.refetch} />
         </div>
@@ -203,6 +204,11 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
       )}
     </UploadZone>
   )
+}
+
+/** While the API is away the banner says so, and what is kept is shown. */
+function isSaidAbove(error: Error, shown: number): boolean {
+  return error instanceof ApiAway && shown > 0
 }
 
 function isBoxRefused(error: Error): boolean {

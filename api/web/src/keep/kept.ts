@@ -85,6 +85,8 @@ export async function keepFor(person: string): Promise<void> {
   useConnection.subscribe((connection, was) => {
     if (connection.awaySinceMs !== null && was.awaySinceMs === null) void restore()
   })
+  // The last news too, of a page that is left within a moment.
+  window.addEventListener('pagehide', () => void write())
   if (useConnection.getState().awaySinceMs !== null) await restore()
 }
 

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { askedOf } from './asked'
 
 const HERE = 'https://rack.example'
-const asked = (path: string, more: { method?: string; mode?: RequestMode } = {}) =>
-  askedOf({ method: 'GET', mode: 'cors', url: new URL(path, HERE).href, ...more }, HERE, '/ui/')
+const asked = (path: string, more: { method?: string; mode?: RequestMode; destination?: RequestDestination } = {}) =>
+  askedOf({ method: 'GET', mode: 'cors', destination: '', url: new URL(path, HERE).href, ...more }, HERE, '/ui/')
 
 test.each(['/ui/', '/ui/gallery?q=sea', '/ui/picture/ast_0'])('%s is a screen', path => {
   expect(asked(path, { mode: 'navigate' })).toBe('screen')
@@ -16,9 +16,11 @@ test.each(['/ui/assets/index-1.js', '/ui/icon.svg', '/ui/manifest.webmanifest', 
   },
 )
 
-test('only smaller pictures are kept, whole ones are too large', () => {
-  expect(asked('/v1/images/9f?width=320', { mode: 'no-cors' })).toBe('picture')
-  expect(asked('/v1/images/9f', { mode: 'no-cors' })).toBe('else')
+test('a picture to look at may be one that was kept, a whole one that is fetched or downloaded never', () => {
+  expect(asked('/v1/images/9f?width=320')).toBe('picture')
+  expect(asked('/v1/images/9f', { destination: 'image' })).toBe('picture')
+  expect(asked('/v1/images/9f')).toBe('else')
+  expect(asked('/v1/images/9f', { destination: 'document', mode: 'navigate' })).toBe('else')
 })
 
 test('the API, other servers and what is not below the page are none of its business', () => {

@@ -5,7 +5,7 @@ export type Asked =
   | 'screen'
   /** A file of the page. */
   | 'part'
-  /** A smaller picture. */
+  /** A picture that is to be shown, or a smaller one that is fetched. */
   | 'picture'
   /** Pictures that another program shares to the page. */
   | 'share'
@@ -14,12 +14,16 @@ export type Asked =
 const PICTURE = /^\/v1\/images\/[^/]+$/
 
 /** `base`: where the page lies, with both slashes. */
-export function askedOf(request: Pick<Request, 'method' | 'mode' | 'url'>, origin: string, base: string): Asked {
+export function askedOf(
+  request: Pick<Request, 'destination' | 'method' | 'mode' | 'url'>,
+  origin: string,
+  base: string,
+): Asked {
   const { origin: of, pathname, searchParams } = new URL(request.url)
   if (of !== origin) return 'else'
   if (request.method === 'POST') return pathname === `${base}share` ? 'share' : 'else'
   if (request.method !== 'GET') return 'else'
-  if (PICTURE.test(pathname)) return searchParams.has('width') ? 'picture' : 'else'
+  if (PICTURE.test(pathname)) return request.destination === 'image' || searchParams.has('width') ? 'picture' : 'else'
   if (!pathname.startsWith(base)) return 'else'
   if (isFile(pathname.slice(base.length))) return 'part'
   return request.mode === 'navigate' ? 'screen' : 'else'

@@ -5,6 +5,8 @@ const HERE = 'https://rack.example'
 const LIST = `${HERE}/ui/kept.json`
 const address = (name: string) => `${HERE}/v1/images/${name}?width=320`
 
+const bare = (url: string) => url.split('?')[0]
+
 let caches: ReturnType<typeof cachesOf>
 let isAway: boolean
 /** Bytes of each picture. */
@@ -21,7 +23,8 @@ function cachesOf() {
       const cache = all.get(name) ?? new Map<string, Response>()
       all.set(name, cache)
       return {
-        match: async (asked: string) => cache.get(asked)?.clone(),
+        match: async (asked: string, { ignoreSearch = false } = {}) =>
+          [...cache].find(([at]) => at === asked || (ignoreSearch && bare(at) === bare(asked)))?.[1].clone(),
         put: async (asked: string, answer: Response) => void cache.set(asked, answer),
         delete: async (asked: string) => cache.delete(asked),
         keys: async () => [...cache.keys()].map(url => ({ url })),
@@ -62,6 +65,17 @@ test('what was seen is there without a line, and what was not is not', async () 
 
   expect(await (await woken.answer(new Request(address('a')), () => undefined, get)).text()).toBe('x'.repeat(10))
   await expect(woken.answer(new Request(address('b')), () => undefined, get)).rejects.toThrow('no line')
+})
+
+test('where this size was never seen another one is shown; whole pictures are never kept', async () => {
+  const pictures = seenBy()
+  await look(pictures, 'a')
+  await pictures.answer(new Request(`${HERE}/v1/images/b`), () => undefined, get)
+  isAway = true
+
+  const larger = pictures.answer(new Request(`${HERE}/v1/images/a?width=640`), () => undefined, get)
+  expect((await larger).headers.get('Content-Type')).toBe('image/webp')
+  expect(keptOf('ada')).toEqual([LIST, address('a')].sort())
 })
 
 test('no more are kept than there is room for, across the worker’s own restarts', async () => {

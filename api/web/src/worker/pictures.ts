@@ -21,6 +21,11 @@ interface Open {
   ledger: Ledger
 }
 
+/** Whole ones are too large to keep. */
+function isSmaller(address: string): boolean {
+  return new URL(address).searchParams.has('width')
+}
+
 export class SeenPictures {
   private current: Promise<Open | null> | null = null
   private batch: { open: Open; address: string; picture: Response }[] = []
@@ -55,15 +60,20 @@ export class SeenPictures {
     const open = await this.current
     try {
       const answer = await get(request)
-      if (open && answer.ok) during(this.keep(open, request.url, answer))
+      if (open && answer.ok && isSmaller(request.url)) during(this.keep(open, request.url, answer))
       if (!GATEWAY.has(answer.status)) return answer
-      return (await open?.cache.match(request.url)) ?? answer
+      return (await this.kept(open, request.url)) ?? answer
     } catch (error) {
-      const kept = await open?.cache.match(request.url)
+      const kept = await this.kept(open, request.url)
       if (!kept) throw error
-      open?.ledger.seen(request.url)
       return kept
     }
+  }
+
+  /** In this size, else in another. */
+  private async kept(open: Open | null, address: string): Promise<Response | undefined> {
+    open?.ledger.seen(address)
+    return (await open?.cache.match(address)) ?? (await open?.cache.match(address, { ignoreSearch: true }))
   }
 
   private keep(open: Open, address: string, answer: Response): Promise<void> {
