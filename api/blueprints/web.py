@@ -17,18 +17,19 @@ EXTENSION = "darkroom.page"
 HOME = "/ui/"
 #: A service worker may look after everything below this.
 SERVICE_WORKERS = ("sw.js", "service-worker.js")
-#: Scripts, fonts and connections of ours alone, nothing inline that runs. Styles may stand inline: what measures and places
-#: itself (menus, virtual lists) says so in `style`. Pictures also from memory: previews, uploads, what was drawn.
+#: Scripts, styles, fonts and connections of ours alone, nothing inline. What measures and places itself (menus, virtual lists)
+#: sets properties of an element's style, which is no inline style to a browser. Pictures also from memory: previews, uploads,
+#: what was drawn.
 POLICY = "; ".join(
     (
         "default-src 'self'",
         "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",
+        "style-src 'self'",
         "img-src 'self' blob: data:",
         "font-src 'self' data:",
         "connect-src 'self'",
         "media-src 'self' blob:",
-        "worker-src 'self' blob:",
+        "worker-src 'self'",
         "manifest-src 'self'",
         "object-src 'none'",
         "base-uri 'none'",

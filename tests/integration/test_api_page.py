@@ -61,7 +61,7 @@ def test_nothing_inline_runs_and_nobody_frames_the_page(page):
     for address in ("/ui/", "/ui/assets/app-1.js", "/ui/sw.js"):
         answer = page.get(address)
         rules = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
-        assert rules["default-src"] == rules["script-src"] == "'self'"
+        assert rules["default-src"] == rules["script-src"] == rules["style-src"] == rules["worker-src"] == "'self'"
         assert rules["img-src"] == "'self' blob: data:"
         assert rules["frame-ancestors"] == rules["object-src"] == "'none'"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

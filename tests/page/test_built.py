@@ -4,11 +4,26 @@ import gzip
 import hashlib
 import json
 import re
+from typing import Any
 
+from PIL import Image
+
+from api.services.permissions import ROUTES
 from tests.page_types import TYPES, WEB, as_answered, description, first_line
 
 DIST = WEB / "dist"
-SOURCES = ("build/finish.mjs", "build/notices.ts", "index.html", "package-lock.json", "package.json", "public", "src")
+SOURCES = (
+    "build/finish.mjs",
+    "build/notices.ts",
+    "build/shell.ts",
+    "index.html",
+    "package-lock.json",
+    "package.json",
+    "public",
+    "src",
+    "vite.config.ts",
+    "vite.worker.config.ts",
+)
 #: `build/finish.mjs` leaves the same out: what never is in a bundle.
 UNBUILT = re.compile(r"\.(test\.tsx?|d\.ts)$|^src/testing\.ts$")
 MOST_FIRST_LOAD_BYTES = 200_000
@@ -35,16 +50,47 @@ def test_the_built_page_is_that_of_the_sources():
 
 
 def test_the_first_load_is_small():
-    entry = json.loads((DIST / "manifest.json").read_text())["index.html"]
-    first = [DIST / "index.html", DIST / "theme.js", DIST / entry["file"], *(DIST / name for name in entry["css"])]
+    parts = json.loads((DIST / "manifest.json").read_text())
+    first = {"index.html", "theme.js", *_loaded_with("index.html", parts)}
 
-    assert sum(len(gzip.compress(file.read_bytes())) for file in first) <= MOST_FIRST_LOAD_BYTES
+    assert sum(len(gzip.compress((DIST / name).read_bytes())) for name in first) <= MOST_FIRST_LOAD_BYTES
+
+
+def _loaded_with(entry: str, parts: dict[str, dict[str, Any]]) -> set[str]:
+    """A script, its styles, and what it imports, which a browser fetches before it runs."""
+    part = parts[entry]
+    deeper = (_loaded_with(each, parts) for each in part.get("imports", []))
+    return {part["file"], *part.get("css", [])}.union(*deeper)
 
 
 def test_nothing_runs_inline():
     page = (DIST / "index.html").read_text()
 
     assert not re.search(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", page)
+
+
+def test_what_a_phone_needs_to_install_the_page_is_there():
+    manifest = json.loads((DIST / "manifest.webmanifest").read_text())
+    drawn = [icon for icon in manifest["icons"] if icon["type"] == "image/png"]
+
+    for icon in drawn:
+        width, height = Image.open(DIST / icon["src"].removeprefix("/ui/")).size
+        assert icon["sizes"] == f"{width}x{height}"
+    assert {icon["sizes"] for icon in drawn} >= {"192x192", "512x512"}
+    assert [icon["sizes"] for icon in drawn if icon.get("purpose") == "maskable"] == ["512x512"]
+    assert manifest["scope"] == manifest["start_url"] == "/ui/"
+    assert f"POST {manifest['share_target']['action']}" in ROUTES
+    assert '<link rel="manifest" href="/ui/manifest.webmanifest">' in (DIST / "index.html").read_text()
+
+
+def test_the_service_worker_keeps_every_file_of_this_build_and_no_other():
+    worker = (DIST / "sw.js").read_text()
+    left_out = {"manifest.json", "sources.sha256", "THIRD-PARTY.txt", "sw.js"}
+    files = [file for file in DIST.rglob("*") if file.is_file() and file.suffix not in (".br", ".gz")]
+
+    built = {str(file.relative_to(DIST)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    kept = dict(re.findall(r"path:[`\"']([^`\"']+)[`\"'],sha256:[`\"']([0-9a-f]{64})", worker))
+    assert kept == {name: digest for name, digest in built.items() if name not in left_out}
 
 
 def test_what_ships_is_free_and_named():
@@ -56,7 +102,7 @@ def test_what_ships_is_free_and_named():
 
 def _hash() -> str:
     """The sources' names and contents, in the order of their names."""
-    found = [file for name in (*SOURCES, "vite.config.ts") for file in _files(name)]
+    found = [file for name in SOURCES for file in _files(name)]
     total = hashlib.sha256()
     for name in sorted(found):
         if not UNBUILT.search(name):

@@ -4,6 +4,7 @@ import configparser
 import json
 import re
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 
 from api.cli.main import _parser
 from api.services.start_rules import addresses_beyond
+from api.services.trusted_proxies import trusted_proxies
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +71,37 @@ def test_the_worker_reserves_gpus_and_the_cpu_profile_does_not():
     assert (reserved["driver"], "gpu" in reserved["capabilities"]) == ("nvidia", True)
     assert services["worker-cpu"]["profiles"] == ["cpu"]
     assert "deploy" not in services["worker-cpu"]
+
+
+def test_the_api_believes_the_proxy_of_the_tls_profile_and_nobody_else_on_its_network():
+    api, proxy = COMPOSE["services"]["api"], COMPOSE["services"]["tls"]
+    ours = ip_address(proxy["networks"]["door"]["ipv4_address"])
+    network = ip_network(COMPOSE["networks"]["door"]["ipam"]["config"][0]["subnet"])
+    trusted = trusted_proxies(Settings(trusted_proxies=(api["environment"]["DARKROOM_TRUSTED_PROXIES"],)))
+
+    assert "door" in api["networks"]
+    assert [address for address in network.hosts() if trusted.has(address)] == [ours]
+    assert proxy["profiles"] == ["tls"]
+
+
+def test_the_proxy_passes_on_to_the_port_that_the_api_publishes_and_keeps_its_certificates():
+    caddyfile = (ROOT / "deploy/Caddyfile").read_text()
+    port = COMPOSE["services"]["api"]["ports"][0].split(":")[-1]
+    volumes = dict(volume.split(":")[:2] for volume in COMPOSE["services"]["tls"]["volumes"])
+
+    assert re.search(r"^\treverse_proxy (.+)$", caddyfile, re.M)[1] == f"api:{port}"
+    assert "{$TLS_NAME:localhost} {" in caddyfile
+    assert "TLS_NAME" in COMPOSE["services"]["tls"]["environment"]
+    assert volumes == {"./deploy/Caddyfile": "/etc/caddy/Caddyfile", "tls": "/data"}
+    assert "tls" in COMPOSE["volumes"]
+
+
+def test_the_api_has_the_same_settings_as_the_workers_and_its_proxy():
+    services = COMPOSE["services"]
+
+    more = services["api"]["environment"].items() - services["worker"]["environment"].items()
+    assert dict(more).keys() == {"DARKROOM_TRUSTED_PROXIES"}
+    assert services["worker"]["environment"].items() <= services["api"]["environment"].items()
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)

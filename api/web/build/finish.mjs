@@ -10,12 +10,14 @@ const DIST = join(ROOT, process.argv[2] ?? 'dist')
 const SOURCES = [
   'build/finish.mjs',
   'build/notices.ts',
+  'build/shell.ts',
   'index.html',
   'package-lock.json',
   'package.json',
   'public',
   'src',
   'vite.config.ts',
+  'vite.worker.config.ts',
 ]
 const TEXT = /\.(css|html|js|json|svg|txt|webmanifest)$/
 /** Below this a compressed file saves no packet. */

@@ -2,7 +2,9 @@
 import './look.css'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { beginAnewWithOthers } from './keep/person'
 import { App } from './shell/App'
+import { startWorker } from './shell/worker'
 
 const root = document.getElementById('root')
 if (root) {
@@ -12,3 +14,5 @@ if (root) {
     </StrictMode>,
   )
 }
+beginAnewWithOthers(() => location.reload())
+startWorker()

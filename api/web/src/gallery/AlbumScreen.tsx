@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Pencil, Trash2 } from 'lucide-react'
 import { type FormEvent, useState } from 'react'
+import { ApiAway } from '~/api/errors'
 import { type Album, albumOf, deleteAlbum, editAlbum } from '~/library/albums'
 import { Button } from '~/parts/Button'
 import { Dialog } from '~/parts/Dialog'
@@ -16,7 +17,7 @@ export default function AlbumScreen({ params }: ScreenProps) {
   const { query } = useAddress()
   const id = params.id ?? ''
   const { data: album, error, refetch } = useQuery(albumOf(id))
-  if (error) {
+  if (error && !(album && error instanceof ApiAway)) {
     return (
       <div className="p-8">
         <Trouble error={error} onRetry={() => void refetch()} />

@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { ArrowDownWideNarrow, CalendarDays, Layers, Minus, Play, Plus, SlidersHorizontal, Upload } from 'lucide-react'
 import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react'
+import { ApiAway } from '~/api/errors'
 import { albumOf, editAlbum } from '~/library/albums'
 import { Button } from '~/parts/Button'
 import { Trouble, told } from '~/parts/Trouble'
@@ -182,7 +183,7 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
           </div>
         )}
       </header>
-      {shelf.error && !isBoxRefused(shelf.error) && (
+      {shelf.error && !isBoxRefused(shelf.error) && !isSaidAbove(shelf.error, shelf.total) && (
         <div className="px-4 pb-3">
           <Trouble error={shelf.error} onRetry={shelf.refetch} />
         </div>
@@ -238,6 +239,11 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
       )}
     </UploadZone>
   )
+}
+
+/** While the API is away the banner says so, and what is kept is shown. */
+function isSaidAbove(error: Error, shown: number): boolean {
+  return error instanceof ApiAway && shown > 0
 }
 
 function isBoxRefused(error: Error): boolean {

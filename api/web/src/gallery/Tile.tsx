@@ -2,6 +2,7 @@
 // One picture of the grid: its placeholder, then itself, what it is worth, how far the looking at it is, a box to choose it.
 import { Check, CircleAlert, Eye, EyeOff, Globe, Heart, Layers, LoaderCircle, RotateCcw, Star } from 'lucide-react'
 import { memo, useState } from 'react'
+import { useConnection } from '~/api/away'
 import { lookAgain } from '~/library/actions'
 import { useWords } from '~/strings'
 import type { Box } from './justified'
@@ -72,19 +73,21 @@ function Picture({
   isChosen: boolean
 }) {
   const [isThere, setThere] = useState(false)
-  const [isGone, setGone] = useState(false)
+  // Until the API was away and came back: then it is asked for once more.
+  const returns = useConnection(connection => connection.returns)
+  const [goneSince, setGoneSince] = useState<number | null>(null)
   const behind = placeholder(row.thumbhash)
   return (
     <>
       {behind && !isThere && <img src={behind} alt="" className="absolute inset-0 size-full object-cover" />}
-      {!isGone && (
+      {goneSince !== returns && (
         <img
           src={pictureAt(row.picture, width, row.width)}
           alt={row.alt}
           decoding="async"
           draggable
           onLoad={() => setThere(true)}
-          onError={() => setGone(true)}
+          onError={() => setGoneSince(returns)}
           className={`absolute inset-0 size-full object-cover transition-opacity duration-200 ${isThere ? '' : 'opacity-0'} ${
             isBlurred ? 'scale-110 blur-xl' : ''
           }`}

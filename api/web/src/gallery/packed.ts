@@ -12,6 +12,8 @@ export interface PackedMonth {
   secondAt(place: number): number
   /** Width ÷ height. */
   aspectAt(place: number): number
+  /** As it was answered; a list that is no month has none. */
+  readonly bytes?: ArrayBuffer
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
@@ -20,6 +22,7 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 export function unpackedMonth(buffer: ArrayBuffer): PackedMonth {
   const view = new DataView(buffer)
   return {
+    bytes: buffer,
     count: Math.floor(buffer.byteLength / ROW_BYTES),
     idAt(place) {
       let id = 'ast_'

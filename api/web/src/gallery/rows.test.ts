@@ -74,3 +74,43 @@ test('a question that fails is asked again when the tile comes back', async () =
 
   expect(store.peek('a')?.id).toBe('a')
 })
+
+test('a row of an earlier visit stands in until the API says how it is now', async () => {
+  vi.useFakeTimers()
+  const { store, asked } = storeOf()
+  store.stand([row('a', { stars: 5 })])
+  expect(store.peek('a')?.stars).toBe(5)
+
+  store.want('a', false)
+  await vi.runAllTimersAsync()
+
+  expect(asked).toEqual([[['a'], false]])
+  expect(store.peek('a')?.stars).toBe(0)
+})
+
+test('what could not be had is asked for when the API is back, if it is still shown', async () => {
+  vi.useFakeTimers()
+  const asked: [string[], boolean][] = []
+  const store = new RowStore(async (ids, trashed) => {
+    asked.push([ids, trashed])
+    throw new Error('away')
+  })
+  store.listen('shown', () => undefined)
+  for (const id of ['shown', 'passed']) store.want(id, true)
+  await vi.runAllTimersAsync()
+
+  store.recover()
+  await vi.runAllTimersAsync()
+
+  expect(asked.at(-1)).toEqual([['shown'], true])
+})
+
+test('whoever keeps rows is told of each that comes', () => {
+  const { store } = storeOf()
+  const kept: string[] = []
+  store.onPut = rows => kept.push(...rows.map(each => each.id))
+
+  store.put([row('a'), row('b')])
+
+  expect(kept).toEqual(['a', 'b'])
+})

@@ -1,6 +1,7 @@
 // What a tile shows beside its shape (picture, stars, caption): light rows, asked for when tiles come into sight, many at
 // once, and kept. A row is an answer of the API and nothing else; a change is shown at once and asked again afterwards.
 import { useEffect, useSyncExternalStore } from 'react'
+import { useConnection } from '~/api/away'
 import { api, got, type Schemas } from '~/api/client'
 
 export type Row = Schemas['AssetRow']
@@ -21,10 +22,22 @@ export class RowStore {
   private asked = new Set<string>()
   private listeners = new Map<string, Set<() => void>>()
   private timer: ReturnType<typeof setTimeout> | null = null
+  /** Of an earlier visit: shown where there is nothing newer, and asked for all the same. */
+  private standIns = new Map<string, Row>()
+  /** Asked for in vain. */
+  private missed = new Map<string, boolean>()
+  /** Told of every row that comes. */
+  onPut: ((rows: readonly Row[]) => void) | null = null
 
   constructor(private readonly fetch: Fetch) {}
 
-  peek = (id: string): Row | undefined => this.rows.get(id)
+  peek = (id: string): Row | undefined => this.rows.get(id) ?? this.standIns.get(id)
+
+  /** Show these while there is nothing newer. */
+  stand(rows: readonly Row[]): void {
+    this.standIns = new Map(rows.map(row => [row.id, row]))
+    for (const row of rows) this.tell(row.id)
+  }
 
   /** Have it soon; `trashed` says where it is to be looked for. */
   want(id: string, trashed: boolean): void {
@@ -48,8 +61,10 @@ export class RowStore {
     for (const row of rows) {
       this.rows.delete(row.id)
       this.rows.set(row.id, row)
+      this.standIns.delete(row.id)
       this.tell(row.id)
     }
+    this.onPut?.(rows)
     while (this.rows.size > MOST_KEPT) this.rows.delete(this.rows.keys().next().value as string)
   }
 
@@ -71,6 +86,13 @@ export class RowStore {
     for (let at = 0; at < shown.length; at += MOST_IDS) {
       this.put(await this.fetch(shown.slice(at, at + MOST_IDS), trashed))
     }
+  }
+
+  /** The API answers again: what is shown and could not be had is asked for. */
+  recover(): void {
+    const missed = this.missed
+    this.missed = new Map()
+    for (const [id, trashed] of missed) if (this.listeners.has(id)) this.want(id, trashed)
   }
 
   /** Of the rows that are shown. */
@@ -95,6 +117,7 @@ export class RowStore {
 
   clear(): void {
     this.rows.clear()
+    this.standIns.clear()
     this.asked.clear()
   }
 
@@ -119,6 +142,7 @@ export class RowStore {
       this.put(await this.fetch(ids, trashed))
     } catch {
       // Asked again when it comes into sight again, or when the page has found the API back.
+      for (const id of ids) this.missed.set(id, trashed)
     } finally {
       for (const id of ids) this.asked.delete(id)
     }
@@ -131,6 +155,8 @@ async function fetched(ids: string[], trashed: boolean): Promise<Row[]> {
 }
 
 export const rowStore = new RowStore(fetched)
+
+useConnection.subscribe(({ returns }, was) => returns !== was.returns && rowStore.recover())
 
 /** The row of a tile that is shown; undefined until it is there. */
 export function useRow(id: string | null, trashed = false): Row | undefined {

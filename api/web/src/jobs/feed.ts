@@ -121,3 +121,9 @@ export function usePolling(person: string): void {
   const hasOpen = useFeed(feed => openIds(feed).length > 0)
   useQuery({ ...poll, enabled: hasOpen })
 }
+
+/** Another person's page begins empty. */
+export function forget(): void {
+  mark = ''
+  useFeed.setState({ jobs: {}, order: [], previews: {}, away: {} })
+}

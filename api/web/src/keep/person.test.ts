@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { arrive, erase, storeName } from './person'
+import { arrive, beginAnewWithOthers, erase, storeName } from './person'
 
 test('what one person left is gone when another comes', async () => {
   await arrive('ada')
@@ -27,4 +27,26 @@ test('a sign-out leaves the look of the page and nothing personal', async () => 
   await erase()
 
   expect(Object.keys(localStorage)).toEqual(['darkroom.look'])
+})
+
+test('whoever comes is told whether somebody else was here', async () => {
+  expect(await arrive('ada')).toBe(false)
+  expect(await arrive('ada')).toBe(false)
+  expect(await arrive('bob')).toBe(true)
+})
+
+test('a tab begins anew when somebody comes or goes in another, and for nothing else', () => {
+  let reloads = 0
+  beginAnewWithOthers(() => {
+    reloads += 1
+  })
+  const told = (key: string, oldValue: string | null, newValue: string | null) =>
+    window.dispatchEvent(new StorageEvent('storage', { key, oldValue, newValue }))
+
+  told('darkroom.look', 'a', 'b')
+  told('darkroom.person', 'ada', 'ada')
+  expect(reloads).toBe(0)
+  told('darkroom.person', 'ada', null)
+  told('darkroom.person', null, 'bob')
+  expect(reloads).toBe(2)
 })

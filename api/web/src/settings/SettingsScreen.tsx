@@ -9,6 +9,7 @@ import { type Language, type Theme, useLook } from '~/shell/look'
 import { LetterSwitch } from '~/shell/ShortcutSheet'
 import { useSession } from '~/shell/session'
 import { moment, useWords } from '~/strings'
+import { Device } from './Device'
 
 const THEMES: readonly Theme[] = ['system', 'dark', 'light']
 const CARES = Object.keys(BLURS) as Care[]
@@ -37,6 +38,9 @@ export default function SettingsScreen() {
       <Pictures />
       <Section title={settings.keys}>
         <LetterSwitch />
+      </Section>
+      <Section title={settings.device}>
+        <Device />
       </Section>
       <Person />
     </div>

@@ -9,6 +9,7 @@ import { useMilestones } from '~/jobs/useMilestones'
 import { useWords } from '~/strings'
 import { AwayBanner, Speech, Toasts } from './Banners'
 import { ErrorBoundary } from './ErrorBoundary'
+import { whenIdle } from './idle'
 import { Missing } from './Missing'
 import { Nav } from './Nav'
 import { useAddress } from './router'
@@ -19,6 +20,7 @@ import { useSession } from './session'
 import { dispatch, useShortcut } from './shortcuts'
 import { useTitle } from './title'
 import { toast } from './toasts'
+import { useShared } from './useShared'
 
 export function App() {
   return (
@@ -46,6 +48,8 @@ function Frame() {
   }, [])
   useShortcut('?', words.shortcuts.open, () => setShowsKeys(true))
   useHealing(words.away.back)
+  useShared()
+  useUploadsGoOn()
   usePolling(person)
   useMilestones(person)
   useTitle(path, person)
@@ -74,6 +78,14 @@ function Frame() {
       {showsKeys && <ShortcutSheet onClose={() => setShowsKeys(false)} />}
     </>
   )
+}
+
+/** Files that an earlier page left are sent on, whichever screen is open. */
+function useUploadsGoOn(): void {
+  const { person } = useSession()
+  useEffect(() => {
+    whenIdle(() => void import('~/uploads/queue').then(queue => queue.openUploads(person)))
+  }, [person])
 }
 
 /** When the API is back, everything on screen is asked again. */

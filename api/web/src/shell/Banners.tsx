@@ -7,7 +7,8 @@ import { useSpeech } from './speech'
 import { dismiss, useToasts } from './toasts'
 
 export function AwayBanner() {
-  const words = useWords().shell.away
+  const { away, offline } = useWords().shell
+  const words = useConnection(connection => connection.isOffline) ? offline : away
   const isAway = useConnection(({ awaySinceMs }) => awaySinceMs !== null)
   return (
     <div role="status">

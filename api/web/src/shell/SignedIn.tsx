@@ -1,25 +1,35 @@
 // The door: shows the page to whoever is let in, and a field for the key to whoever is not.
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react'
+import { useConnection } from '~/api/away'
 import { ApiAway, ApiError } from '~/api/errors'
 import { session } from '~/api/queries'
 import { arrive } from '~/keep/person'
 import { Button } from '~/parts/Button'
 import { Trouble, told } from '~/parts/Trouble'
 import { useWords } from '~/strings'
+import { whenIdle } from './idle'
 import { signIn } from './session'
 
 export function SignedIn({ children }: { children: ReactNode }) {
   const words = useWords().shell
-  const { data, error, isPending, refetch } = useQuery(session)
+  const { data, error, refetch } = useQuery(session)
   const [isReady, setReady] = useState(false)
   const person = data?.person
+  const returns = useConnection(connection => connection.returns)
+  const shown = useRef(person)
   useEffect(() => {
     setReady(false)
     if (person === undefined) return
-    // Only then may a screen open its stores: those of another person are gone by now.
-    void arrive(person).finally(() => setReady(true))
+    // What this page has in mind of another person goes with the page.
+    const isAnother = shown.current !== undefined && shown.current !== person
+    shown.current = person
+    void opening(person).finally(() => (isAnother ? location.reload() : setReady(true)))
   }, [person])
+  // A page that was opened while the API was away, with nobody in mind.
+  useEffect(() => {
+    if (returns > 0) void refetch()
+  }, [returns, refetch])
   if (data === null) return <SignIn />
   if (error && !(error instanceof ApiAway) && !data) {
     return (
@@ -28,8 +38,16 @@ export function SignedIn({ children }: { children: ReactNode }) {
       </div>
     )
   }
-  if (isPending || error || !isReady) return <p className="sr-only">{words.loading}</p>
+  if (!data || !isReady) return <p className="sr-only">{words.loading}</p>
   return children
+}
+
+/** Only after this may a screen open its stores: those of another person are gone by then. */
+async function opening(person: string): Promise<void> {
+  await arrive(person)
+  const keep = async () => (await import('~/keep/kept')).keepFor(person)
+  if (useConnection.getState().awaySinceMs === null) whenIdle(() => void keep())
+  else await keep()
 }
 
 function SignIn() {

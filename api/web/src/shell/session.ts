@@ -1,12 +1,13 @@
 // Who is here: asked once, and again whenever the API says that nobody is. Without keys everybody is the same person.
 import { useQuery } from '@tanstack/react-query'
-import { api, onStranger } from '~/api/client'
-import { ApiError } from '~/api/errors'
-import { queryClient, session } from '~/api/queries'
-import { arrive, erase, onOther } from '~/keep/person'
+import { api, onStranger, type Schemas } from '~/api/client'
+import { ApiAway } from '~/api/errors'
+import { leave, queryClient, session } from '~/api/queries'
+import { forget } from '~/jobs/feed'
+import { arrive, erase } from '~/keep/person'
+import { isLeaving, keepSession, setLeaving } from '~/keep/session'
 import { told } from '~/parts/Trouble'
 import { words } from '~/strings'
-import { hrefOf, to } from './router'
 import { toast } from './toasts'
 
 /** The person of this browser and the way out. Only below the door (`SignedIn`), where somebody is. */
@@ -26,27 +27,42 @@ export function useSession() {
  *
  * @throws ApiError 401 it opens nothing; 429 too many tries. */
 export async function signIn(key: string): Promise<void> {
+  if (isLeaving()) await leave()
   const { data } = await api.POST('/v1/session', { body: { key } })
   if (!data) return
-  // What another person's page still holds in memory goes with that page.
+  setLeaving(false)
+  // What this page has in mind of another person goes with the page.
   if (await arrive(data.person)) return location.reload()
-  queryClient.setQueryData(session.queryKey, data)
+  keepSession(data)
+  nowIs(data)
 }
 
-/** Leave, and leave nothing behind in this browser: neither in its stores nor in this page's memory. */
+/** Leave, and leave nothing behind in this browser; while the rack is away it is told later, before anything else. */
 export async function signOut(): Promise<void> {
+  setLeaving(true)
+  let isTold = true
   try {
-    await api.DELETE('/v1/session', {})
+    await leave()
   } catch (error) {
-    // Only the API can take the cookie away. One that knows of no session has.
-    if (!(error instanceof ApiError && error.status === 401)) return void toast(told(error, words()), { tone: 'bad' })
+    if (!(error instanceof ApiAway)) {
+      setLeaving(false)
+      toast(told(error, words()), { tone: 'bad' })
+      return
+    }
+    isTold = false
   }
   await erase()
-  location.assign(hrefOf(to.studio()))
+  // The page begins anew, with nothing in mind; where there is nothing to begin with, the door is shown.
+  if (isTold) return location.assign(import.meta.env.BASE_URL)
+  nowIs(null)
+}
+
+/** Everything that was answered to another is forgotten. The session's own question stays: the door looks at it. */
+function nowIs(data: Schemas['SessionState'] | null): void {
+  queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== session.queryKey[0] })
+  forget()
+  queryClient.setQueryData(session.queryKey, data)
 }
 
 /** A session that ended elsewhere: back to the door, where the same person finds everything as it was. */
 onStranger(() => queryClient.setQueryData(session.queryKey, null))
-
-/** A cookie is this browser's: who came or left in another tab came or left here too. */
-onOther(() => location.reload())

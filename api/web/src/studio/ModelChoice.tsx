@@ -26,7 +26,7 @@ export function ModelChoice() {
   const { makers, chosen, isLoaded, error, refetch } = useModels()
   const isNamed = useDraft(draft => draft.model !== null)
   const [isOpen, setOpen] = useState(false)
-  if (error) return <Trouble error={error} onRetry={() => void refetch()} />
+  if (error && !isLoaded) return <Trouble error={error} onRetry={() => void refetch()} />
   if (!isLoaded) return <div className="card h-20 animate-pulse" />
   return (
     <>

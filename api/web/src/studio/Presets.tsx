@@ -45,7 +45,7 @@ function List({ onTaken }: { onTaken: () => void }) {
     }
     await queryClient.invalidateQueries(presets)
   }
-  if (error) return <Trouble error={error} onRetry={() => void refetch()} />
+  if (error && !data) return <Trouble error={error} onRetry={() => void refetch()} />
   if (data && mine.length === 0) return <p className="p-2 text-soft">{words.studio.noPresets}</p>
   return (
     <ul>

@@ -7,7 +7,7 @@ import { useSession } from '~/shell/session'
 import { toast } from '~/shell/toasts'
 import { counted, words as currentWords, lasting, sized, useWords } from '~/strings'
 import { dropped, type Found, ofChooser } from './files'
-import { openUploads, pause, resume, retryFailed, stop, upload, useUploads } from './queue'
+import { dropShared, openUploads, pause, resume, retryFailed, stop, takeShared, upload, useUploads } from './queue'
 import { leftS, speedOf } from './speed'
 
 interface Props {
@@ -66,6 +66,7 @@ export function UploadZone({ isOff, album, chooser, children }: Props) {
           event.target.value = ''
         }}
       />
+      <Shared />
       <Progress />
       {isOver && (
         <div className="pointer-events-none absolute inset-2 z-30 grid place-items-center rounded-card border-2 border-dashed border-accent bg-shade">
@@ -85,10 +86,35 @@ function bringsFiles(data: DataTransfer): boolean {
   return data.types.includes('Files') && !isPictureDrag(data)
 }
 
+/** What another program shared: any page can make a browser send such a form, so a person says whether they meant it. */
+function Shared() {
+  const words = useWords().uploads
+  const shared = useUploads(uploads => uploads.shared)
+  if (shared === 0) return null
+  return (
+    <section
+      aria-label={words.shared(counted(shared), shared)}
+      className="border-t border-line bg-surface px-4 py-2 text-sm"
+    >
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
+        <p className="min-w-0 flex-1" role="status">
+          {words.shared(counted(shared), shared)}
+        </p>
+        <Button weight="strong" onClick={() => void takeShared()}>
+          {words.send}
+        </Button>
+        <Button weight="quiet" aria-label={words.cancel} onClick={() => void dropShared()}>
+          <X aria-hidden size={17} />
+        </Button>
+      </div>
+    </section>
+  )
+}
+
 function Progress() {
   const words = useWords().uploads
   const uploads = useUploads()
-  const { total, done, known, sentBytes, totalBytes, refused, isPaused, isRunning, samples } = uploads
+  const { total, done, known, sentBytes, totalBytes, refused, isPaused, isRunning, isWaiting, samples } = uploads
   const [showsRefused, setShowsRefused] = useState(false)
   if (total === 0) return null
   const share = totalBytes > 0 ? Math.min(1, sentBytes / totalBytes) : 0
@@ -107,6 +133,7 @@ function Progress() {
             <span className="flex flex-wrap gap-x-4 tabular-nums">
               <span>{words.progress(counted(done + refused.length), counted(total))}</span>
               {isPaused && <span>{words.paused}</span>}
+              {isWaiting && <span>{words.waiting}</span>}
               {!isPaused && speed !== null && <span className="text-soft">{words.speed(sized(speed / MIB))}</span>}
               {!isPaused && left !== null && <span className="text-soft">{words.left(lasting(left))}</span>}
             </span>

@@ -1,16 +1,10 @@
 // The pictures of a drop or of a chooser, whole folders too, in the order of their names.
+import { isPicture } from './isPicture'
 
 export interface Found {
   file: File
   /** With its folders, as far as the browser tells them. */
   path: string
-}
-
-const PICTURE = /\.(png|jpe?g|webp|gif|avif|bmp|tiff?|heic)$/i
-
-/** Whether it is worth sending: the server says whether it can be read. Pure. */
-export function isPicture(file: { type: string; name: string }): boolean {
-  return file.type.startsWith('image/') || (file.type === '' && PICTURE.test(file.name))
 }
 
 /** Everything that was dropped, folders walked through. The entries must be taken before the event is over. */

@@ -1,33 +1,26 @@
 // Files on their way into the library: a few small requests at a time, so that a break costs little; what is not sent yet
 // lies in the browser's own database under the person's name, and goes on after a reload or a crash.
 //
+// While the API is away the files wait, however long that takes. Of several tabs one sends. What another program shared
+// waits for a person's word, because any page can make a browser send such a form.
+//
 // Bytes that the library has already are the asset that is there, so sending one twice does no harm.
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
+import type { IDBPDatabase } from 'idb'
 import { create } from 'zustand'
-import type { Schemas } from '~/api/client'
-import { errorOf } from '~/api/errors'
+import { answers, lost, untilItAnswers } from '~/api/away'
 import { shelvesChanged } from '~/gallery/shelf'
-import { storeName } from '~/keep/person'
+import { storeName, UPLOADS } from '~/keep/names'
 import { told } from '~/parts/Trouble'
 import { words } from '~/strings'
 import type { Found } from './files'
+import { type Answer, Refusal, send } from './send'
 import { type Sample, sampled } from './speed'
+import { openWaiting, type Waiting, type WaitingStore } from './waiting'
 
 /** Of one request. */
 const MOST_FILES = 8
 const MOST_BYTES = 24 * 1024 * 1024
 const AGAIN_MS = [2000, 5000, 15_000] as const
-
-interface Waiting {
-  key?: number
-  file: File
-  path: string
-  album: string
-}
-
-interface Store extends DBSchema {
-  waiting: { key: number; value: Waiting }
-}
 
 export interface Refused {
   path: string
@@ -46,9 +39,13 @@ interface Uploads {
   refused: Refused[]
   isPaused: boolean
   isRunning: boolean
+  /** Whether it waits for the API to answer. */
+  isWaiting: boolean
   samples: Sample[]
   /** Files that a page before this one left; null: nobody has looked. */
   left: number | null
+  /** Files that another program shared and nobody has said a word about. */
+  shared: number
 }
 
 const NOTHING: Uploads = {
@@ -60,46 +57,59 @@ const NOTHING: Uploads = {
   refused: [],
   isPaused: false,
   isRunning: false,
+  isWaiting: false,
   samples: [],
   left: null,
+  shared: 0,
 }
 
 export const useUploads = create<Uploads>(() => NOTHING)
 
 let person = ''
+let opening: Promise<void> = Promise.resolve()
 let waiting: Waiting[] = []
 let again: Waiting[] = []
-let database: Promise<IDBPDatabase<Store> | null> | null = null
-let current: XMLHttpRequest | null = null
+let shared: Waiting[] = []
+let database: IDBPDatabase<WaitingStore> | null = null
+let current: () => void = () => undefined
+let halt = new AbortController()
 
-/** The queue of this person; what an earlier page left is there again, paused. */
-export async function openUploads(whose: string): Promise<void> {
-  if (person === whose) return
-  person = whose
+/** The queue of this person; what an earlier page left goes on, unless they had paused it. */
+export function openUploads(whose: string): Promise<void> {
+  if (person !== whose) {
+    person = whose
+    opening = open(whose)
+  }
+  return opening
+}
+
+async function open(whose: string): Promise<void> {
   waiting = []
   again = []
-  database = opened(storeName(whose, 'uploads'))
-  const db = await database
+  shared = []
+  database = await openWaiting(whose)
   const left: Waiting[] = []
-  let cursor = await db?.transaction('waiting').store.openCursor()
+  let cursor = await database?.transaction('waiting').store.openCursor()
   while (cursor) {
-    left.push({ ...cursor.value, key: cursor.key })
+    const one = { ...cursor.value, key: cursor.key }
+    if (one.isShared) shared.push(one)
+    else left.push(one)
     cursor = await cursor.continue()
   }
   waiting = left
-  useUploads.setState({ ...NOTHING, left: left.length, ...totalsOf(left), isPaused: left.length > 0 })
+  const isPaused = left.length > 0 && wasPaused()
+  useUploads.setState({ ...NOTHING, left: left.length, ...totalsOf(left), isPaused, shared: shared.length })
+  if (left.length > 0 && !isPaused) void run()
 }
 
-async function opened(name: string): Promise<IDBPDatabase<Store> | null> {
-  try {
-    return await openDB<Store>(name, 1, {
-      upgrade: db => db.createObjectStore('waiting', { autoIncrement: true }),
-      // It is erased when its person leaves, which an open connection, here or in another tab, would put off.
-      blocking: (_, __, event) => (event.target as IDBDatabase).close(),
-    })
-  } catch {
-    return null // a browser that keeps nothing: uploads go on, they only do not survive a reload
-  }
+function wasPaused(): boolean {
+  return localStorage.getItem(storeName(person, 'uploads-paused')) !== null
+}
+
+function setPaused(isPaused: boolean): void {
+  if (isPaused) localStorage.setItem(storeName(person, 'uploads-paused'), '1')
+  else localStorage.removeItem(storeName(person, 'uploads-paused'))
+  useUploads.setState({ isPaused })
 }
 
 function totalsOf(files: readonly Waiting[]): Pick<Uploads, 'total' | 'totalBytes'> {
@@ -108,43 +118,69 @@ function totalsOf(files: readonly Waiting[]): Pick<Uploads, 'total' | 'totalByte
 
 /** Send these too. */
 export async function upload(found: readonly Found[], album = ''): Promise<void> {
+  await opening
   const added: Waiting[] = found.map(({ file, path }) => ({ file, path, album }))
-  const db = await database
   for (const each of added) {
     try {
-      each.key = await db?.add('waiting', { file: each.file, path: each.path, album })
+      each.key = await database?.add('waiting', { file: each.file, path: each.path, album })
     } catch {
       break // the disk is full: they are sent from memory
     }
   }
+  sendToo(added)
+}
+
+function sendToo(added: readonly Waiting[]): void {
   waiting.push(...added)
   const { total, totalBytes } = totalsOf(added)
   useUploads.setState(was => ({
-    ...(was.isRunning || was.left ? was : { ...NOTHING, left: 0 }),
+    ...(was.isRunning || was.left ? was : { ...NOTHING, left: 0, shared: was.shared }),
     total: (was.isRunning || was.left ? was.total : 0) + total,
     totalBytes: (was.isRunning || was.left ? was.totalBytes : 0) + totalBytes,
-    isPaused: false,
   }))
+  setPaused(false)
   void run()
 }
 
+/** A person's word: what another program shared is theirs to upload. */
+export async function takeShared(): Promise<void> {
+  const taken = shared
+  shared = []
+  useUploads.setState({ shared: 0 })
+  for (const { key, isShared, ...rest } of taken) if (key !== undefined) await database?.put('waiting', rest, key)
+  sendToo(taken)
+}
+
+/** A person's word: it is not. */
+export async function dropShared(): Promise<void> {
+  const dropped = shared
+  shared = []
+  useUploads.setState({ shared: 0 })
+  await takeOut(dropped)
+}
+
 export function pause(): void {
-  useUploads.setState({ isPaused: true, samples: [] })
-  current?.abort()
+  setPaused(true)
+  useUploads.setState({ samples: [] })
+  current()
+  halt.abort()
 }
 
 export function resume(): void {
-  useUploads.setState({ isPaused: false })
+  setPaused(false)
   void run()
 }
 
 /** Forget what is not sent yet. */
 export async function stop(): Promise<void> {
+  const forgotten = [...waiting, ...again]
   waiting = []
   again = []
-  current?.abort()
-  await (await database)?.clear('waiting')
-  useUploads.setState({ ...NOTHING, left: 0 })
+  current()
+  halt.abort()
+  setPaused(false)
+  useUploads.setState(was => ({ ...NOTHING, left: 0, shared: was.shared, isRunning: was.isRunning }))
+  await takeOut(forgotten)
 }
 
 /** Those that failed for a reason that may be over. */
@@ -168,26 +204,45 @@ export function nextOf<T extends { file: { size: number }; album: string }>(file
   return taken
 }
 
-type Answer = Schemas['UploadAnswer']
-
 async function run(): Promise<void> {
   if (useUploads.getState().isRunning) return
   useUploads.setState({ isRunning: true, left: 0 })
+  await alone(sendAll)
+  useUploads.setState({ isRunning: false })
+  await shelvesChanged()
+  // Came while the last request ended.
+  if (waiting.length > 0 && !useUploads.getState().isPaused) void run()
+}
+
+/** One tab at a time; over plain http, where browsers have no locks, two of them may send a file twice. */
+async function alone(deed: () => Promise<void>): Promise<void> {
+  if ('locks' in navigator) await navigator.locks.request(storeName(person, UPLOADS), deed)
+  else await deed()
+}
+
+async function sendAll(): Promise<void> {
+  await leaveOutSent()
   let failures = 0
   while (waiting.length > 0 && !useUploads.getState().isPaused) {
     const some = nextOf(waiting)
     const before = useUploads.getState().sentBytes
     try {
-      const answer = await send(some, sent => {
+      const sending = send(some, sent => {
         const sentBytes = before + sent
         useUploads.setState(was => ({ sentBytes, samples: sampled(was.samples, [performance.now(), sentBytes]) }))
       })
+      current = sending.abort
+      const answer = await sending.answer
       failures = 0
       await settled(some, answer)
       useUploads.setState({ sentBytes: before + totalsOf(some).totalBytes })
     } catch (error) {
       useUploads.setState({ sentBytes: before })
       if (useUploads.getState().isPaused || waiting.length === 0) break
+      if (error instanceof Refusal && error.isAway && !(await answers())) {
+        await line()
+        continue
+      }
       const wait = AGAIN_MS[failures]
       failures += 1
       if (wait === undefined || (error instanceof Refusal && !error.isWorthAgain)) {
@@ -198,41 +253,25 @@ async function run(): Promise<void> {
       await new Promise(resolve => setTimeout(resolve, error instanceof Refusal ? (error.afterMs ?? wait) : wait))
     }
   }
-  useUploads.setState({ isRunning: false })
-  await shelvesChanged()
 }
 
-class Refusal extends Error {
-  constructor(
-    override readonly cause: unknown,
-    readonly isWorthAgain: boolean,
-    readonly afterMs: number | null,
-  ) {
-    super('refused')
-  }
+/** Until the API answers, or until somebody pauses or stops. */
+async function line(): Promise<void> {
+  lost()
+  halt = new AbortController()
+  useUploads.setState({ isWaiting: true, samples: [] })
+  await untilItAnswers(halt.signal)
+  useUploads.setState({ isWaiting: false })
 }
 
-/** By XMLHttpRequest, because fetch does not tell how much of a body has gone. */
-function send(some: readonly Waiting[], onSent: (bytes: number) => void): Promise<Answer> {
-  const form = new FormData()
-  const album = some[0]?.album
-  if (album) form.append('upload', JSON.stringify({ album }))
-  for (const { file, path } of some) form.append('files', file, path.split('/').at(-1) ?? file.name)
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest()
-    current = request
-    request.open('POST', '/v1/uploads')
-    request.responseType = 'json'
-    request.upload.onprogress = event => onSent(event.loaded)
-    request.onerror = request.onabort = () => reject(new Refusal(null, true, null))
-    request.onload = () => {
-      if (request.status < 300) return resolve(request.response as Answer)
-      const error = errorOf(request.status, request.response, request.getResponseHeader('Retry-After'))
-      const isWorthAgain = error.retryable || request.status === 429 || request.status >= 502
-      reject(new Refusal(error, isWorthAgain, error.retryAfterS === null ? null : error.retryAfterS * 1000))
-    }
-    request.send(form)
-  })
+/** What another tab sent while this one waited for its turn is no longer in the store. */
+async function leaveOutSent(): Promise<void> {
+  const keys = new Set(await database?.getAllKeys('waiting').catch(() => []))
+  const sent = waiting.filter(({ key }) => key !== undefined && !keys.has(key))
+  if (sent.length === 0) return
+  waiting = waiting.filter(each => !sent.includes(each))
+  const { total, totalBytes } = totalsOf(sent)
+  useUploads.setState(was => ({ total: was.total - total, totalBytes: was.totalBytes - totalBytes }))
 }
 
 async function settled(some: readonly Waiting[], { pictures }: Answer): Promise<void> {
@@ -261,6 +300,5 @@ function refuse(some: readonly Waiting[], why: string): void {
 
 async function takeOut(some: readonly Waiting[]): Promise<void> {
   waiting = waiting.filter(each => !some.includes(each))
-  const db = await database
-  for (const { key } of some) if (key !== undefined) await db?.delete('waiting', key)
+  for (const { key } of some) if (key !== undefined) await database?.delete('waiting', key).catch(() => undefined)
 }

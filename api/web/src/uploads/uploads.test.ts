@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isPicture } from './files'
+import { isPicture } from './isPicture'
 import { nextOf } from './queue'
 import { leftS, type Sample, sampled, speedOf } from './speed'
 

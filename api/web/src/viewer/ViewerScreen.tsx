@@ -2,9 +2,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { ArrowLeft, ChevronLeft, ChevronRight, Columns2, Info, Maximize, ScanSearch, X } from 'lucide-react'
 import { useCallback, useEffect, useRef, useState } from 'react'
+import { ApiAway } from '~/api/errors'
 import { change, undoLast } from '~/gallery/changes'
 import { save } from '~/gallery/download'
-import { wholePicture } from '~/gallery/pictures'
+import { pictureAt, wholePicture } from '~/gallery/pictures'
+import { rowStore } from '~/gallery/rows'
 import { toggleRevealed, useGallerySettings, useIsBlurred } from '~/gallery/settings'
 import { Button } from '~/parts/Button'
 import { Trouble } from '~/parts/Trouble'
@@ -28,10 +30,12 @@ export default function ViewerScreen({ params }: ScreenProps) {
   const id = params.id ?? ''
   const words = useWords()
   const { data: asset, error, refetch } = useQuery(assetOf(id))
-  if (error) {
+  const isAway = error instanceof ApiAway
+  if (error && !(isAway && asset?.id === id)) {
     return (
       <div className="mx-auto max-w-lg space-y-4 px-6 pt-[15vh]">
         <Trouble error={error} onRetry={() => void refetch()} />
+        {isAway && <Kept id={id} />}
         <Button onClick={() => navigate(wayBack())}>
           <ArrowLeft aria-hidden size={16} /> {words.viewer.back}
         </Button>
@@ -40,6 +44,22 @@ export default function ViewerScreen({ params }: ScreenProps) {
   }
   if (!asset) return <p className="p-8 text-soft">{words.viewer.loading}</p>
   return <Viewer asset={asset} isOld={asset.id !== id} />
+}
+
+/** Without its settings, which were never looked at, a picture of the gallery is still one to show. */
+function Kept({ id }: { id: string }) {
+  const row = rowStore.peek(id)
+  const isBlurred = useIsBlurred(id, row?.nsfw)
+  if (!row) return null
+  return (
+    <img
+      src={pictureAt(row.picture, 640, row.width)}
+      alt={row.alt}
+      width={row.width}
+      height={row.height}
+      className={`mx-auto h-auto max-w-full rounded-card ${isBlurred ? 'blur-xl' : ''}`}
+    />
+  )
 }
 
 export function shownOf(

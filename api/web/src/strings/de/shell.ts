@@ -18,6 +18,21 @@ export const shell: Words['shell'] = {
     text: 'Getipptes bleibt, Aufträge laufen von selbst weiter. Es wird wieder nachgesehen …',
     back: 'Das Rack ist wieder da',
   },
+  offline: {
+    title: 'Es gibt keine Leitung.',
+    text: 'Du siehst, was dieser Browser aufhob: letzte Bilder und was du getippt hast. Hochzuladendes wartet auf die Leitung.',
+  },
+  update: { text: 'Eine neue Version dieser Seite ist da.', reload: 'Neu laden' },
+  share: {
+    taken: (text, exact) =>
+      `${text} ${exact === 1 ? 'geteiltes Bild wartet' : 'geteilte Bilder warten'} unten: hochladen oder abbrechen.`,
+    left: (text, exact) => `${text} ${exact === 1 ? 'Datei war kein Bild' : 'Dateien waren keine Bilder'}.`,
+    none: 'Im Geteilten war kein Bild.',
+    signin: 'Niemand war angemeldet, deshalb wurde nichts Geteiltes behalten. Teile es jetzt noch einmal.',
+    full: 'Dieser Browser hat keinen Platz für das Geteilte. Lade es über die Galerie hoch.',
+    unavailable:
+      'Teilen geht nur über eine sichere Verbindung, in einem Browser, der diese Seite offline behält. Lade es über die Galerie hoch.',
+  },
   signIn: {
     title: 'Herein',
     text: 'Diese Dunkelkammer ist abgeschlossen. Dein Schlüssel öffnet sie: Wer das Rack betreibt, hat ihn für dich.',

@@ -11,6 +11,17 @@ export const settings = {
     advances: 'After rating a picture by key, go to the next one',
   },
   keys: 'Keys',
+  device: 'On this device',
+  installText:
+    'Installed, the page opens like a program, takes pictures that other programs share, and shows what it has without a line.',
+  install: 'Install',
+  installByMenu: 'To install it, use your browser’s menu (“Install” or “Add to home screen”).',
+  offlineReady: (kept: string) =>
+    `Kept for offline use: the page, what you typed, pictures you saw lately (${kept} in all).`,
+  offlineStarting: 'The page is being kept for offline use…',
+  offlineNone: 'This browser keeps no pages for offline use (a private window, or it is switched off).',
+  insecure:
+    'Installing, sharing to this page and offline use are off: browsers allow them only over HTTPS, and this page came over plain http. Whoever runs the rack can switch HTTPS on (`darkroom up --tls-cert … --tls-key …`, or a proxy).',
   person: 'You',
   open: 'This rack asks for no keys: everybody who reaches it is let in.',
   role: (role: string) => `Role: ${role}`,

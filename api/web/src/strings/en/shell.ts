@@ -16,6 +16,22 @@ export const shell = {
     text: 'What you typed stays, and jobs go on by themselves. Looking again…',
     back: 'The rack is back',
   },
+  offline: {
+    title: 'There is no line.',
+    text: 'You see what this browser kept: recent pictures and what you typed. Uploads wait until the line is back.',
+  },
+  update: { text: 'A new version of this page is here.', reload: 'Reload' },
+  share: {
+    taken: (text: string, exact: number) =>
+      `${text} shared ${exact === 1 ? 'picture waits' : 'pictures wait'} below: upload ${exact === 1 ? 'it' : 'them'}, or stop.`,
+    left: (text: string, exact: number) =>
+      `${text} ${exact === 1 ? 'file was' : 'files were'} no ${exact === 1 ? 'picture' : 'pictures'}.`,
+    none: 'There was no picture in what was shared.',
+    signin: 'Nobody was signed in, so nothing that was shared was kept. Share it again now.',
+    full: 'This browser has no room for what was shared. Upload it from the gallery instead.',
+    unavailable:
+      'Sharing works only over a secure connection, in a browser that keeps this page offline. Upload it from the gallery instead.',
+  },
   signIn: {
     title: 'Come in',
     text: 'This darkroom is locked. Your key opens it: whoever runs the rack has it for you.',

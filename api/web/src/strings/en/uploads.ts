@@ -13,6 +13,10 @@ export const uploads = {
   retry: 'Try the failed ones again',
   dismiss: 'Put away',
   paused: 'Paused',
+  waiting: 'Waits for the line',
+  shared: (text: string, exact: number) =>
+    `${text} shared ${exact === 1 ? 'picture waits' : 'pictures wait'} for your word`,
+  send: 'Upload',
   failed: (text: string, exact: number) => `${text} ${exact === 1 ? 'file' : 'files'} could not be taken`,
   restored: (text: string, exact: number) =>
     `${text} ${exact === 1 ? 'file' : 'files'} of the last time ${exact === 1 ? 'waits' : 'wait'} to be uploaded`,
