@@ -1,0 +1,46 @@
+"""The bench of runs works, small: every row is there, and says what it should of a card whose time is known."""
+
+import json
+
+import pytest
+
+from tests.bench import bench_steps
+from tests.bench.rows import Rows
+
+ROWS_OF_A_CARD = {
+    "idle_share_at_800_ms",
+    "idle_share_at_350_ms",
+    "urgent_first_step_after_steps",
+    "steps_lost_at_a_kill",
+}
+SMALL = {"PAIRS": 1, "BURST": 2, "IDLE_JOBS": 3, "IDLE_STEPS": 3, "FULL_STEPS": 12, "KILLED_STEPS": 60}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    for name, value in SMALL.items():
+        monkeypatch.setattr(bench_steps, name, value)
+    monkeypatch.setattr(bench_steps, "JOB", bench_steps.JOB | {"steps": 2})
+
+
+def test_a_sleeping_card_has_all_its_rows(tmp_path):
+    rows = Rows(tmp_path / "numbers.json")
+
+    bench_steps.on_a_sleeping_card(rows)
+
+    found = rows.numbers
+    assert set(found) == ROWS_OF_A_CARD | {f"{name}_all" for name in ROWS_OF_A_CARD}
+    assert 0 <= found["idle_share_at_800_ms"] < 0.5
+    assert 0 < found["urgent_first_step_after_steps"] < 12
+    assert 0 <= found["steps_lost_at_a_kill"] <= 48
+
+
+def test_the_rows_against_a_bare_loop_are_ratios_and_name_the_threads_of_both(tmp_path):
+    rows = Rows(tmp_path / "numbers.json")
+
+    bench_steps.against_a_bare_loop(rows)
+
+    found = json.loads((tmp_path / "numbers.json").read_text())
+    assert set(bench_steps.AGAINST_BARE) < set(found)
+    assert all(found[name] > 0 for name in bench_steps.AGAINST_BARE)
+    assert min(found["cpu_threads_as_shipped"], found["cpu_threads_bare_loop"]) >= 1
