@@ -1,13 +1,16 @@
 """`make bench`: run the benches one after the other and write one file with machine, commit and date.
 
 `python -m tests.bench [--gpu [--dry]] [--only NAME] [--out FOLDER]`. Ratios within one run count; seconds are this machine's.
+
+The file is written after each bench, and what the one at hand has found so far lies beside it (`….so-far.json`): a run that is
+broken off is not lost.
 """
 
 import argparse
 import importlib
 import json
 import sys
-import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,31 +53,21 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     names = (given.only,) if given.only else CPU_BENCHES
     report: dict[str, Any] = about_this_run()
+    date = report["date"][:10]
     if given.gpu:
-        return bench_gpu.command_line([str(given.out / f"{report['date'][:10]}-gpu.json"), *(["--dry"] * given.dry)])
+        return bench_gpu.command_line([str(given.out / f"{date}-gpu.json"), *(["--dry"] * given.dry)])
     given.out.mkdir(parents=True, exist_ok=True)
-    path = given.out / f"{report['date'][:10]}-cpu.json"
+    path = given.out / (f"{date}-{given.only.removeprefix('bench_')}-cpu.json" if given.only else f"{date}-cpu.json")
+    began_s = time.monotonic()
     for name in names:
-        try:
-            measure_into(report, name)
-        finally:
-            path.write_text(json.dumps(report, indent=2) + "\n")
+        print(f"{time.monotonic() - began_s:6.0f} s  {name} begins", flush=True)
+        so_far = given.out / f"{date}-{name}.so-far.json"
+        report[name] = importlib.import_module(f"tests.bench.{name}").main(so_far)
         show(name, report[name])
-    print(f"written to {path}")
+        path.write_text(json.dumps(report, indent=2) + "\n")
+        so_far.unlink(missing_ok=True)
+    print(f"{time.monotonic() - began_s:6.0f} s  written to {path}")
     return 0
-
-
-def measure_into(report: dict[str, Any], name: str) -> None:
-    """Add what a bench finds; where it is broken off, what it had written down until then."""
-    bench = importlib.import_module(f"tests.bench.{name}")
-    with tempfile.TemporaryDirectory() as folder:
-        numbers = Path(folder) / "numbers.json"
-        try:
-            report[name] = bench.main(numbers)
-        except BaseException:
-            if numbers.exists():
-                report[name] = json.loads(numbers.read_text()) | {"was_broken_off": True}
-            raise
 
 
 if __name__ == "__main__":

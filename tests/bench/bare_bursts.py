@@ -1,45 +1,23 @@
 """Plain diffusers, one picture after the other, a burst each time it is asked: the other side of `bench_steps`.
 
 Run: `python -m tests.bench.bare_bursts MODEL_FOLDER`; reads a JSON list of jobs from each line, makes them, and answers with the
-seconds that took. Its first line says that it is there. It is a process of its own, so that no setting of ours reaches it, and it
-computes with the number of threads that was quickest when it was asked first.
+seconds that took and the number of threads. Its first line says that it is there. It is a process of its own, so that no setting
+of ours reaches it, and it computes with the number of threads that was quickest when it was asked first (`bare_process`).
 """
 
-import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.bare_loop import OURS
+from tests.bench.bare_process import BareProcess, serve_bursts
 
 
-class BareBursts:
+class BareBursts(BareProcess):
     """That process, from outside."""
 
     def __init__(self, model: Path) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        command = [sys.executable, "-m", "tests.bench.bare_bursts", str(model)]
-        self._process = subprocess.Popen(
-            command, env=clean, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self._answer()
-
-    def seconds(self, jobs: list[dict[str, Any]]) -> float:
-        """How long these take, one after the other."""
-        assert self._process.stdin is not None
-        print(json.dumps(jobs), file=self._process.stdin, flush=True)
-        return float(self._answer())
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
+        super().__init__("tests.bench.bare_bursts", str(model))
 
 
 def serve(model: Path) -> None:
@@ -47,7 +25,6 @@ def serve(model: Path) -> None:
     import torch
     from diffusers import StableDiffusionXLPipeline
 
-    from workers.devices.cores import counts_up_to, usable_cores
     from workers.engines.sdxl import schedulers
 
     pipe = StableDiffusionXLPipeline.from_pretrained(model, dtype=torch.float32)
@@ -69,19 +46,7 @@ def serve(model: Path) -> None:
             )
         return time.perf_counter() - since
 
-    def with_threads(count: int, jobs: list[dict[str, Any]]) -> float:
-        torch.set_num_threads(count)
-        return make(jobs)
-
-    print("ready", flush=True)
-    best = 0
-    for line in sys.stdin:
-        jobs = json.loads(line)
-        if not best:
-            make(jobs[:1])
-            best = min(counts_up_to(usable_cores()), key=lambda count: with_threads(count, jobs[:2]))
-            torch.set_num_threads(best)
-        print(make(jobs), flush=True)
+    serve_bursts(make)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,23 @@
 """Runs of steps: against a bare loop in interleaved pairs, and on an engine that sleeps, where the card's time is known.
 
-Run: `python -m tests.bench.bench_steps OUT.json`. A ratio is the median of `PAIRS`, each a burst through the stack and the same
-burst through plain diffusers right before or after it, for a shared machine changes from minute to minute. The pictures are
-the toy's; the stack runs as shipped.
+Run: `python -m tests.bench.bench_steps OUT.json`; six minutes on two quiet cores. A ratio is the median of `PAIRS`, each a burst
+through the stack and the same burst through plain diffusers at its quickest number of threads right before or after it. The
+pictures are the toy's; the stack runs as shipped.
 
 The limit we know of: on two cores the API, Redis and this client take from the worker what they do not take from a GPU.
 """
 
 import json
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.bench.bare_bursts import BareBursts
 from tests.bench.bench_stack import AS_SHIPPED, wait_for_all
+from tests.bench.rows import Rows, in_turns
 from tests.faults.stack import FaultRig
 from tests.rig import Rig, running_stack, wait_for
 
@@ -27,6 +28,8 @@ JOB |= {"scheduler": "euler"}
 MIXED = ("euler", "ddim", "dpmpp_2m", "euler_ancestral")
 #: Of the jobs on a card whose idle share is looked at, and their steps.
 IDLE_JOBS, IDLE_STEPS = 8, 8
+#: Steps of those an urgent job comes upon, and of the job whose worker is killed.
+FULL_STEPS, KILLED_STEPS = 40, 60
 SLEEPS = {"DARKROOM_MODELS_FILE": str(Path(__file__).with_name("models.toml"))}
 
 
@@ -46,40 +49,32 @@ def sizes(n: int) -> dict[str, Any]:
 
 # -- against a bare loop -----------------------------------------------------------------------------------------------
 
+#: Row → its jobs and their priority.
+AGAINST_BARE: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
+    "ratio_equal_normal": (equal, "normal"),
+    "ratio_equal_low": (equal, "low"),
+    "ratio_mixed_normal": (mixed, "normal"),
+    "ratio_mixed_low": (mixed, "low"),
+    "ratio_sizes_normal": (sizes, "normal"),
+}
 
-def ratios() -> dict[str, float]:
-    """Rows: how many times the bare loop's pictures a second."""
+
+def against_a_bare_loop(rows: Rows) -> None:
+    """How many times the bare loop's pictures a second."""
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder), **AS_SHIPPED) as rig:
-        rig.finish(rig.generate(**JOB)["id"])
-        bare = BareBursts(rig.folder / "models" / str(JOB["model"]))
-        try:
-            rows: dict[str, tuple[Callable[[int], dict[str, Any]], str]] = {
-                "equal_normal": (equal, "normal"),
-                "equal_low": (equal, "low"),
-                "mixed_normal": (mixed, "normal"),
-                "mixed_low": (mixed, "low"),
-                "sizes_normal": (sizes, "normal"),
-            }
-            return {f"ratio_{name}": _ratio(rig, bare, *row) for name, row in rows.items()}
-        finally:
-            bare.close()
+        first = rig.finish(rig.generate(**JOB)["id"])
+        rows.add("cpu_threads_as_shipped", first["result"]["cpu_threads"])
+        with BareBursts(rig.folder / "models" / str(JOB["model"])) as bare:
+            for name, (job, priority) in AGAINST_BARE.items():
+                jobs = [job(n) for n in range(BURST)]
+                bare.seconds(jobs[:2])
+                _stack_seconds(rig, priority, jobs)
+                ours = partial(_stack_seconds, rig, priority)
+                rows.add_median(name, in_turns(PAIRS, lambda jobs=jobs: jobs, bare.seconds, ours), digits=3)
+            rows.add("cpu_threads_bare_loop", bare.threads)
 
 
-def _ratio(rig: Rig, bare: BareBursts, job: Callable[[int], dict[str, Any]], priority: str) -> float:
-    jobs = [job(n) for n in range(BURST)]
-    bare.seconds(jobs[:2])
-    _stack_seconds(rig, jobs, priority)
-    found = []
-    for number in range(PAIRS):
-        if number % 2:
-            ours_s, bare_s = _stack_seconds(rig, jobs, priority), bare.seconds(jobs)
-        else:
-            bare_s, ours_s = bare.seconds(jobs), _stack_seconds(rig, jobs, priority)
-        found.append(bare_s / ours_s)
-    return round(statistics.median(found), 2)
-
-
-def _stack_seconds(rig: Rig, jobs: list[dict[str, Any]], priority: str) -> float:
+def _stack_seconds(rig: Rig, priority: str, jobs: list[dict[str, Any]]) -> float:
     """From the first one's arrival to the last one's end, by the store's clock."""
     ids = [rig.generate(**job, priority=priority)["id"] for job in jobs]
     wait_for_all(rig, ids)
@@ -104,16 +99,15 @@ class SleepingCard(FaultRig):
         return [str(self.generate(prompt, seed=n, **fields)["id"]) for n in range(many)]
 
 
-def on_a_sleeping_card() -> dict[str, float]:
+def on_a_sleeping_card(rows: Rows) -> None:
+    """Idle shares are of 1; the others count steps."""
     with tempfile.TemporaryDirectory() as folder, SleepingCard(Path(folder)) as card:
         card.start_api().start_workers().wait_until_ready()
         card.finish_all(card.jobs("pace=20 rowwise=1", 4, steps=4))
-        return {
-            "idle_share_at_800_ms": _median(lambda: idle_share(card, 100)),
-            "idle_share_at_350_ms": _median(lambda: idle_share(card, 44)),
-            "urgent_first_step_after_steps": _median(lambda: urgent_after(card)),
-            "steps_lost_at_a_kill": _median(lambda: steps_lost(card)),
-        }
+        rows.add_median("idle_share_at_800_ms", (idle_share(card, 100) for _ in range(PAIRS)))
+        rows.add_median("idle_share_at_350_ms", (idle_share(card, 44) for _ in range(PAIRS)))
+        rows.add_median("urgent_first_step_after_steps", (urgent_after(card) for _ in range(PAIRS)), digits=2)
+        rows.add_median("steps_lost_at_a_kill", (steps_lost(card) for _ in range(PAIRS)), digits=0)
 
 
 def idle_share(card: SleepingCard, pace_ms: int) -> float:
@@ -128,7 +122,7 @@ def idle_share(card: SleepingCard, pace_ms: int) -> float:
 def urgent_after(card: SleepingCard) -> float:
     """Steps of 100 ms between an urgent job's arrival on a full card and its first step."""
     card.timeline.write_text("")
-    ids = card.jobs("pace=100", card.settings.max_batch, steps=40)
+    ids = card.jobs("pace=100", card.settings.max_batch, steps=FULL_STEPS)
     for job_id in ids:
         card.wait_for_state(job_id, "running")
     urgent = card.generate("pace=100 urgent=1", steps=2, priority="high")
@@ -139,10 +133,10 @@ def urgent_after(card: SleepingCard) -> float:
 
 
 def steps_lost(card: SleepingCard) -> float:
-    """Steps made twice when the child is killed at 80 % of 60 steps of 50 ms."""
+    """Steps made twice when the child is killed at 80 % of the steps, of 50 ms each."""
     card.timeline.write_text("")
-    [job_id] = card.jobs("pace=50", 1, steps=60)
-    wait_for(lambda: card.timeline.read_text().count("\n") >= 48, what="48 steps")
+    [job_id] = card.jobs("pace=50", 1, steps=KILLED_STEPS)
+    wait_for(lambda: card.timeline.read_text().count("\n") >= 0.8 * KILLED_STEPS, what="80 % of the steps")
     worker = card.job(job_id)["worker"]
     card.child_of(worker).kill()
     done = len(card.spans())
@@ -151,14 +145,11 @@ def steps_lost(card: SleepingCard) -> float:
     return done - resumed_at
 
 
-def _median(one: Callable[[], float]) -> float:
-    return round(statistics.median(one() for _ in range(PAIRS)), 4)
-
-
 def main(out: Path) -> dict[str, Any]:
-    numbers: dict[str, Any] = {**on_a_sleeping_card(), **ratios()}
-    out.write_text(json.dumps(numbers, indent=2) + "\n")
-    return numbers
+    rows = Rows(out)
+    on_a_sleeping_card(rows)
+    against_a_bare_loop(rows)
+    return rows.numbers
 
 
 if __name__ == "__main__":

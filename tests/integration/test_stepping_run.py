@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from shared.contracts.base import Priority
@@ -447,6 +448,223 @@ def test_checkpoints_are_written_on_the_way(services, engine, sent):
     runner.run(job.id, QUEUE)
 
     assert states(services, job) == ["succeeded"]
+
+
+# -- beside a pass -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looks_by_itself(monkeypatch):
+    """Looks are made while a pass is, as in earnest, and beats are rare."""
+    monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 0.002)
+    monkeypatch.setattr(progress, "BEAT_EVERY_S", 3600.0)
+
+
+def running(services, *records) -> bool:
+    return states(services, *records) == ["running"] * len(records)
+
+
+def test_who_follows_the_last_step_of_another_is_claimed_while_that_is_made_and_nobody_before(
+    services, engine, sent, looks_by_itself
+):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=1)), services, engine)
+    first, second = queued(services, "first", steps=3), queued(services, "second", steps=2)
+    seen = []
+
+    def look(samples):
+        seen.append(running(services, second))
+        if len(engine.passes) == 2:
+            wait_for(lambda: running(services, second))
+
+    engine.at_pass = look
+    runner.run(first.id, QUEUE)
+
+    assert seen[:3] == [False, False, False]
+    assert states(services, first, second) == ["succeeded"] * 2
+    assert len(engine.passes) == 5
+
+
+def test_an_urgent_job_that_comes_during_a_pass_has_its_first_step_in_the_next(
+    services, engine, runner, looks_by_itself
+):
+    first, second = queued(services, "first", steps=6), queued(services, "second", steps=6)
+    urgent = []
+
+    def send(samples):
+        if len(engine.passes) == 3:
+            urgent.append(queued(services, "urgent", steps=2, priority=Priority.HIGH))
+            wait_for(lambda: running(services, *urgent))
+
+    engine.at_pass = send
+    runner.run(first.id, QUEUE)
+
+    at = next(i for i, each in enumerate(engine.passes) if ("urgent", 1) in each)
+    assert at == 4  # it came during the fourth
+    assert states(services, first, second, *urgent) == ["succeeded"] * 3
+
+
+def test_an_urgent_job_waits_for_nobodys_encoding(services, engine, sent, monkeypatch, looks_by_itself):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=4)), services, engine)
+    first, begun, later = queued(services, "first", steps=8), [], []
+    begin = engine.begin
+    monkeypatch.setattr(engine, "begin", lambda work, watch: begun.append(work.params.prompt) or begin(work, watch))
+
+    def send(samples):
+        if len(engine.passes) == 1:
+            later.append(queued(services, "patient"))
+            later.append(queued(services, "as patient"))
+            wait_for(lambda: running(services, *later))
+            later.append(queued(services, "urgent", priority=Priority.HIGH))
+            wait_for(lambda: running(services, *later))
+
+    engine.at_pass = send
+    runner.run(first.id, QUEUE)
+
+    assert begun == ["first", "urgent", "patient", "as patient"]
+    assert states(services, first, *later) == ["succeeded"] * 4
+
+
+def test_a_cancel_that_comes_during_a_pass_is_heard_before_the_next_though_no_beat_is_due(
+    services, engine, runner, looks_by_itself
+):
+    job = queued(services, "goes", steps=50)
+    found = Unwanted(runner)
+
+    def cancel(samples):
+        if len(engine.passes) == 3:
+            services.store.move(job.id, lifecycle.cancel)
+            wait_for(lambda: job.id in found())
+
+    engine.at_pass = cancel
+    runner.run(job.id, QUEUE)
+
+    assert states(services, job) == ["cancelled"]
+    assert len(engine.passes) == 4
+
+
+class Unwanted:
+    """What a run's last look found nobody to want."""
+
+    def __init__(self, runner):
+        self._runner = runner
+
+    def __call__(self) -> frozenset[str]:
+        return self._runner._runs[MODEL]._ahead._answer.unwanted
+
+
+def test_a_cancelled_job_that_hangs_in_its_pass_stays_held_so_that_its_silence_is_found(
+    services, engine, runner, looks_by_itself
+):
+    job = queued(services, "hangs", steps=50)
+    found, seen = Unwanted(runner), []
+
+    def hang(samples):
+        if len(engine.passes) == 3:
+            services.store.move(job.id, lifecycle.cancel)
+            wait_for(lambda: job.id in found())
+            seen.extend(states(services, job))
+
+    engine.at_pass = hang
+    runner.run(job.id, QUEUE)
+
+    assert seen == ["running"]
+
+
+def test_a_word_that_comes_late_does_not_land_where_the_job_is_anothers_by_now(services, engine, runner, monkeypatch):
+    job = queued(services, "slow to tell", steps=4)
+    beat, is_held, may_go = services.store.beat, threading.Event(), threading.Event()
+    late = []
+
+    def slow(job_id, token, word, *about):
+        if word.step == 2 and not is_held.is_set():
+            is_held.set()
+            may_go.wait(30)
+            late.append(beat(job_id, token, word, *about))
+            return late[-1]
+        return beat(job_id, token, word, *about)
+
+    def lose(samples):
+        if len(engine.passes) == 2:
+            assert is_held.wait(30)
+            held = services.store.get(job.id)
+            services.store.move(
+                job.id, lambda r, now: lifecycle.lose(r, now, reason="its lease ran out", token=held.token)
+            )
+            services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="w", gpu="G", token="another"))
+            services.store.beat(job.id, "another", Progress(phase="running", step=1, steps=4))
+            may_go.set()
+            wait_for(lambda: late)
+
+    monkeypatch.setattr(services.store, "beat", slow)
+    engine.at_pass = lose
+    runner.run(job.id, QUEUE)
+
+    record = services.store.get(job.id)
+    assert late == ["fenced"]
+    assert (record.state, record.token, record.progress.step) == (State.RUNNING, "another", 1)
+    assert len(engine.passes) <= 4
+
+
+def test_a_redis_that_is_slow_to_take_words_holds_up_no_step(services, engine, runner, monkeypatch):
+    job = queued(services, "long", steps=8)
+    beat, is_over = services.store.beat, threading.Event()
+
+    def slow(job_id, token, word, *about):
+        if word.phase == "running":
+            is_over.wait(30)
+        return beat(job_id, token, word, *about)
+
+    monkeypatch.setattr(services.store, "beat", slow)
+    engine.at_finish = lambda samples: is_over.set()
+    runner.run(job.id, QUEUE)
+
+    assert states(services, job) == ["succeeded"]
+
+
+def test_who_was_claimed_ahead_goes_back_where_the_process_ends_and_nothing_speaks_against_it(
+    services, engine, sent, looks_by_itself
+):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=1)), services, engine)
+    first, ahead = queued(services, "first", steps=3), queued(services, "ahead", steps=3)
+
+    def command_and_claim(samples):
+        if len(engine.passes) == 2:  # the last pass of the first one
+            wait_for(lambda: running(services, ahead))
+            command(services)
+            looks = runner._runs[MODEL]._ahead
+            wait_for(lambda: looks._answer.has_command)
+
+    engine.at_pass = command_and_claim
+    runner.run(first.id, QUEUE)
+    assert running(services, ahead)
+    carried_out(services, runner)
+    runner.leave()
+
+    record = services.store.get(ahead.id)
+    assert (record.state, record.history[0].reason) == (State.QUEUED, Reason.DRAINED)
+    assert states(services, first) == ["succeeded"]
+    other = Runner(runtime_of(services, engine, sent))
+    engine.at_pass = lambda samples: None
+    other.run(ahead.id, QUEUE)
+    assert states(services, ahead) == ["succeeded"]
+
+
+def test_who_was_claimed_ahead_of_a_card_that_is_lost_goes_back_unblamed(services, engine, sent, looks_by_itself):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=1)), services, engine)
+    first, ahead = queued(services, "first", steps=3), queued(services, "ahead", steps=3)
+
+    def break_card(samples):
+        if len(engine.passes) == 2:
+            wait_for(lambda: running(services, ahead))
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    engine.at_pass = break_card
+    runner.run(first.id, QUEUE)
+
+    assert runner.has_lost_device
+    assert states(services, first, ahead) == ["queued"] * 2
+    assert services.store.get(first.id).history[0].has_lost_worker
+    assert services.store.get(ahead.id).history[0].reason == Reason.DRAINED
 
 
 # -- between two tickets ------------------------------------------------------------------------------------------------

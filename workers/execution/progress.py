@@ -6,6 +6,10 @@ left, its signal goes up through the engine and stops the work.
 
 A preview is owed each time the steps pass a multiple of `preview_every`, and shown with the next beat; the first one does
 not wait for a beat, because a picture of six quick steps has hardly any. It is finished and sent by another thread.
+
+Beats may go by another thread too (`beside`), which then sends the newest word there is. What it hears it only keeps:
+whoever works acts on it, when it beats the next time or is asked to (`heed`). So no job's end is written while the work that
+it sits in hangs, for that would hide it from those who look for silence.
 """
 
 import threading
@@ -52,15 +56,24 @@ class GpuBatchWatch:
         preview_every: int,
         side_thread: SideThread,
         on_stop: Callable[[Claim, Stop], None],
+        beside: Callable[[Callable[[], None]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """
+        Args:
+            beside: has a beat sent by another thread, soon; None: beats are sent by whoever works.
+        """
         self._store = store
         self._claims = claims
         self._preview_every = preview_every
         self._side_thread = side_thread
         self._on_stop = on_stop
+        self._beside = beside
         self._clock = clock
         self._stopped: dict[str, Stop] = {}
+        #: Job → the last answer to a beat that was not fine.
+        self._heard: dict[str, str] = {}
+        self._is_silent = False
         self._progress = Progress()
         self._degradations: list[str] = []
         self._quiet_until = 0.0
@@ -79,10 +92,14 @@ class GpuBatchWatch:
         """What this job came with (it moved from another GPU), and what its GPU batch gave up here."""
         return tuple(dict.fromkeys((*claim.record.degradations, *self._degradations)))
 
-    def phase(self, phase: Phase) -> None:
-        """The GPU batch enters a phase: loading, running or storing."""
+    def phase(self, phase: Phase, *, at_once: bool = False) -> None:
+        """The GPU batch enters a phase: loading, running or storing.
+
+        Args:
+            at_once: the beat is sent before this returns, and what it heard is acted on.
+        """
         self._progress = self._progress.model_copy(update={"phase": phase})
-        self._beat()
+        self._beat(at_once=at_once)
 
     def step(self, step: int, steps: int, previews: Previews | None = None) -> None:
         """See `engines.base.Watch`."""
@@ -103,6 +120,24 @@ class GpuBatchWatch:
         """Nothing new, but alive. Raises a `Signal` when nobody wants the rest."""
         if self._clock() >= self._quiet_until:
             self._beat()
+
+    def hear(self) -> None:
+        """A beat that is answered before this returns, and the answer is acted on. Raises as `heed`."""
+        self._beat(at_once=True)
+
+    def heed(self) -> None:
+        """Whoever was heard to be wanted no more leaves. Raises a `Signal` where nobody is left."""
+        for claim in self.alive:
+            answer = self._heard.get(claim.record.id)
+            if answer is not None:
+                self._leave(claim, _STOPS[answer](f"job {claim.record.id}: {answer}"))
+        if not self.alive:
+            raise next(iter(self._stopped.values()))
+
+    def fall_silent(self) -> None:
+        """Their ends are about to be written: no beat is sent any more, and none is on its way."""
+        with self._pen:
+            self._is_silent = True
 
     def degrade(self, what: str) -> None:
         """See `engines.base.Watch`."""
@@ -127,11 +162,21 @@ class GpuBatchWatch:
 
     def _tell(self, claim: Claim, preview: bytes = b"") -> str:
         with self._pen:
+            if self._is_silent:
+                return "fine"
             progress = self._progress.model_copy(update={"has_preview": self._has_preview})
             return self._store.beat(claim.record.id, claim.token, progress, self.degradations_of(claim), preview)
 
-    def _beat(self) -> None:
+    def _beat(self, *, at_once: bool = False) -> None:
         self._quiet_until = self._clock() + BEAT_EVERY_S
+        if at_once or self._beside is None:
+            self._tell_all()
+        else:
+            self._beside(self._tell_all)
+        self.heed()
+
+    def _tell_all(self) -> None:
+        """On any thread. What is heard is kept for `heed`."""
         for claim in self.alive:
             try:
                 answer = self._tell(claim)
@@ -140,9 +185,7 @@ class GpuBatchWatch:
                 logger().warning("beat.not_taken", reason=exc.message)
                 return
             if answer != "fine":
-                self._leave(claim, _STOPS[answer](f"job {claim.record.id}: {answer}"))
-        if not self.alive:
-            raise next(iter(self._stopped.values()))
+                self._heard[claim.record.id] = answer
 
     def _leave(self, claim: Claim, why: Stop) -> None:
         self._stopped[claim.record.id] = why

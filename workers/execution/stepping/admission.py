@@ -1,4 +1,8 @@
-"""Who joins a run: seats are filled from what waits, and an urgent job takes one from somebody who can wait."""
+"""Who joins a run: seats are filled from what waits, and an urgent job takes one from somebody who can wait.
+
+It decides by how the company will stand after the pass that is made just now (`Standing`), so that whoever follows one who
+takes its last step is claimed, and what it needs is fetched, before the seat is free.
+"""
 
 import time
 from collections.abc import Callable
@@ -9,6 +13,7 @@ from workers.execution.progress import Claim
 from workers.execution.stepping.arrivals import Arrivals, Waiting
 from workers.execution.stepping.company import Company
 from workers.execution.stepping.members import is_suspect
+from workers.execution.stepping.standing import Standing
 from workers.execution.stepping.trades import TRADES
 
 
@@ -24,29 +29,33 @@ class Admission:
         self._clock = clock
         self._peers_until_s = 0.0
 
-    def admit(self, waiting: Waiting) -> None:
-        """Take jobs, as far as there are seats; an urgent one takes a seat of somebody who can wait."""
+    def admit(self, waiting: Waiting) -> bool:
+        """Take jobs, as far as there are seats; an urgent one takes a seat of somebody who can wait. Whether any came."""
+        before = self._company.orders
+        self._admit(waiting)
+        return self._company.orders > before
+
+    def _admit(self, waiting: Waiting) -> None:
         for level in sorted({*waiting.levels, *waiting.own}):
-            if not self._arrivals.may_go_on or self._company.alone is not None:
+            if not self._arrivals.may_go_on or self._company.standing.is_alone:
                 return
             if level in waiting.own:
                 self._take_own(level)
             if level not in waiting.levels:
                 continue
-            free = self._company.seats - self._company.seated
-            if free > 0:
-                self._take_at(level, free)
-            elif self._may_preempt(level):
+            standing = self._company.standing
+            if standing.free > 0:
+                self._take_at(level, standing)
+            elif standing.may_preempt(level):
                 self._take_next(level)
 
-    def _take_at(self, level: int, free: int) -> None:
+    def _take_at(self, level: int, standing: Standing) -> None:
         """Fill free seats: of one size, unless nobody is at work or this is more urgent than all who are."""
-        at_work = self._company.at_work
-        if not at_work or level < min(member.level for member in at_work):
+        if not standing.at_work or level < min(member.level for member in standing.at_work):
             self._take_next(level)
             return
-        first = at_work[0].claim
-        while free > 0 and (claim := self._arrivals.next_one(level, lambda job: self._may_join(first.record, job))):
+        first, free = standing.at_work[0].record, standing.free
+        while free > 0 and (claim := self._arrivals.next_one(level, lambda job: self._may_join(first, job))):
             self.take_in_turn(claim)
             free -= self._company.trade.samples_of(claim.record)
         if free > 0 and self._clock() < self._peers_until_s:
@@ -58,10 +67,10 @@ class Admission:
 
         def may_join(job: JobRecord) -> bool:
             is_ours = job.model == self._company.model and TRADES.get(job.kind) is self._company.trade
-            at_work = self._company.at_work
+            at_work = self._company.standing.at_work
             return is_ours and (self._may_join(at_work[0].record, job) if at_work else self._company.trade.takes(job))
 
-        while self._company.seated < self._company.seats:
+        while self._company.standing.free > 0:
             claim = self._arrivals.next_of_own(level, may_join)
             if claim is None:
                 return
@@ -76,13 +85,6 @@ class Admission:
         """Others like it may join it for a while; then whoever is next must have its turn."""
         self._peers_until_s = self._clock() + self._settings.max_wait_s
         self._company.take(claim)
-
-    def _may_preempt(self, level: int) -> bool:
-        """Whether a job of this level may come although all seats are taken: somebody less urgent gives one up, nobody
-        does so more than `MOST_PREEMPTED` times, and no more wait than there are seats."""
-        beyond = self._company.seated - self._company.seats
-        able = any(m.seat_level > level and not m.is_paused for m in self._company.members)
-        return able and beyond < self._company.seats
 
     def _may_join(self, first: JobRecord, other: JobRecord) -> bool:
         """Whether a job may share passes with one that runs: it goes with it, and nothing speaks against it."""

@@ -1,26 +1,29 @@
-"""What waits in the queues, looked at between two passes, and when a run should take no more of it.
+"""What waits in the queues, looked at while passes are made (`ahead`), and when a run should take no more of it.
 
 A run of one model takes jobs of that model as long as it has seats: whoever is next, if that is of the size it is at; else
 those that are made as one that runs is (`peers`), for a while; and where nobody is at work any more, whoever is next of
 any size. It takes nobody while its worker is to take nobody, once memory of the GPU is lost to this process, or once it is
 another model's turn, by the reader's own policy (`workers.control.turns`): then it runs out, its ticket goes back, and the
 worker's reader decides.
+
+Each look asks of those under way, too, whom nobody wants any more: a cancel is to be heard within a step.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.contracts.jobs import JobRecord
 from shared.errors import RedisUnavailable
 from shared.jobs.routing import PRIORITIES, own_queue_of, queue_of
+from shared.jobs.unwanted import unwanted
 from shared.log import logger
 from shared.rack.worker_registry import WorkerRegistry
 from workers.execution.claiming import Claiming, anybody
 from workers.execution.progress import Claim
 from workers.execution.runtime import Runtime
 
-#: Between two looks; a look costs 0.2 ms, and an urgent job waits for it.
+#: Between two looks; a look costs Redis 0.2 ms, and an urgent job waits for it.
 LOOK_EVERY_S = 0.02
 #: After a look in vain, Redis being away.
 PAUSE_S = 1.0
@@ -44,6 +47,8 @@ class Waiting:
     is_turn_over: bool = False
     #: Whether the worker is to take nobody more: it drains, was paused, or leaves its GPU to others.
     is_leaving: bool = False
+    #: Jobs under way that were cancelled, are overdue or somebody else's now.
+    unwanted: frozenset[str] = frozenset()
 
     @property
     def wants_seats(self) -> bool:
@@ -55,32 +60,38 @@ class Arrivals:
     """Looks at the queues for one run."""
 
     def __init__(
-        self, runtime: Runtime, claiming: Claiming, model: str, clock: Callable[[], float] = time.monotonic
+        self,
+        runtime: Runtime,
+        claiming: Claiming,
+        model: str,
+        held: Callable[[], Mapping[str, str]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """
+        Args:
+            held: jobs under way → the tokens that they are held with.
+        """
         self._runtime = runtime
         self._claiming = claiming
         self._model = model
+        self._held = held
         self._clock = clock
-        self._looked_at_s = float("-inf")
+        self._pauses_until_s = float("-inf")
         self._waiting = Waiting()
         self._registry = WorkerRegistry(runtime.store.redis)
         self._told_at_s: dict[str, float] = {}
 
-    def turn_begins(self) -> None:
-        """A ticket has come: nothing is known yet."""
-        self._looked_at_s = float("-inf")
-
     def look(self) -> Waiting:
-        """What waits now, at most `LOOK_EVERY_S` old. Nothing new is known while Redis is away."""
+        """What waits now. Nothing new is known while Redis is away."""
         now_s = self._clock()
-        if now_s - self._looked_at_s >= LOOK_EVERY_S:
-            self._looked_at_s = now_s
-            try:
-                self._waiting = self._asked()
-            except RedisUnavailable as exc:
-                self._looked_at_s = now_s + PAUSE_S
-                logger().warning("run.looked_in_vain", reason=exc.message)
-                self._waiting = Waiting(is_leaving=self._waiting.is_leaving)
+        if now_s < self._pauses_until_s:
+            return self._waiting
+        try:
+            self._waiting = self._asked()
+        except RedisUnavailable as exc:
+            self._pauses_until_s = now_s + PAUSE_S
+            logger().warning("run.looked_in_vain", reason=exc.message)
+            self._waiting = Waiting(is_leaving=self._waiting.is_leaving)
         return self._waiting
 
     @property
@@ -91,7 +102,6 @@ class Arrivals:
 
     def next_one(self, level: int, is_wanted: Callable[[JobRecord], bool] = anybody) -> Claim | None:
         """The job of this model and level whose turn it is; None: there is none, or it is not wanted."""
-        self._looked_at_s = float("-inf")
         queue = queue_of(self._model, PRIORITIES[level])
         claim = self._claiming.next_of(queue, is_wanted)
         if claim is not None:
@@ -103,12 +113,11 @@ class Arrivals:
         return self._claiming.next_of(own_queue_of(self._runtime.slot.name, PRIORITIES[level]), is_wanted)
 
     def peers(
-        self, claim: Claim, level: int, room: int, is_wanted: Callable[[JobRecord], bool] = anybody
+        self, first: JobRecord, level: int, room: int, is_wanted: Callable[[JobRecord], bool] = anybody
     ) -> list[Claim]:
         """Jobs of a level that are made as one that runs is."""
-        self._looked_at_s = float("-inf")
         queue = queue_of(self._model, PRIORITIES[level])
-        return self._claiming.peers_of(claim.record, room, lambda job: job.queue == queue and is_wanted(job))
+        return self._claiming.peers_of(first, room, lambda job: job.queue == queue and is_wanted(job))
 
     def _asked(self) -> Waiting:
         slot, resident = self._runtime.slot, {r.model for r in self._runtime.residency.residents()}
@@ -127,6 +136,7 @@ class Arrivals:
             elsewhere=min((level for queues in here for level in _levels(queues, ready)), default=None),
             is_turn_over=bool(_levels(others.get(turn, ()), ready)),
             is_leaving=is_leaving,
+            unwanted=unwanted(self._runtime.store.redis, self._held()),
         )
 
     def _tell_served(self, queue: str) -> None:

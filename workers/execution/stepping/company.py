@@ -1,8 +1,14 @@
-"""Who is under way in a run: jobs are taken in, told that all is well, and leave, each by itself."""
+"""Who is under way in a run: jobs are taken in, told that all is well, and leave, each by itself.
 
+Two threads have to do with it. The loop owns the members. Whoever is claimed beside a pass (`ahead`) is on its way, with its
+picture being fetched, until the loop has it come in between two passes.
+"""
+
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from shared.contracts.jobs import Phase
@@ -15,8 +21,13 @@ from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.side_thread import SideThread
 from workers.execution.stepping.members import Member
+from workers.execution.stepping.standing import Standing
+from workers.execution.stepping.telling import Telling
 from workers.execution.stepping.trades import trade_of
 from workers.execution.timing import Stopwatch
+
+#: Starting pictures that are fetched at once: whoever has none, or is urgent, must not wait behind a slow one.
+FETCHED_AT_ONCE = 4
 
 
 class Company:
@@ -35,8 +46,15 @@ class Company:
         self._clock = clock
         self._ratings = rating_jobs(runtime)
         self._previews = SideThread("previews")
-        self._fetching = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetching")
-        self._orders = 0
+        self._telling = Telling()
+        self._fetching = ThreadPoolExecutor(max_workers=FETCHED_AT_ONCE, thread_name_prefix="fetching")
+        #: Jobs that were taken so far.
+        self.orders = 0
+        self._coming: list[Member] = []
+        #: Those who have steps to take after the pass that is made now.
+        self._staying: tuple[Member, ...] = ()
+        #: Held for as long as it takes to read or change those two.
+        self._door = threading.Lock()
 
     @property
     def model(self) -> str:
@@ -53,13 +71,26 @@ class Company:
         """Samples that have steps to take."""
         return sum(self.trade.samples_of(member.record) for member in self.at_work)
 
+    # -- coming, on the thread of `ahead` ----------------------------------------------------------------------------
+
     @property
-    def alone(self) -> Member | None:
-        """The job that takes nobody with it, if there is one."""
-        return next((member for member in self.members if member.must_be_alone), None)
+    def standing(self) -> Standing:
+        """How it will be after the pass that is made now, with those on their way."""
+        with self._door:
+            at_work = (*self._staying, *self._coming)
+        return Standing(
+            self.seats,
+            sum(self.trade.samples_of(member.record) for member in at_work),
+            at_work,
+            is_alone=any(member.must_be_alone for member in (*self.members, *at_work)),
+        )
+
+    def held(self) -> Mapping[str, str]:
+        """Jobs under way → the tokens that they are held with."""
+        return {member.record.id: member.claim.token for member in list(self.members)}
 
     def take(self, claim: Claim) -> None:
-        """A job joins; the picture it names is fetched beside the passes."""
+        """A job is on its way; the picture it names is fetched beside the passes."""
         record, stopwatch = claim.record, Stopwatch(self._clock)
         endings = Endings(self._runtime, self._chains, [record], stopwatch, self._ratings, sends_all=True)
         watch = GpuBatchWatch(
@@ -68,25 +99,54 @@ class Company:
             preview_every=self.trade.preview_every(self._runtime.settings),
             side_thread=self._previews,
             on_stop=endings.stop,
+            beside=partial(self._telling.take, record.id),
         )
         shape = self.trade.shape_of(record)
         work = self._fetching.submit(self.trade.work_of, record, self._runtime, watch)
-        member = Member(claim, self._orders, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
-        self._orders += 1
-        self.members.append(member)
+        member = Member(claim, self.orders, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
+        self.orders += 1
+        with self._door:
+            self._coming.append(member)
         with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
-            logger().info("job.started", kind=record.kind, attempt=record.attempt, gpu_batch=len(self.members))
+            logger().info("job.started", kind=record.kind, attempt=record.attempt, gpu_batch=len(self.standing.at_work))
 
-    def drop_unwanted(self) -> None:
-        """Whose end is written by now, cancelled or overdue, leaves."""
+    # -- between two passes ------------------------------------------------------------------------------------------
+
+    def come_in(self) -> None:
+        """Those on their way are there."""
+        with self._door:
+            self.members = [*self.members, *self._coming]
+            self._coming = []
+            self._staying = tuple(self.at_work)
+
+    def pass_begins(self, leaving: Collection[Member]) -> None:
+        """Admission may count on the seats of those who take their last step in this pass."""
+        with self._door:
+            self._staying = tuple(member for member in self.at_work if member not in leaving)
+
+    def drop_unwanted(self, unwanted: Collection[str] = ()) -> None:
+        """Who is cancelled or overdue leaves, and its end is written.
+
+        Args:
+            unwanted: jobs of which that is likely; they are asked at once, the others say it with their next sign of life.
+        """
+        for member in self.members:
+            if member.record.id in unwanted:
+                member.hear()
+            else:
+                member.heed()
         self.members = [member for member in self.members if member.is_wanted]
 
     def give_back(self) -> None:
         """All go back to their queues, and nothing speaks against them."""
         for member in self.members:
-            if member.is_wanted and member.endings.give_back(member.claim):
-                logger().info("job.given_back", job=member.record.id, step=member.steps_done)
+            self._give_back(member)
         self.members = []
+
+    def _give_back(self, member: Member) -> None:
+        member.watch.fall_silent()
+        if member.is_wanted and member.endings.give_back(member.claim):
+            logger().info("job.given_back", job=member.record.id, step=member.steps_done)
 
     def loads(self) -> None:
         """The model is on its way to the GPU, once more for those who have begun: that takes longer than a step may."""
@@ -98,14 +158,24 @@ class Company:
         """Some fail, by themselves or because of one another; see `Endings.fail_one`."""
         for member in members:
             degradations = member.watch.degradations_of(member.claim)
+            member.watch.fall_silent()
             with bound(job=member.record.id, model=self._card.id, worker=self._runtime.slot.name):
                 member.endings.fail_one(member.claim, error, in_batch=in_batch, degradations=degradations)
         self.members = [member for member in self.members if member not in members]
 
-    def lose(self, why: DeviceLost) -> None:
-        """The GPU is gone under all of them."""
+    def lose(self, why: DeviceLost, at_work: Collection[Member]) -> None:
+        """The GPU is gone under all of them. Those who were not on it yet go back, and nothing speaks against them.
+
+        Args:
+            at_work: whom it was at when it went.
+        """
+        on_it = [member for member in self.members if member.is_begun or member in at_work] or self.members
         for member in self.members:
-            member.endings.lose_one(member.claim, why, in_batch=len(self.members))
+            if member not in on_it:
+                self._give_back(member)
+                continue
+            member.watch.fall_silent()
+            member.endings.lose_one(member.claim, why, in_batch=len(on_it))
         self.members = []
 
     # -- the watch of everybody --------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Finishing:
     def _store(self, member: Member, pictures: list[Any], about: Any) -> None:
         with bound(job=member.record.id, model=self._card.id, worker=self._runtime.slot.name):
             member.stopwatch.start("storing")
-            member.phase("storing")
+            member.phase("storing", at_once=True)
             if not member.is_wanted:
                 return
             degradations = member.watch.degradations_of(member.claim)
@@ -67,8 +67,10 @@ class Finishing:
                 outcome = self._trade.stored(member.record, member.work.result(), pictures, about, self._runtime)
             except Exception as exc:
                 error = exc if isinstance(exc, DarkroomError) else engine_failed(exc)
+                member.watch.fall_silent()
                 member.endings.fail_one(member.claim, error, in_batch=1, degradations=degradations)
                 return
+            member.watch.fall_silent()
             member.endings.end_one(member.claim, outcome, degradations, spent_s=member.spent_s)
             self._learn(member)
 

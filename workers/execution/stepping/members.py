@@ -115,13 +115,21 @@ class Member:
             self.is_paused = True
             self.phase("paused")
 
-    def phase(self, phase: Phase) -> None:
-        """Tell its record; whoever does not want it any more leaves (`is_wanted`)."""
-        self._tell(lambda: self.watch.phase(phase))
+    def phase(self, phase: Phase, *, at_once: bool = False) -> None:
+        """Tell its record, soon or before this returns; whoever is heard not to want it any more leaves (`is_wanted`)."""
+        self._tell(lambda: self.watch.phase(phase, at_once=at_once))
 
     def pulse(self) -> None:
         """Nothing new, but alive."""
         self._tell(self.watch.pulse)
+
+    def hear(self) -> None:
+        """Alive, and its record is asked at once whether it is wanted."""
+        self._tell(self.watch.hear)
+
+    def heed(self) -> None:
+        """Act on what its record answered last."""
+        self._tell(self.watch.heed)
 
     def tell_step(self, engine: Stepping) -> None:
         """Tell its record how far it is, with a preview where one is owed."""

@@ -183,3 +183,64 @@ def test_a_pulse_of_a_job_that_was_cancelled_ends_the_work():
 
     with pytest.raises(CancelRequested):
         batch.watch.pulse()
+
+
+# -- beats by another thread -------------------------------------------------------------------------------------------
+
+
+class Beside(Batch):
+    """A batch whose beats wait until the test sends them."""
+
+    def __init__(self, **about):
+        super().__init__(**about)
+        self.waiting = []
+        self.watch._beside = self.waiting.append
+
+    def send(self):
+        for beat in self.waiting:
+            beat()
+        self.waiting.clear()
+
+
+def test_a_beat_beside_the_work_says_what_is_newest_when_it_is_sent():
+    batch = Beside()
+    batch.watch.step(1, 20)
+    batch.watch.step(2, 20)
+
+    batch.send()
+
+    assert [step for _, step, _, _ in batch.store.beats] == [2]
+
+
+def test_what_a_beat_heard_beside_the_work_is_acted_on_by_the_work():
+    batch = Beside(jobs=2)
+    batch.watch.step(1, 20)
+    batch.store.answer = "cancel"
+
+    batch.send()
+
+    assert batch.stopped == []
+    with pytest.raises(CancelRequested):
+        batch.watch.heed()
+    assert [job for job, _ in batch.stopped] == ["job0", "job1"]
+
+
+def test_whoever_asks_at_once_hears_at_once():
+    batch = Beside()
+    batch.store.answer = "cancel"
+
+    with pytest.raises(CancelRequested):
+        batch.watch.hear()
+
+    assert batch.stopped == [("job0", CancelRequested)]
+
+
+def test_whose_end_is_written_sends_no_beat_that_was_waiting():
+    batch = Beside()
+    batch.watch.step(1, 20)
+
+    batch.watch.fall_silent()
+    batch.send()
+
+    assert batch.store.beats == []
+    batch.watch.heed()

@@ -1,0 +1,120 @@
+"""While a pass is made, a thread looks at the queues and claims whoever may join: the card waits for no word of Redis.
+
+It looks every `LOOK_EVERY_S` for as long as the loop works. What it saw last the loop reads between two passes, if it was
+asked since the last pass began, or a moment ago; else the loop has it look, and waits for that. So an urgent job, a command
+and a cancel are heard at each boundary and are at most one step old, however long a step takes.
+
+Claimed ahead is only for seats that are free when the pass is over (`Standing`): who is claimed waits for the rest of one
+step, and another worker could not have begun it much sooner. When the loop stops, whoever is on its way comes in first:
+nobody is held that the run does not know.
+
+The limit we know of: while Redis is away, the loop goes on with what it knew.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from workers.execution.stepping import arrivals
+from workers.execution.stepping.admission import Admission
+from workers.execution.stepping.arrivals import Arrivals, Waiting
+from workers.execution.stepping.company import Company
+
+#: Passes may be quicker than looks: an answer is good enough for so many times `LOOK_EVERY_S`.
+FRESH_LOOKS = 5
+#: How long the loop waits for an answer that is late; then it goes on with the one it has.
+PATIENCE_S = 0.25
+
+
+class Ahead:
+    """The thread of one run that looks and claims."""
+
+    def __init__(
+        self,
+        company: Company,
+        looks: Arrivals,
+        admission: Admission,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._company = company
+        self._arrivals = looks
+        self._admission = admission
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+        self._work: Future[None] | None = None
+        #: Guards all below.
+        self._news = threading.Condition()
+        self._is_open = False
+        self._is_called = False
+        self._broken: Exception | None = None
+        self._answer: Waiting | None = None
+        self._asked_at_s = float("-inf")
+        self._pass_began_s = float("-inf")
+
+    def turn_begins(self) -> None:
+        """A ticket has come: nothing is known yet."""
+        self._answer, self._asked_at_s, self._pass_began_s = None, float("-inf"), self._clock()
+
+    def latest(self) -> Waiting:
+        """What waits, as far as this turn knows; to be asked while the loop rests."""
+        self._answer = self._answer or self._arrivals.look()
+        return self._answer
+
+    def open(self) -> None:
+        """The loop begins: whoever waits may be claimed."""
+        self._company.come_in()
+        self._is_open, self._broken = True, None
+        self._work = self._pool.submit(self._look_and_claim)
+
+    def close(self) -> None:
+        """The loop rests: nobody is claimed any more, and whoever was is in."""
+        with self._news:
+            self._is_open = False
+            self._news.notify_all()
+        if self._work is not None:
+            wait([self._work])
+        self._company.come_in()
+
+    def pass_begins(self) -> None:
+        """Answers to what is asked from here on are good for the boundary after this pass."""
+        self._pass_began_s = self._clock()
+
+    def answer(self, *, since_now: bool = False) -> Waiting:
+        """What waits, between two passes; whoever was claimed meanwhile is on its way.
+
+        Args:
+            since_now: what was asked before does not count.
+
+        Raises what looking or claiming did.
+        """
+        now_s = self._clock()
+        enough_s = now_s if since_now else min(self._pass_began_s, now_s - FRESH_LOOKS * arrivals.LOOK_EVERY_S)
+        with self._news:
+            if self._asked_at_s < enough_s:
+                self._is_called = True
+                self._news.notify_all()
+                self._news.wait_for(lambda: self._asked_at_s >= enough_s or self._broken, PATIENCE_S)
+            if self._broken is not None:
+                raise self._broken
+            return self._answer or Waiting()
+
+    def _look_and_claim(self) -> None:
+        try:
+            while self._is_open:
+                self._look()
+        except Exception as exc:
+            with self._news:
+                self._broken = exc
+                self._news.notify_all()
+
+    def _look(self) -> None:
+        self._is_called = False
+        asked_at_s = self._clock()
+        waiting = self._arrivals.look()
+        if self._admission.admit(waiting):
+            return  # who waits now?
+        with self._news:
+            self._answer, self._asked_at_s = waiting, asked_at_s
+            self._news.notify_all()
+            self._news.wait_for(lambda: self._is_called or not self._is_open, arrivals.LOOK_EVERY_S)
