@@ -141,6 +141,7 @@ class SteppingRun:
                 member.pulse()
             self._company.drop_unwanted()
             if must_leave:
+                self._keeping.settle()
                 self._company.give_back()
             return bool(self.members)
         finally:
@@ -150,6 +151,7 @@ class SteppingRun:
         """The process ends: what is made is stored, whoever is under way goes back."""
         with self._in_hand:
             self._behind.wait()
+            self._keeping.settle()
             self._company.give_back()
 
     def _stretch(self) -> bool:
