@@ -17,6 +17,9 @@ from workers.memory.shapes import Shape
 #: From a precision whose arithmetic may overflow to one with fp32's range. (nf4 → bf16 is offload's, not an upcast.)
 UPCASTS = {("fp16", "bf16"), ("fp16", "fp32"), ("nf4", "fp32")}
 
+#: How weights are kept that are computed with in half precision.
+PACKED: tuple[Precision, ...] = ("nf4",)
+
 Peaks = Callable[[str], Mapping[str, int]]
 AddPeak = Callable[[str, str, int], None]
 
@@ -87,6 +90,17 @@ class CurrentPlans:
         if budget.is_cpu or not computes_in_fp16:
             return None
         return "bf16" if budget.has_bf16 else "fp32"
+
+
+def computes_alike(kind: str, one: Precision, other: Precision) -> bool:
+    """Whether what was begun in one precision may go on in the other, because activations are of one type in both. Pure.
+
+    Args:
+        kind: of the model. Packed weights of image models are computed with in fp16, others' in what the GPU has.
+    """
+    unpacked = {precision for precision in (one, other) if precision not in PACKED}
+    halves = {"fp16"} if kind == "generate" else {"fp16", "bf16"}
+    return one == other or (len(unpacked) < 2 and unpacked <= halves)
 
 
 def what_changed(before: LoadPlan, after: LoadPlan) -> list[str]:

@@ -17,6 +17,7 @@ from workers.execution.side_thread import SideThread
 from workers.execution.stepping.members import Member
 from workers.execution.stepping.trades import trade_of
 from workers.execution.timing import Stopwatch
+from workers.memory.current_plans import what_changed
 
 
 class Company:
@@ -76,6 +77,8 @@ class Company:
         self.members.append(member)
         with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
             logger().info("job.started", kind=record.kind, attempt=record.attempt, gpu_batch=len(self.members))
+            for what in what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card)):
+                watch.degrade(what)
 
     def drop_unwanted(self) -> None:
         """Whose end is written by now, cancelled or overdue, leaves."""

@@ -73,7 +73,7 @@ class Keeping:
         Raises whatever `engine.begin` raises.
         """
         record = member.record
-        if not record.history:
+        if not record.history or member.is_restarted:
             return None
         try:
             kept = self._store.get(record.id)

@@ -182,6 +182,8 @@ class SteppingRun:
         """See `_stretch`."""
         if isinstance(engine, HoldsSeats):
             engine.has_room_for(self._room.reserved.batch)
+        for member in self.members:
+            member.goes_on_in(self._runtime.plans.of(self.card).precision)
         try:
             while True:
                 self._company.drop_unwanted()
@@ -244,11 +246,13 @@ class SteppingRun:
             try:
                 samples = self._keeping.resumed(engine, member) or engine.begin(member.work.result(), member.watch)
             except DarkroomError as exc:
-                if isinstance(exc, OutOfVram | NotFinite) and len(self.members) == 1:
+                may_pass = isinstance(exc, OutOfVram | NotFinite)
+                if may_pass and len(self.members) == 1:
                     raise  # the ladder may help
-                self._company.fail([member], exc)
+                self._company.fail([member], exc, in_batch=2 if may_pass else 1)
                 return
             member.begin(samples)
+            member.precision = self._runtime.plans.of(self.card).precision
             member.spent_s += self._spend(began_s)
             return
 
@@ -291,10 +295,6 @@ class SteppingRun:
             for member in self._at_work:
                 member.watch.degrade("batch_split")
             return
-        except NotFinite:
-            for member in self._at_work:
-                member.restart()  # what they have is made of it
-            raise
         took_s = self._spend(began_s)
         if is_measured:
             self._pace.learn(key, rows, took_s)
