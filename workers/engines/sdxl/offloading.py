@@ -25,7 +25,7 @@ def enable(parts: Sequence[nn.Module], plan: LoadPlan) -> None:
     """Let all parts wait in host memory, where they lie already, and visit the plan's device as it says."""
     for part in parts:
         if plan.offload == "group":
-            _enable_streams(part, plan.device)
+            enable_streams(part, plan.device)
             continue
         if plan.offload == "model":
             keep_on_host(part)
@@ -82,7 +82,7 @@ class LayerVisits(ModelHook):  # type: ignore[misc]
         return output
 
 
-def _enable_streams(part: nn.Module, device: str) -> None:
+def enable_streams(part: nn.Module, device: str) -> None:
     """Only CUDA has streams; elsewhere every hook runs, and copies without them."""
     has_streams = torch.device(device).type == "cuda"
     apply_group_offloading(
