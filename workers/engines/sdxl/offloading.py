@@ -18,7 +18,7 @@ from diffusers.hooks import apply_group_offloading
 from torch import nn
 
 from workers.engines.base import LoadPlan
-from workers.engines.torch_tools.host_copy import keep_on_host, off_gpu, onto_gpu, places_of
+from workers.engines.torch_tools.host_copy import keep_on_host, may_be_pinned, off_gpu, onto_gpu, places_of
 
 
 def enable(parts: Sequence[nn.Module], plan: LoadPlan) -> None:
@@ -83,10 +83,16 @@ class LayerVisits(ModelHook):  # type: ignore[misc]
 
 
 def enable_streams(part: nn.Module, device: str) -> None:
-    """Only CUDA has streams; elsewhere every hook runs, and copies without them."""
+    """Only CUDA has streams; elsewhere every hook runs, and copies without them. Where the host has no plenty of memory to lock,
+    each layer is locked for its own copy."""
     has_streams = torch.device(device).type == "cuda"
     apply_group_offloading(
-        part, torch.device(device), offload_type="leaf_level", use_stream=has_streams, record_stream=has_streams
+        part,
+        torch.device(device),
+        offload_type="leaf_level",
+        use_stream=has_streams,
+        record_stream=has_streams,
+        low_cpu_mem_usage=has_streams and not may_be_pinned(part),
     )
 
 
