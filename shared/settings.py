@@ -15,7 +15,17 @@ from shared.errors import InvalidRequest
 #: Where data lies when nobody says otherwise (XDG Base Directory Specification).
 DEFAULT_DATA_DIR = Path.home() / ".local" / "share" / "darkroom"
 #: What `workers.engines.torch_tools.levers` knows to pull.
-Lever = Literal["tf32", "fp16_accumulation", "cudnn_benchmark", "channels_last", "fused_projections", "compiled_blocks"]
+Lever = Literal[
+    "tf32",
+    "fp16_accumulation",
+    "cudnn_benchmark",
+    "channels_last",
+    "fused_projections",
+    "compiled_blocks",
+    "fp8_storage",
+    "group_offload",
+    "encoders_to_host",
+]
 #: Settings of several values, comma-separated.
 LISTS = (
     "cors_origins",

@@ -76,7 +76,7 @@ def plans_of(settings: Settings, slot: Slot, catalogue: Catalogue, measured: Mea
     jobs climb the ladder, and the next launcher leaves it out.
     """
     cards = [card for card in catalogue.cards.values() if card.id in slot.models]
-    budget = budget_of(slot, settings.vram_mode)
+    budget = budget_of(slot, settings.vram_mode, settings.levers)
     rack = plan_rack(cards, budget, {card.id: measured.of(card.id) for card in cards})
     if rack.too_large:
         rack = replace(rack, planned={**plan_rack(cards, budget).planned, **rack.planned}, too_large={})
@@ -134,7 +134,7 @@ def loader(catalogue: Catalogue, plans: CurrentPlans, settings: Settings) -> Cal
 
     def load(card: ModelCard) -> Engine:
         kind = engine_kind(card.engine)
-        plan = replace(plans.of(card), prefix_cache_mib=prefixes_mib, levers=settings.levers)
+        plan = replace(plans.of(card), prefix_cache_mib=prefixes_mib)
         return kind.load(card, weights_of(catalogue, card, kind.build), plan)
 
     return load

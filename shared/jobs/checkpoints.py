@@ -1,18 +1,22 @@
 """How far running jobs were: bytes of their engines' own, beside the records, for whoever takes a job over.
 
-One hash a job: place of a picture → its state, and whether the attempt that wrote it was resumed itself. It goes with the
-job's end (`move.lua`), and with its time. All workers together write at most `MOST_BYTES_PER_S`: what is beyond is left
-out, for a checkpoint that comes rarer costs steps, and a Redis that is busy with them costs everybody.
+One hash a job: place of a picture → its state, and whether the attempt that wrote it was resumed itself. Only the current pen
+may write it, while the job runs (`keep.lua`): so it goes with the job's end (`move.lua`), whatever is on its way then, and a
+worker that was given up touches nothing of the next attempt's.
+
+All workers together write at most `MOST_BYTES_PER_S`: what is beyond is left out, for a checkpoint that comes rarer costs
+steps, and a Redis that is busy with them costs everybody.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import redis
 
 from shared.redis import keys
-from shared.redis.client import redis_errors
+from shared.redis.client import redis_errors, script
 
 MOST_BYTES_PER_S = 4 * 2**20
 #: The largest there is: 16 pictures of the largest size.
@@ -34,20 +38,25 @@ class Checkpoints:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis: Any = client
+        self._keep = script(client, "keep")
 
-    def put(self, job_id: str, states: Mapping[int, bytes], *, was_resumed: bool) -> bool:
-        """Keep a job's states instead of those before; False: too much was written in this second, nothing has changed."""
+    def put(self, job_id: str, token: str, states: Mapping[int, bytes], *, was_resumed: bool) -> bool:
+        """Keep a job's states instead of those before; False: too much was written in this second, or the job is no longer
+        this claim's, and nothing has changed.
+
+        Args:
+            token: of the claim that made them.
+        """
         size = sum(map(len, states.values()))
         if size > MOST_BYTES or not self._may_write(size):
             return False
         fields = {str(place): data for place, data in states.items()} | {"was_resumed": b"1" if was_resumed else b""}
         with redis_errors():
-            pipe = self._redis.pipeline()
-            pipe.delete(keys.checkpoint(job_id))
-            pipe.hset(keys.checkpoint(job_id), mapping=fields)
-            pipe.expire(keys.checkpoint(job_id), keys.CHECKPOINT_TTL_S)
-            pipe.execute()
-        return True
+            kept = self._keep(
+                keys=[keys.job(job_id), keys.checkpoint(job_id)],
+                args=[token, keys.CHECKPOINT_TTL_S, *chain.from_iterable(fields.items())],
+            )
+        return bool(kept)
 
     def get(self, job_id: str) -> Kept:
         """What is kept of a job; nothing where nothing is."""

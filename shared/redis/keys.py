@@ -54,7 +54,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:idem:{caller}:{key} string  idempotency_ttl_s     create.lua: "job id, body hash"
     darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410; "of person"
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
-    darkroom:checkpoint:{id}     hash    CHECKPOINT_TTL_S      the child: picture's place → state; gone at the job's end
+    darkroom:checkpoint:{id}     hash    CHECKPOINT_TTL_S      keep.lua: picture's place → state; gone at the job's end
     darkroom:checkpoints:{s}     string  5 s                   bytes of checkpoints written in that second
     darkroom:draining:{worker}   string  as drain_s            set when a worker is asked to stop
     darkroom:turn:{worker}       string  TURN_TTL_S            the model whose turn it is there, while a run of another goes on

@@ -39,6 +39,7 @@ TEXT_ENCODER_2 = {
     "hidden_act": "gelu",
     "projection_dim": 1280,
 }
+SMALL_TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 CLIP_VOCABULARY = 49_408
 #: Millions of parameters as published; a folder that has others is not the full size.
 SDXL_PARAMETERS_M = 3468
@@ -50,8 +51,8 @@ def write_sdxl(folder: Path, device: str, seed: int = 0) -> None:
     parts = {
         "unet": made(lambda: UNet2DConditionModel(**UNET), device, seed),
         "vae": made(lambda: AutoencoderKL(**VAE, scaling_factor=0.13025, force_upcast=True), device, seed),
-        "text_encoder": made(lambda: CLIPTextModel(_text_config(TEXT_ENCODER)), device, seed),
-        "text_encoder_2": made(lambda: CLIPTextModelWithProjection(_text_config(TEXT_ENCODER_2)), device, seed),
+        "text_encoder": made(lambda: text_encoder(), device, seed),
+        "text_encoder_2": made(lambda: text_encoder_2(), device, seed),
     }
     pipe = StableDiffusionXLPipeline(
         **parts,
@@ -92,6 +93,16 @@ def made(build: Any, device: str, seed: int) -> Any:
 
 def parameters_m(*modules: nn.Module) -> float:
     return sum(weights.numel() for module in modules for weights in module.parameters()) / 1e6
+
+
+def text_encoder(is_small: bool = False) -> CLIPTextModel:
+    """SDXL's first; small: of no size that matters."""
+    return CLIPTextModel(_text_config(TEXT_ENCODER | (SMALL_TEXT if is_small else {})))
+
+
+def text_encoder_2(is_small: bool = False) -> CLIPTextModelWithProjection:
+    """SDXL's second."""
+    return CLIPTextModelWithProjection(_text_config(TEXT_ENCODER_2 | (SMALL_TEXT if is_small else {})))
 
 
 def _text_config(sizes: dict[str, Any]) -> CLIPTextConfig:

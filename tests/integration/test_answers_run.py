@@ -17,6 +17,7 @@ from shared.jobs.routing import analysis_batch_key_of, own_queue_of, queue_of
 from shared.jobs.token_stream import TokenStream
 from tests import talker
 from tests.integration.test_stepping_run import NoPeaks, Sends
+from tests.rig import wait_for
 from workers import assembly
 from workers.devices.slot import Slot
 from workers.engines.base import LoadPlan
@@ -244,6 +245,7 @@ def test_an_urgent_question_takes_a_seat_within_a_turn_and_who_gave_it_says_the_
     def send(samples):
         if len(engine.turns) == 9:
             urgent.append(queued(services, ask("urgent", 6), priority=Priority.HIGH))
+            wait_for(lambda: states(services, *urgent) == ["running"])
 
     engine.at_turn = send
     tight.run(slow[0].id, QUEUE)

@@ -412,7 +412,7 @@ def test_a_picture_that_is_none_fails_its_own_job_alone(services, engine, runner
 def test_a_job_whose_worker_died_goes_on_from_its_checkpoint(services, engine, runner):
     job = queued(services, "long", steps=20)
     services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
-    Checkpoints(services.store.redis).put(job.id, {0: b"12"}, was_resumed=False)
+    Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=False)
     services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
 
     runner.run(job.id, QUEUE)
@@ -427,7 +427,7 @@ def test_a_job_whose_worker_died_goes_on_from_its_checkpoint(services, engine, r
 def test_a_job_whose_resumed_attempt_was_lost_starts_from_zero(services, engine, runner):
     job = queued(services, "long", steps=20)
     services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
-    Checkpoints(services.store.redis).put(job.id, {0: b"12"}, was_resumed=True)
+    Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=True)
     services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
 
     runner.run(job.id, QUEUE)
@@ -894,9 +894,10 @@ def test_who_must_be_alone_waits_for_the_others_and_the_others_for_it(services, 
 
 def test_a_resumed_attempt_that_is_lost_before_its_first_checkpoint_starts_from_zero(services, engine, runner):
     job = queued(services, "long", steps=20)
-    Checkpoints(services.store.redis).put(job.id, {0: b"12"}, was_resumed=False)
     for resumed_at in (0, 12):
         claimed = services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="w", gpu="G", token="t"))
+        if not resumed_at:
+            Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=False)
         services.store.beat(job.id, claimed.token, Progress(resumed_at=resumed_at))
         services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
 

@@ -107,6 +107,7 @@ def _budget(device: Snapshot, settings: Settings) -> Budget:
         budget_mib=settings.vram_budget_mib,
         reserve_mib=settings.reserve_mib,
         has_bf16=device.has_bf16,
+        levers=settings.levers,
     )
 
 

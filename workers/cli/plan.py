@@ -91,7 +91,12 @@ def how(planned: Planned) -> str:
         return "as its file is"
     vae = f"VAE {plan.vae_precision}{' tiled' if plan.vae_tiling else ''}" if planned.card.kind == "generate" else ""
     waits = f"wait in {planned.need.host_mib:,} MiB of RAM"
-    offload = {"none": "", "model": f"sub-models {waits}", "sequential": f"layers {waits} (slow)"}[plan.offload]
+    offload = {
+        "none": f"text encoders {waits}" if planned.need.host_mib else "",
+        "model": f"sub-models {waits}",
+        "sequential": f"layers {waits} (slow)",
+        "group": f"layers {waits}, copied ahead",
+    }[plan.offload]
     source = "measured" if planned.need.is_measured else "computed"
     return ", ".join(part for part in (plan.precision, vae, offload, source) if part)
 
@@ -126,6 +131,7 @@ def _layout_of(here: Snapshot, cards: list[ModelCard], settings: Settings) -> La
         budget_mib=settings.vram_budget_mib,
         reserve_mib=settings.reserve_mib,
         has_bf16=here.has_bf16,
+        levers=settings.levers,
     )
     return layout(plan_rack(cards, budget), f"{here.name}: {here.total_mib:,} MiB, {budget.mode}")
 

@@ -22,9 +22,9 @@ from shared.errors import DarkroomError, NotFinite
 from shared.models.catalogue import ModelCard
 from shared.settings import Lever
 
-Precision = Literal["fp32", "bf16", "fp16", "nf4"]
+Precision = Literal["fp32", "bf16", "fp16", "fp8", "nf4"]
 VaePrecision = Literal["fp32", "bf16"]
-Offload = Literal["none", "model", "sequential"]
+Offload = Literal["none", "model", "sequential", "group"]
 
 #: Of shown probabilities and shares.
 DIGITS = 5
@@ -42,9 +42,10 @@ class LoadPlan:
 
     #: torch device: "cpu" or "cuda:0" (a worker sees one GPU only).
     device: str = "cpu"
-    #: Of the weights; with nf4 that of the rest and of the activations is the engine's own (`torch_tools.precision`).
+    #: Of the weights; with nf4 and fp8 that of the rest and of the activations is the engine's own (`torch_tools.precision`).
     precision: Precision = "fp32"
-    #: What waits in host memory: nothing, whole sub-models, or single layers.
+    #: What waits in host memory: nothing, whole sub-models, single layers, or single layers of which the next one is copied while
+    #: one works.
     offload: Offload = "none"
     #: Whether the VAE decodes in tiles from the start.
     vae_tiling: bool = False
@@ -58,6 +59,11 @@ class LoadPlan:
     gpu_type: str = "cpu"
     #: What else the operator asked for (`torch_tools.levers`).
     levers: tuple[Lever, ...] = ()
+
+
+def hosts_encoders(plan: LoadPlan) -> bool:
+    """Whether an image model's text encoders wait in host memory, and visit the GPU to encode. Pure."""
+    return "encoders_to_host" in plan.levers and plan.offload == "none" and not plan.device.startswith("cpu")
 
 
 class Watch(Protocol):

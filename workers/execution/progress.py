@@ -116,6 +116,11 @@ class GpuBatchWatch:
         """The work goes on from a step that an earlier attempt had reached."""
         self._progress = self._progress.model_copy(update={"resumed_at": step})
 
+    def begins_again(self) -> None:
+        """The work starts at its beginning, here, and is shown from there."""
+        self._progress = self._progress.model_copy(update={"resumed_at": 0})
+        self._shown_step = 0
+
     def pulse(self) -> None:
         """Nothing new, but alive. Raises a `Signal` when nobody wants the rest."""
         if self._clock() >= self._quiet_until:

@@ -5,7 +5,7 @@ one follows, and pictures that queue up would be memory nobody counts.
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from shared.log import logger
 
@@ -29,6 +29,11 @@ class SideThread:
     def take(self, finish: Callable[[], None]) -> None:
         """Run it on the thread; to be asked only while that is free."""
         self._last = self._pool.submit(self._do, finish)
+
+    def wait(self, limit_s: float) -> None:
+        """Until what it was given is done, or so long."""
+        if self._last is not None:
+            wait([self._last], timeout=limit_s)
 
     def _do(self, finish: Callable[[], None]) -> None:
         try:

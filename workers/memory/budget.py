@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.settings import Lever
 from workers.engines.base import Offload, VaePrecision
 
 #: CUDA context, cuBLAS and cuDNN handles of one process (published 300–500 MiB on Ampere and newer, CUDA 12).
@@ -23,7 +24,7 @@ class Rung:
     """One way to put a model on a GPU."""
 
     #: What half precision is, the model says: fp16 for image models, bf16 for the others where the GPU has it.
-    precision: Literal["half", "nf4"]
+    precision: Literal["half", "fp8", "nf4"]
     offload: Offload = "none"
     vae_tiling: bool = False
     #: fp32 decodes without the grain of bf16 and takes twice the room; GPUs without bf16 know nothing else.
@@ -46,6 +47,8 @@ _EXACT, _PLAIN = Rung("half", vae_precision="fp32"), Rung("half")
 _EXACT_TILED, _TILED = Rung("half", vae_tiling=True, vae_precision="fp32"), Rung("half", vae_tiling=True)
 _NF4, _NF4_OFFLOADED = Rung("nf4", vae_tiling=True), Rung("nf4", "model", vae_tiling=True)
 _OFFLOADED, _LAYERWISE = Rung("half", "model", vae_tiling=True), Rung("half", "sequential", vae_tiling=True)
+#: Where the levers of these names are pulled; see `rungs_of`.
+_FP8, _GROUPED = Rung("fp8", vae_tiling=True), Rung("half", "group", vae_tiling=True)
 #: Nothing but the VAE gives way in these.
 _WHOLE = (_EXACT, _PLAIN, _EXACT_TILED, _TILED)
 
@@ -76,6 +79,8 @@ class Budget:
     has_bf16: bool = True
     #: The kind of GPU, by which measured peaks are kept.
     gpu_type: str = "cpu"
+    #: What the operator asked for: some change the ways to put a model, and what it takes.
+    levers: tuple[Lever, ...] = ()
 
     @property
     def usable_mib(self) -> int:
@@ -92,6 +97,24 @@ class Budget:
         return self.device == "cpu"
 
 
+def rungs_of(budget: Budget) -> tuple[Rung, ...]:
+    """The ways to put a model, most wanted first: the mode's row, as levers change it. Pure.
+
+    Storage in eight bits comes before four where a mode gives up precision only for want of room; offloading with streams takes
+    the place of both kinds that have none. Four-bit weights are offloaded without: their scales lie outside torch's lists.
+    """
+    if budget.is_cpu:
+        return CPU_RUNGS
+    rungs = MODES[budget.mode].rungs
+    if "fp8_storage" in budget.levers and _NF4 in rungs[1:]:
+        place = rungs.index(_NF4)
+        rungs = (*rungs[:place], _FP8, *rungs[place:])
+    if "group_offload" in budget.levers:
+        visits = [rung for rung in rungs if rung.offload != "none" and rung.precision == "half"]
+        rungs = tuple(dict.fromkeys(_GROUPED if rung in visits else rung for rung in rungs))
+    return rungs
+
+
 def budget_for(
     total_mib: int,
     mode: str = "balanced",
@@ -101,6 +124,7 @@ def budget_for(
     reserve_mib: int | None = None,
     has_bf16: bool = True,
     gpu_type: str = "cpu",
+    levers: tuple[Lever, ...] = (),
 ) -> Budget:
     """The budget of a GPU; `budget_mib` and `reserve_mib` (from the settings) win over the mode's row."""
     reserve = MODES[mode].reserve_mib if reserve_mib is None else reserve_mib
@@ -117,4 +141,5 @@ def budget_for(
         margin_mib=round(MARGIN_SHARE * limit),
         has_bf16=has_bf16,
         gpu_type=gpu_type,
+        levers=levers,
     )

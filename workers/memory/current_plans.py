@@ -15,7 +15,10 @@ from workers.memory.planner import RackPlan, plans_of
 from workers.memory.shapes import Shape
 
 #: From a precision whose arithmetic may overflow to one with fp32's range. (nf4 → bf16 is offload's, not an upcast.)
-UPCASTS = {("fp16", "bf16"), ("fp16", "fp32"), ("nf4", "fp32")}
+UPCASTS = {("fp16", "bf16"), ("fp16", "fp32"), ("fp8", "bf16"), ("fp8", "fp32"), ("nf4", "fp32")}
+
+#: How weights are kept that are computed with in half precision.
+PACKED: tuple[Precision, ...] = ("nf4", "fp8")
 
 Peaks = Callable[[str], Mapping[str, int]]
 AddPeak = Callable[[str, str, int], None]
@@ -83,10 +86,21 @@ class CurrentPlans:
     def _precision_wider_than(self, plan: LoadPlan) -> Precision | None:
         """bf16 and fp32 have one range; four bits compute in bf16 where there is any, else in fp16."""
         budget = self.rack.budget
-        computes_in_fp16 = plan.precision == "fp16" or (plan.precision == "nf4" and not budget.has_bf16)
+        computes_in_fp16 = plan.precision in ("fp16", "fp8") or (plan.precision == "nf4" and not budget.has_bf16)
         if budget.is_cpu or not computes_in_fp16:
             return None
         return "bf16" if budget.has_bf16 else "fp32"
+
+
+def computes_alike(kind: str, one: Precision, other: Precision) -> bool:
+    """Whether what was begun in one precision may go on in the other, because activations are of one type in both. Pure.
+
+    Args:
+        kind: of the model. Packed weights of image models are computed with in fp16, others' in what the GPU has.
+    """
+    unpacked = {precision for precision in (one, other) if precision not in PACKED}
+    halves = {"fp16"} if kind == "generate" else {"fp16", "bf16"}
+    return one == other or (len(unpacked) < 2 and unpacked <= halves)
 
 
 def what_changed(before: LoadPlan, after: LoadPlan) -> list[str]:

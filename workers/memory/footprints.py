@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.models.catalogue import ModelCard
-from workers.engines.base import LoadPlan, Precision
+from workers.engines.base import LoadPlan, Precision, hosts_encoders
 from workers.engines.moondream.config import MOONDREAM_2B
 from workers.engines.moondream.memory import asking_nbytes, looking_nbytes
 from workers.memory.shapes import Shape, default_shape
@@ -17,7 +17,7 @@ from workers.memory.shapes import Shape, default_shape
 MIB = 2**20
 
 #: Bytes per parameter. NF4: half a byte and an fp32 scale per 64 weights.
-BYTES: Mapping[Precision, float] = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.5 + 4 / 64}
+BYTES: Mapping[Precision, float] = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "nf4": 0.5 + 4 / 64}
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,15 @@ class Parts:
     largest_block_m: float
     #: In the VAE, whose precision is its own.
     vae_m: float = 0.0
+    #: In the text encoders, which may wait in host memory.
+    encoders_m: float = 0.0
+    encoders_linears_m: float = 0.0
 
 
 #: By engine. SDXL: UNet 2,567 (2,233 in linears) + text encoders 818 (716) + VAE 84 (0.5). Moondream 2: vision 449,
 #: text 1,418 (of it the embedding 105 stays as it is), region 60.
 PARTS: Mapping[str, Parts] = {
-    "sdxl": Parts(3468.0, 2949.0, 2567.0, 2233.0, 45.0, 84.0),
+    "sdxl": Parts(3468.0, 2949.0, 2567.0, 2233.0, 45.0, 84.0, 818.0, 716.0),
     "moondream": Parts(1927.0, 1812.0, 1927.0, 1812.0, 1927.0),
 }
 #: Models whose weights differ more than this from their engine's parts are something else (a toy): no formula.
@@ -65,12 +68,14 @@ DEFAULT_BATCH = 1
 
 def weights_mib(card: ModelCard, plan: LoadPlan) -> int:
     """What stays on the GPU while the model is loaded; offloaded parts count when they work."""
-    return 0 if plan.offload != "none" else _all_weights_mib(card, plan)
+    return _all_weights_mib(card, plan) - offloaded_mib(card, plan)
 
 
 def offloaded_mib(card: ModelCard, plan: LoadPlan) -> int:
-    """The RAM in which weights wait that visit the GPU."""
-    return 0 if plan.offload == "none" else _all_weights_mib(card, plan)
+    """The RAM in which weights wait that visit the GPU. Under offload with streams the VAE stays there."""
+    if plan.offload == "none":
+        return round(_hosted_mib(card, plan))
+    return _all_weights_mib(card, plan) - round(_staying_mib(card, plan))
 
 
 def _all_weights_mib(card: ModelCard, plan: LoadPlan) -> int:
@@ -81,7 +86,9 @@ def _all_weights_mib(card: ModelCard, plan: LoadPlan) -> int:
 
 def working_mib(card: ModelCard, plan: LoadPlan, shape: Shape) -> int:
     """What a running job takes on top: activations, and the offloaded part that is on the GPU just then."""
-    return round(_visiting_mib(card, plan) + _activations_mib(card, plan, shape))
+    activations = _activations_mib(card, plan, shape)
+    encoding = _hosted_mib(card, plan) + SDXL_FIXED_MIB  # before the first step, or between two
+    return round(_visiting_mib(card, plan) + (max(activations, encoding) if hosts_encoders(plan) else activations))
 
 
 def _parts(card: ModelCard) -> Parts:
@@ -95,6 +102,8 @@ def _shrunk(parts: Parts, plan: LoadPlan) -> float:
     half_m = parts.total_m - parts.vae_m
     if plan.precision == "nf4":
         half_m += parts.linears_m * (BYTES["nf4"] / BYTES["fp16"] - 1.0)
+    if plan.precision == "fp8":  # of the UNet alone
+        half_m += parts.largest_m * (BYTES["fp8"] / BYTES["fp16"] - 1.0)
     return (half_m * (2.0 if plan.precision == "fp32" else 1.0) + vae_m) / parts.total_m
 
 
@@ -119,8 +128,30 @@ def _visiting_mib(card: ModelCard, plan: LoadPlan) -> float:
     largest, linears = parts.largest_m, parts.largest_linears_m
     if plan.offload == "sequential":
         largest, linears = parts.largest_block_m, parts.largest_block_m
-    part = Parts(largest, linears, 0, 0, 0)
-    return card.vram.weights_mib * _unit(card) * largest / parts.total_m * _shrunk(part, plan)
+    if plan.offload == "group":  # one that works, and the next one
+        largest, linears = 2 * parts.largest_block_m, 2 * parts.largest_block_m
+    return _part_mib(card, plan, Parts(largest, linears, 0, 0, 0))
+
+
+def _hosted_mib(card: ModelCard, plan: LoadPlan) -> float:
+    """Text encoders that wait in host memory while nothing is encoded."""
+    parts = _parts(card)
+    if not parts.encoders_m or not hosts_encoders(plan):
+        return 0.0
+    return _part_mib(card, plan, Parts(parts.encoders_m, parts.encoders_linears_m, 0, 0, 0))
+
+
+def _staying_mib(card: ModelCard, plan: LoadPlan) -> float:
+    """Of an offloaded model, what is on the GPU all the while."""
+    vae_m = _parts(card).vae_m
+    if not vae_m or plan.offload != "group":
+        return 0.0
+    return _part_mib(card, plan, Parts(vae_m, 0, 0, 0, 0, vae_m))
+
+
+def _part_mib(card: ModelCard, plan: LoadPlan, part: Parts) -> float:
+    """Some of a model's parameters."""
+    return card.vram.weights_mib * _unit(card) * part.total_m / _parts(card).total_m * _shrunk(part, plan)
 
 
 def _activations_mib(card: ModelCard, plan: LoadPlan, shape: Shape) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.models.catalogue import ModelCard
-from workers.engines.base import LoadPlan
+from workers.engines.base import LoadPlan, hosts_encoders
 from workers.memory.footprints import offloaded_mib, weights_mib, working_mib
 from workers.memory.shapes import Shape
 
@@ -39,7 +39,8 @@ def key_of(plan: LoadPlan, shape: Shape) -> str:
     parts = "".join(f"+{name}" for name in sorted(part.name for part in shape.parts))
     size = f"{shape.width_px}x{shape.height_px}x{shape.batch}{pictures}{guided}{start}{parts}"
     tiled = "-tiled" if plan.vae_tiling else ""
-    return f"{size}:{plan.precision}+{plan.vae_precision}:{plan.offload}{tiled}@{plan.gpu_type}"
+    hosted = "-hosted" if hosts_encoders(plan) else ""
+    return f"{size}:{plan.precision}+{plan.vae_precision}:{plan.offload}{tiled}{hosted}@{plan.gpu_type}"
 
 
 def need_of(card: ModelCard, plan: LoadPlan, shape: Shape, measured: Mapping[str, int] | None = None) -> Need:

@@ -14,7 +14,7 @@ from itertools import product
 from shared.errors import DoesNotFit
 from shared.models.catalogue import ModelCard
 from workers.engines.base import LoadPlan, Precision
-from workers.memory.budget import CPU_RUNGS, LARGE_MIB, MODES, Budget, Rung
+from workers.memory.budget import LARGE_MIB, MODES, Budget, Rung, rungs_of
 from workers.memory.needs import Need, need_of
 from workers.memory.shapes import Shape, default_shape
 
@@ -22,6 +22,8 @@ from workers.memory.shapes import Shape, default_shape
 QUANTISED_KINDS = ("generate", "analyze")
 #: In a seating, tiles or four bits of an image model weigh as much as four bits of so many others: its pictures show it.
 PICTURE_WEIGHT = 4.0
+#: Of four bits; three of mantissa are lost in eight where four bits lose seven.
+PACKED_WEIGHT: Mapping[Precision, float] = {"nf4": 1.0, "fp8": 0.5}
 #: The grain of a VAE in bf16 is less than a level of 255: worth less than another model's four bits.
 VAE_WEIGHT = 0.5
 
@@ -94,8 +96,7 @@ def plans_of(card: ModelCard, budget: Budget) -> list[LoadPlan]:
 
     Only image models can be offloaded: they have sub-models that take turns.
     """
-    wanted = CPU_RUNGS if budget.is_cpu else MODES[budget.mode].rungs
-    rungs = [rung for rung in wanted if card.kind == "generate" or rung.offload == "none"]
+    rungs = [rung for rung in rungs_of(budget) if card.kind == "generate" or rung.offload == "none"]
     return list(dict.fromkeys(_plan(card, rung, budget) for rung in rungs))
 
 
@@ -119,15 +120,22 @@ def table_mib(planned: list[Planned]) -> int:
 def _plan(card: ModelCard, rung: Rung, budget: Budget) -> LoadPlan:
     """A rung as this model and device can do it; what they cannot do is left out of it."""
     is_image_model = card.kind == "generate"
-    is_packed = rung.precision == "nf4" and card.kind in QUANTISED_KINDS
     return LoadPlan(
         device=budget.device,
         gpu_type=budget.gpu_type,
-        precision="nf4" if is_packed else _half(is_image_model, budget),
+        precision=_precision(card, rung, budget),
         vae_precision=rung.vae_precision if is_image_model and budget.has_bf16 and not budget.is_cpu else "fp32",
         offload=rung.offload,
         vae_tiling=rung.vae_tiling and is_image_model,
+        levers=budget.levers,
     )
+
+
+def _precision(card: ModelCard, rung: Rung, budget: Budget) -> Precision:
+    is_image_model = card.kind == "generate"
+    if rung.precision == "nf4" and card.kind in QUANTISED_KINDS:
+        return "nf4"
+    return "fp8" if rung.precision == "fp8" and is_image_model else _half(is_image_model, budget)
 
 
 def _half(is_image_model: bool, budget: Budget) -> Precision:
@@ -157,10 +165,10 @@ def _seating(cards: list[ModelCard], budget: Budget, peaks: Mapping[str, Mapping
 
 def _given_up(card: ModelCard, plan: LoadPlan) -> float:
     """What a plan costs against the best one."""
-    is_packed = plan.precision == "nf4"
+    packed = PACKED_WEIGHT.get(plan.precision, 0.0)
     if card.kind != "generate":
-        return float(is_packed)
-    return PICTURE_WEIGHT * (plan.vae_tiling + is_packed) + VAE_WEIGHT * (plan.vae_precision == "bf16")
+        return packed
+    return PICTURE_WEIGHT * (plan.vae_tiling + packed) + VAE_WEIGHT * (plan.vae_precision == "bf16")
 
 
 def _like_its_guest(

@@ -14,7 +14,7 @@ from shared.errors import InvalidRequest
 from shared.jobs.routing import queue_of
 from shared.log import logger
 from shared.models.catalogue import Catalogue, ModelCard, load_catalogue
-from shared.settings import Settings
+from shared.settings import Lever, Settings
 from workers.devices.cores import usable_cores
 from workers.devices.gpu import choose, cpu_device, list_gpus
 from workers.devices.host_ram import share_mib
@@ -61,7 +61,7 @@ def most_threads(settings: Settings) -> int:
     return max(1, usable_cores() // settings.cpu_workers)
 
 
-def budget_of(slot: Slot, mode: str) -> Budget:
+def budget_of(slot: Slot, mode: str, levers: tuple[Lever, ...] = ()) -> Budget:
     """A slot's budget, for the process that serves it. What the launcher reserved is already out of it."""
     return budget_for(
         slot.total_mib,
@@ -71,6 +71,7 @@ def budget_of(slot: Slot, mode: str) -> Budget:
         reserve_mib=0,
         has_bf16=slot.has_bf16,
         gpu_type=slot.gpu_type,
+        levers=levers,
     )
 
 
@@ -141,7 +142,9 @@ def _cpu_slot(number: int, budget_mib: int, settings: Settings) -> Slot:
 
 def _with_models(slot: Slot, settings: Settings, catalogue: Catalogue, peaks: Peaks) -> Slot:
     here = here_of(catalogue)
-    plan = plan_rack(here, budget_of(slot, settings.vram_mode), {card.id: peaks(card.id) for card in here})
+    plan = plan_rack(
+        here, budget_of(slot, settings.vram_mode, settings.levers), {card.id: peaks(card.id) for card in here}
+    )
     if plan.too_large:
         logger().warning("slot.too_small", worker=slot.name, budget_mib=slot.budget_mib, needs_mib=dict(plan.too_large))
     return slot.model_copy(

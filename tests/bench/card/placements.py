@@ -1,7 +1,7 @@
 """Stage 2: every way to put a model on the card paints the same picture and says the same words, as near as it can.
 
 The trained starters are the judges: pictures against those of the same model in fp32 on the CPU, in decibels; words
-equal or not. What the engines cannot do yet (fp8 storage, group offload) goes through diffusers' own calls.
+equal or not. Levers of the plan (fp8 storage, offload with streams, encoders that wait) are put as the engine puts them.
 """
 
 import gc
@@ -19,15 +19,16 @@ from tests.bench.card.where import STARTERS, Where, attempted, card_of
 from tests.gpu.gpu_rig import Watch
 from workers.engines.base import AnalyzeWork, GenerateWork, LoadPlan
 from workers.engines.moondream import engine as moondream_engine
-from workers.engines.sdxl import files
+from workers.engines.sdxl import eight_bits, files
 from workers.engines.sdxl.engine import SdxlEngine
-from workers.engines.sdxl.placement import PACKED_PARTS, modules_of
+from workers.engines.sdxl.offloading import enable_streams
+from workers.engines.sdxl.placement import ENCODERS, PACKED_PARTS, modules_of, wait_on_host
 from workers.engines.torch_tools.precision import quantise_nf4
 
 PAINTER, TALKER = STARTERS / "sdxl-starter", STARTERS / "moondream-starter"
 PROMPT = "a big red house in the middle, on the snow at dusk"
 PRECISIONS = ("bf16", "fp16", "nf4", "fp8")
-OFFLOADS = ("none", "model", "group")
+OFFLOADS = ("none", "model", "group", "encoders")
 VARIANTS = tuple(itertools.product((False, True), ("txt2img", "img2img"), (1, 3)))
 #: A difference of nothing.
 SAME_DB = 99.0
@@ -67,31 +68,22 @@ def _engine(device: str, precision: str, offload: str) -> SdxlEngine:
         for name in PACKED_PARTS:
             quantise_nf4(getattr(pipe, name), device=device, compute_dtype=dtype)
     if precision == "fp8":
-        pipe.unet.enable_layerwise_casting(torch.float8_e4m3fn, compute_dtype=dtype)
+        eight_bits.store(pipe.unet, dtype)
     if offload == "model":
         pipe.enable_model_cpu_offload(device=device)
     elif offload == "group":
-        for part in modules_of(pipe).values():
-            group_offload(part, device)
+        pipe.vae.to(device)
+        for name, part in modules_of(pipe).items():
+            if name != "vae":
+                enable_streams(part, device)
+    elif offload == "encoders":
+        for name, part in modules_of(pipe).items():
+            wait_on_host(part) if name in ENCODERS else part.to(device)
     else:
         pipe.to(device)
-    kept = "nf4" if precision == "nf4" else "fp16" if precision == "fp8" else precision
-    plan = LoadPlan(device, kept, "model" if offload == "model" else "none")  # type: ignore[arg-type]
-    return SdxlEngine(card_of("sdxl-starter"), pipe, plan)
-
-
-def group_offload(part: Any, device: str) -> None:
-    """Layer by layer, the next one copied while this one works; diffusers' function serves transformers' modules too."""
-    from diffusers.hooks import apply_group_offloading
-
-    has_streams = torch.device(device).type != "cpu"
-    apply_group_offloading(
-        part,
-        torch.device(device),
-        offload_type="leaf_level",
-        use_stream=has_streams,
-        record_stream=has_streams,
-    )
+    levers = ("encoders_to_host",) if offload == "encoders" else ()
+    way = offload if offload in ("model", "group") else "none"
+    return SdxlEngine(card_of("sdxl-starter"), pipe, LoadPlan(device, precision, way, levers=levers))  # type: ignore[arg-type]
 
 
 def _pictures(engine: SdxlEngine) -> dict[str, list[Image.Image]]:

@@ -8,8 +8,9 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from tests.bench.card.memory import unet_inputs
-from tests.bench.card.placements import group_offload
 from tests.bench.card.where import MIB, Where, attempted
+from workers.engines.sdxl import eight_bits
+from workers.engines.sdxl.offloading import enable_streams
 from workers.engines.torch_tools.precision import quantise_nf4
 
 #: One picture with guidance; four.
@@ -82,7 +83,7 @@ def _cudnn_benchmark(where: Where, unet: Any, dtype: torch.dtype) -> Callable[[]
 
 
 def _fp8_storage(where: Where, unet: Any, dtype: torch.dtype) -> None:
-    unet.enable_layerwise_casting(torch.float8_e4m3fn, compute_dtype=dtype)
+    eight_bits.store(unet, dtype)
 
 
 def _nf4(where: Where, unet: Any, dtype: torch.dtype) -> None:
@@ -91,7 +92,7 @@ def _nf4(where: Where, unet: Any, dtype: torch.dtype) -> None:
 
 def _group_offload(where: Where, unet: Any, dtype: torch.dtype) -> None:
     unet.to("cpu")
-    group_offload(unet, where.device)
+    enable_streams(unet, where.device)
 
 
 def _fused_projections(where: Where, unet: Any, dtype: torch.dtype) -> None:

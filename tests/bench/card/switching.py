@@ -1,4 +1,6 @@
-"""Stage 6: two SDXL models that take turns on one card: seconds a switch, and what pinned host memory really takes."""
+"""Stage 6: two SDXL models that take turns on one card: seconds a switch, and what pinned host memory really takes; and what a
+new prompt costs where text encoders wait in host memory.
+"""
 
 import tempfile
 from pathlib import Path
@@ -7,10 +9,13 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import torch
 
-from tests.bench.card.where import MIB, Where
-from tests.gpu.full_size import write_sdxl
+from tests.bench.card.where import MIB, Where, attempted
+from tests.gpu.full_size import text_encoder, text_encoder_2, write_sdxl
 from tests.gpu.gpu_rig import HOST_CACHE_MIB, CardRig
 from workers.engines.sdxl import toy
+from workers.engines.sdxl.encoder_visits import visit
+from workers.engines.sdxl.placement import wait_on_host
+from workers.engines.torch_tools.host_copy import device_nbytes
 
 #: Two rows of the catalogue that are SDXL; their weights differ, or they would be shared.
 MODELS = ("sdxl", "sdxl-realism")
@@ -24,9 +29,30 @@ def run(where: Where) -> dict[str, Any]:
         limit_mib = 4096 if where.is_dry else 10 * 1024
         rig = CardRig(models, limit_mib, device=where.device, host_mib=2 * HOST_CACHE_MIB)
         try:
-            return {"rounds": [_round(where, rig, tuple(models)) for _ in range(ROUNDS)], "host_cache": _emptied(where)}
+            found = {
+                "rounds": [_round(where, rig, tuple(models)) for _ in range(ROUNDS)],
+                "host_cache": _emptied(where),
+            }
         finally:
             rig.close()
+    where.free()
+    return found | {"encoders": attempted(lambda: _encoder_visits(where))}
+
+
+def _encoder_visits(where: Where) -> dict[str, Any]:
+    """Of both of SDXL's, in half precision: the first visit, and one later; MiB that are free between two."""
+    dtype = list(where.dtypes.values())[-1]
+    encoders = [where.module(lambda b=build: b(where.is_dry), dtype) for build in (text_encoder, text_encoder_2)]
+    held_mib = round(device_nbytes(encoders, where.device) / MIB)
+    for encoder in encoders:
+        wait_on_host(encoder)
+
+    def come_and_go() -> None:
+        with visit(encoders, where.device):
+            where.settle()
+
+    times = [round(where.seconds(come_and_go), 4) for _ in range(3)]
+    return {"freed_mib": held_mib, "first_visit_s": times[0], "later_visit_s": times[-1]}
 
 
 def _write(where: Where, folder: Path) -> dict[str, Path]:

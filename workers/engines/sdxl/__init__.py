@@ -7,6 +7,7 @@ one_pass         one forward pass over samples, and the step each takes of it
 checkpoints      a sample as bytes, and back
 prompt_encoding  prompts of any length -> text conditioning
 prompt_cache     what was encoded lately
+encoder_visits   text encoders that wait in host memory
 schedulers       a sampler and a schedule -> a diffusers scheduler
 timesteps        schedules that are lists
 ancestral        Euler ancestral along any schedule
@@ -17,6 +18,7 @@ progress         how far a GPU batch is, with previews
 files            a folder or a single file -> a pipeline in host memory
 inspection       whether a whole model lies there
 placement        a pipeline put on its device, moved off it and back, weighed
+eight_bits       the UNet's weights in eight bits
 offloading       weights that wait in host memory and visit the GPU
 sharing          parts that several loaded models have in common
 smallest         the least that a model can be asked for

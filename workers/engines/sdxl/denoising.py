@@ -5,6 +5,7 @@ the VAE reads a starting picture, it first goes over to tiles, and to fp32 where
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +19,7 @@ from workers.engines.base import GenerateWork, Watch
 from workers.engines.sdxl import checkpoints, vae_encoding
 from workers.engines.sdxl.one_pass import advance
 from workers.engines.sdxl.progress import StepReport
-from workers.engines.sdxl.prompt_cache import PromptCache
+from workers.engines.sdxl.prompt_cache import PromptCache, Visits
 from workers.engines.sdxl.prompt_encoding import Conditioning
 from workers.engines.sdxl.samples import Sample, begin, prepared
 from workers.engines.sdxl.vae import Vae
@@ -54,9 +55,10 @@ class Denoiser:
     Args:
         txt2img: a `StableDiffusionXLPipeline` where its plan wants it.
         vae: that pipeline's.
+        visits: around whatever the text encoders do.
     """
 
-    def __init__(self, txt2img: Any, vae: Vae) -> None:
+    def __init__(self, txt2img: Any, vae: Vae, visits: Visits = nullcontext) -> None:
         self._vae = vae
         self.txt2img = txt2img
         # Built from the parts, not `from_pipe`: that casts the shared modules to fp32 in place.
@@ -65,7 +67,7 @@ class Denoiser:
             force_zeros_for_empty_prompt=txt2img.config.force_zeros_for_empty_prompt,
             add_watermarker=False,
         )
-        self._prompts = PromptCache(txt2img)
+        self._prompts = PromptCache(txt2img, visits)
         #: As the model came.
         self.scheduler_config = txt2img.scheduler.config
 

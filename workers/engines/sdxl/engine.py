@@ -28,6 +28,7 @@ from shared.models.catalogue import ModelCard
 from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
 from workers.engines.sdxl import checkpoints, files, offloading, placement, sharing, toy
 from workers.engines.sdxl.denoising import Denoiser, refuse_mixture
+from workers.engines.sdxl.encoder_visits import visits_of
 from workers.engines.sdxl.progress import begin_preview
 from workers.engines.sdxl.samples import Sample
 from workers.engines.sdxl.sharing import Copy, Shares, Shelf
@@ -59,8 +60,8 @@ def load(card: ModelCard, path: Path, plan: LoadPlan, shelf: Shelf | None = None
         free_cache()
         raise
     engine = SdxlEngine(card, pipe, plan, shared)
-    if levers.is_compiled(pipe.unet):
-        engine.smallest_call()  # compiles, so that no job waits for it
+    if levers.is_compiled(pipe.unet) or (plan.offload == "group" and placement.offloads(plan)):
+        engine.smallest_call()  # compiles, or learns the order of its layers, so that no job waits for it
     return engine
 
 
@@ -86,7 +87,7 @@ class SdxlEngine:
         self._plan = plan
         self._txt2img = pipe
         self._vae = Vae(pipe.vae, plan)
-        self._denoiser = Denoiser(pipe, self._vae)
+        self._denoiser = Denoiser(pipe, self._vae, visits_of(pipe, plan))
         self._run_ahead = RunAhead(plan.device)
 
     def held_mib(self) -> int:
@@ -116,6 +117,7 @@ class SdxlEngine:
     def to_host(self) -> None:
         """Leave the GPU and wait in host memory; where that has no room, nothing has changed."""
         if placement.offloads(self._plan):
+            placement.move(placement.staying(self._txt2img, self._plan), placement.HOST, back=self._plan.device)
             return
         self._denoiser.forget()
         self._shared.leave()
@@ -132,8 +134,10 @@ class SdxlEngine:
             OutOfVram: no room there; the model is in host memory still.
         """
         if placement.offloads(self._plan):
+            placement.move(placement.staying(self._txt2img, self._plan), self._plan.device, back=placement.HOST)
             return
-        placement.move([*self._own(), *self._shared.unused()], self._plan.device, back=placement.HOST)
+        coming, resident = [*self._own(), *self._shared.unused()], placement.resident(self._txt2img, self._plan)
+        placement.move([part for part in coming if part in resident], self._plan.device, back=placement.HOST)
         self._shared.arrive()
 
     def close(self) -> None:

@@ -6,16 +6,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from workers.engines.base import LoadPlan
-from workers.engines.sdxl import offloading
+from workers.engines.base import LoadPlan, hosts_encoders
+from workers.engines.sdxl import eight_bits, offloading
 from workers.engines.torch_tools import host_copy
-from workers.engines.torch_tools.host_copy import HOST, off_gpu, onto_gpu
+from workers.engines.torch_tools.host_copy import HOST, keep_on_host, off_gpu, onto_gpu
 from workers.engines.torch_tools.out_of_vram import free_cache, named_out_of_vram
 from workers.engines.torch_tools.precision import quantise_nf4
 
 MIB = 2**20
 #: Parts that four bits shrink; the VAE is all convolutions.
 PACKED_PARTS = ("unet", "text_encoder", "text_encoder_2")
+#: Parts that may wait in host memory while nothing is encoded.
+ENCODERS = ("text_encoder", "text_encoder_2")
 
 
 def place(pipe: Any, plan: LoadPlan, dtype: torch.dtype, done: Collection[str] = ()) -> None:
@@ -36,10 +38,33 @@ def place(pipe: Any, plan: LoadPlan, dtype: torch.dtype, done: Collection[str] =
             quantise_nf4(parts[name], device=plan.device, compute_dtype=dtype)
             if offloads(plan):
                 off_gpu(parts[name])
+    if plan.precision == "fp8":
+        eight_bits.store(parts["unet"], dtype)
     if offloads(plan):
-        offloading.enable(list(parts.values()), plan)
-    else:
-        move([part for part in parts.values() if not _lies_on(part, plan.device)], plan.device, back=HOST)
+        move(staying(pipe, plan), plan.device, back=HOST)
+        offloading.enable([part for part in parts.values() if part not in staying(pipe, plan)], plan)
+        return
+    for name in ENCODERS if hosts_encoders(plan) else ():
+        if name not in done:
+            wait_on_host(parts[name])
+    move([part for part in resident(pipe, plan) if not _lies_on(part, plan.device)], plan.device, back=HOST)
+
+
+def wait_on_host(part: nn.Module) -> None:
+    """Leave the GPU (four bits were packed there), with a copy that later visits are made from."""
+    keep_on_host(part) if _lies_on(part, HOST) else off_gpu(part)
+
+
+def staying(pipe: Any, plan: LoadPlan) -> list[nn.Module]:
+    """Of an offloaded pipeline, what lies on the GPU all the while: with streams the VAE, which may change its precision in
+    the middle of a job."""
+    return [modules_of(pipe)["vae"]] if plan.offload == "group" else []
+
+
+def resident(pipe: Any, plan: LoadPlan) -> list[nn.Module]:
+    """Of a pipeline that is not offloaded, what lies on the GPU all the while."""
+    visitors = ENCODERS if hosts_encoders(plan) else ()
+    return [part for name, part in modules_of(pipe).items() if name not in visitors]
 
 
 def offloads(plan: LoadPlan) -> bool:

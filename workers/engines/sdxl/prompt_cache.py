@@ -5,6 +5,8 @@ what would be encoded to the last bit: the number of CPU threads, by which sums 
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -15,24 +17,28 @@ from workers.engines.sdxl.prompt_encoding import Conditioning, encode
 MOST_MIB = 24
 
 Asked = tuple[str, str, bool, int]
+Visits = Callable[[], AbstractContextManager[object]]
 
 
 class PromptCache:
     """The conditionings of one model."""
 
-    def __init__(self, pipe: Any) -> None:
+    def __init__(self, pipe: Any, visits: Visits = nullcontext) -> None:
         """
         Args:
             pipe: an SDXL pipeline of diffusers.
+            visits: around whatever its text encoders do.
         """
         self._pipe = pipe
+        self._visits = visits
         self._kept: OrderedDict[Asked, Conditioning] = OrderedDict()
 
     def encode(self, prompt: str, negative_prompt: str, *, guided: bool) -> Conditioning:
         """See `prompt_encoding.encode`. Nobody may change what it returns in place."""
         asked = (prompt, negative_prompt if guided else "", guided, torch.get_num_threads())
         if asked not in self._kept:
-            self._kept[asked] = encode(self._pipe, prompt, negative_prompt, guided=guided)
+            with self._visits():
+                self._kept[asked] = encode(self._pipe, prompt, negative_prompt, guided=guided)
         self._kept.move_to_end(asked)
         self._shrink()
         return self._kept[asked]

@@ -118,6 +118,11 @@ def forget(module: nn.Module) -> None:
             delattr(part, _NAME)
 
 
+def may_be_pinned(module: nn.Module) -> bool:
+    """Whether there is plenty of host memory to lock a copy of it there."""
+    return _may_pin(list(places_of(module)))
+
+
 def host_nbytes(modules: Iterable[nn.Module]) -> int:
     """The host memory that weights take now: those that lie there, and copies of those on the GPU."""
     found: dict[int, Tensor] = {}

@@ -7,6 +7,12 @@
     channels_last       UNet, VAE    convolutions read pixels, not planes               other last bits
     fused_projections   UNet         query, key and value in one product                other last bits
     compiled_blocks     UNet         transformer blocks compiled (needs a C compiler)   minutes at the first job of a kind
+    fp8_storage         plan         a rung: the UNet's weights in eight bits           digits of a picture
+    group_offload       plan         offloaded layers are copied ahead, with streams    page-locked RAM for all of them
+    encoders_to_host    plan         text encoders are on the GPU only to encode        their way there for each new prompt
+
+Those of a plan are pulled where plans are made (`memory.budget.rungs_of`, `engines.base.hosts_encoders`), and obeyed where
+models are placed.
 
 None has been measured on a card by us: `make bench-gpu` does (stage `step_times`), and docs/gpus.md has others' figures.
 What a lever cannot do here (no card, packed or offloaded weights, no compiler) is left out and logged, never half done.
@@ -20,7 +26,7 @@ from torch import nn
 
 from shared.log import logger
 from shared.settings import Lever
-from workers.engines.base import LoadPlan
+from workers.engines.base import LoadPlan, hosts_encoders
 
 #: Names by which Triton and Inductor look for a compiler.
 COMPILERS = ("cc", "gcc", "clang")
@@ -55,7 +61,7 @@ def pull_for_model(unet: nn.Module, vae: nn.Module | None, plan: LoadPlan) -> li
         vae: None: another model shares it, and has it as it was read.
     """
     pulled: list[Lever] = []
-    for lever, pull in _OF_A_MODEL.items():
+    for lever, pull in (_OF_A_MODEL | _OF_A_PLAN).items():
         if lever not in plan.levers:
             continue
         if reason := _why_not(lever, plan):
@@ -73,12 +79,22 @@ def is_compiled(module: nn.Module) -> bool:
 
 def _why_not(lever: Lever, plan: LoadPlan) -> str:
     """Why this plan's model goes without; "": it does not."""
+    if lever in _OF_A_PLAN:
+        return _why_no_plan_has(lever, plan)
     if lever != "compiled_blocks":
         return ""
-    if plan.offload != "none" or plan.precision == "nf4":
+    if plan.offload != "none" or plan.precision in ("nf4", "fp8"):
         return "weights that are packed or visit the GPU layer by layer break a compiled block"
     if not any(map(shutil.which, COMPILERS)):
         return f"it needs a C compiler: none of {', '.join(COMPILERS)} is here"
+    return ""
+
+
+def _why_no_plan_has(lever: Lever, plan: LoadPlan) -> str:
+    if plan.device.startswith("cpu"):
+        return "it is for cards"
+    if lever == "encoders_to_host" and not hosts_encoders(plan):
+        return "all of the model waits in host memory"
     return ""
 
 
@@ -104,10 +120,22 @@ def _compiled_blocks(unet: Any, vae: nn.Module | None) -> None:
 
 
 #: In the order in which they must be pulled: compiling takes what is there.
-_OF_A_MODEL: Mapping[Lever, Callable[[Any, nn.Module | None], None]] = {
+_OF_A_MODEL: dict[Lever, Callable[[Any, nn.Module | None], None]] = {
     "channels_last": _channels_last,
     "fused_projections": _fused_projections,
     "compiled_blocks": _compiled_blocks,
+}
+
+
+def _as_planned(unet: Any, vae: nn.Module | None) -> None:
+    """Nothing is left to do."""
+
+
+#: Of the plan: whoever made it has pulled them, and whoever places the model does as it says.
+_OF_A_PLAN: dict[Lever, Callable[[Any, nn.Module | None], None]] = {
+    "fp8_storage": _as_planned,
+    "group_offload": _as_planned,
+    "encoders_to_host": _as_planned,
 }
 
 

@@ -25,6 +25,7 @@ from workers.execution.stepping.standing import Standing
 from workers.execution.stepping.telling import Telling
 from workers.execution.stepping.trades import trade_of
 from workers.execution.timing import Stopwatch
+from workers.memory.current_plans import what_changed
 
 #: Starting pictures that are fetched at once: whoever has none, or is urgent, must not wait behind a slow one.
 FETCHED_AT_ONCE = 4
@@ -109,6 +110,8 @@ class Company:
             self._coming.append(member)
         with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
             logger().info("job.started", kind=record.kind, attempt=record.attempt, gpu_batch=len(self.standing.at_work))
+            for what in what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card)):
+                watch.degrade(what)
 
     # -- between two passes ------------------------------------------------------------------------------------------
 

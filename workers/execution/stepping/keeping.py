@@ -1,7 +1,8 @@
 """What a run keeps of its samples, so that a kill costs a few steps: checkpoints to Redis, beside the passes.
 
 A job's is written every `checkpoint_steps` steps, at most every `LEAST_S`, and at once when the worker drains. Written by
-one thread; what finds it busy, or Redis slow or full, is left out: the job goes on, and the next one is newer anyway.
+one thread; what finds it busy, or Redis slow or full, is left out: the job goes on, and the next one is newer anyway. Only
+whoever holds the job may write one, so those who leave a run wait for theirs first (`settle`).
 
 Who takes a job over goes on from there. Not, though, where that is what may have broken it: a job that broke a pass, or
 whose resumed attempt was lost, starts at its beginning.
@@ -17,6 +18,7 @@ from shared.jobs.checkpoints import Checkpoints
 from shared.log import logger
 from shared.models.catalogue import ModelCard
 from workers.engines.stepping import Stepping
+from workers.execution.progress import Claim
 from workers.execution.runtime import Runtime
 from workers.execution.side_thread import SideThread
 from workers.execution.stepping.members import Member
@@ -24,6 +26,8 @@ from workers.execution.stepping.trades import trade_of
 
 #: Between two checkpoints of one job.
 LEAST_S = 2.0
+#: How long those who leave wait for what was kept last: 4 MiB/s for as much as a run may have.
+SETTLE_S = 5.0
 
 
 class Keeping:
@@ -49,17 +53,19 @@ class Keeping:
 
     def keep_all(self, engine: Stepping, members: Sequence[Member]) -> None:
         """Nobody takes a step for a while, or ever again here: whatever has changed is written, one after the other."""
-        states = {
-            m.record.id: self._states(engine, m) for m in members if self._every and self._is_due(m, at_once=True)
-        }
-        was_resumed = {member.record.id: member.resumed_at > 0 for member in members}
+        due = [member for member in members if self._every and self._is_due(member, at_once=True)]
+        kept = [(member.claim, self._states(engine, member), member.resumed_at > 0) for member in due]
 
         def send() -> None:
-            for job_id, state in states.items():
-                self._put(job_id, state, was_resumed=was_resumed[job_id])
+            for claim, states, was_resumed in kept:
+                self._put(claim, states, was_resumed=was_resumed)
 
-        if states:
+        if kept:
             self._thread.take(send)
+
+    def settle(self) -> None:
+        """Until what is on its way is written: a job that went back is no longer this worker's to write about."""
+        self._thread.wait(SETTLE_S)
 
     def resumed(self, engine: Stepping, member: Member) -> list[Any] | None:
         """The samples of a job where its checkpoint left them; None: it starts at its beginning.
@@ -67,7 +73,7 @@ class Keeping:
         Raises whatever `engine.begin` raises.
         """
         record = member.record
-        if not record.history:
+        if not record.history or member.is_restarted:
             return None
         try:
             kept = self._store.get(record.id)
@@ -101,8 +107,8 @@ class Keeping:
 
     def _write(self, engine: Stepping, member: Member) -> None:
         states = self._states(engine, member)
-        job_id, was_resumed = member.record.id, member.resumed_at > 0
-        self._thread.take(lambda: self._put(job_id, states, was_resumed=was_resumed))
+        claim, was_resumed = member.claim, member.resumed_at > 0
+        self._thread.take(lambda: self._put(claim, states, was_resumed=was_resumed))
 
     def _states(self, engine: Stepping, member: Member) -> dict[int, bytes]:
         """Of its pictures, by place; none where its engine cannot say."""
@@ -113,13 +119,13 @@ class Keeping:
             logger().warning("checkpoint.not_kept", job=member.record.id, reason=exc.message)
             return {}
 
-    def _put(self, job_id: str, states: dict[int, bytes], *, was_resumed: bool) -> None:
+    def _put(self, claim: Claim, states: dict[int, bytes], *, was_resumed: bool) -> None:
         if not states:
             return
         try:
-            self._store.put(job_id, states, was_resumed=was_resumed)
+            self._store.put(claim.record.id, claim.token, states, was_resumed=was_resumed)
         except DarkroomError as exc:
-            logger().warning("checkpoint.not_kept", job=job_id, reason=exc.message)
+            logger().warning("checkpoint.not_kept", job=claim.record.id, reason=exc.message)
 
 
 def may_resume(record: JobRecord, *, was_resumed: bool) -> bool:

@@ -15,10 +15,12 @@ from shared.contracts.jobs import JobRecord, Phase, Reason
 from shared.errors import DeadlineExceeded, Signal
 from shared.jobs.routing import PRIORITIES
 from shared.log import bound, logger
+from workers.engines.base import Precision
 from workers.engines.stepping import Stepping
 from workers.execution.endings import Endings
 from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.timing import Stopwatch
+from workers.memory.current_plans import computes_alike
 from workers.memory.shapes import Shape
 
 #: How often a job may lose its seat to more urgent ones.
@@ -43,6 +45,8 @@ class Member:
     #: Place → picture, of those that are decoded.
     pictures: dict[int, Any] = field(default_factory=dict)
     is_begun: bool = False
+    #: In which its samples were begun.
+    precision: Precision = "fp32"
     #: How often others took its seat.
     preempted: int = 0
     is_paused: bool = False
@@ -52,6 +56,8 @@ class Member:
     #: Steps of all its samples at the last checkpoint, and when that was.
     saved_steps: int = 0
     saved_at_s: float = 0.0
+    #: Whether it began again here: what an earlier attempt left is of no use to it.
+    is_restarted: bool = False
     #: At which step it went on from a checkpoint; 0: it began at its beginning.
     resumed_at: int = 0
     #: What the card had used, and the run had spent, when it began.
@@ -106,8 +112,16 @@ class Member:
         self.phase("running")
 
     def restart(self) -> None:
-        """Its samples belong to a model that is no more: it begins again."""
+        """Its samples belong to a model that is no more: it begins again, at its beginning."""
         self.samples, self.pictures, self.is_begun, self.resumed_at = [], {}, False, 0
+        self.saved_steps, self.saved_at_s, self.is_restarted = 0, 0.0, True
+        self.watch.begins_again()
+
+    def goes_on_in(self, precision: Precision) -> None:
+        """Its model computes in this precision from here on: what was begun in another type of numbers begins again."""
+        if self.is_begun and not self.is_made and not computes_alike(self.record.kind, self.precision, precision):
+            self.restart()
+        self.precision = precision
 
     def pause(self) -> None:
         """It gives its seat to something more urgent, or waits for its worker's next word; once told, that is that."""

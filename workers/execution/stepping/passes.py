@@ -40,6 +40,7 @@ class Passes:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runtime = runtime
+        self._card = card
         self._company = company
         self._keeping = keeping
         self._clock = clock
@@ -67,11 +68,13 @@ class Passes:
             try:
                 samples = self._keeping.resumed(engine, member) or engine.begin(member.work.result(), member.watch)
             except DarkroomError as exc:
-                if isinstance(exc, OutOfVram | NotFinite) and not begun:
+                may_pass = isinstance(exc, OutOfVram | NotFinite)
+                if may_pass and not begun:
                     raise  # the ladder may help
-                self._company.fail([member], exc)
+                self._company.fail([member], exc, in_batch=2 if may_pass else 1)
                 return
             member.begin(samples)
+            member.precision = self._runtime.plans.of(self._card).precision
             member.spent_s += self._spend(began_s)
             return
 
@@ -115,10 +118,6 @@ class Passes:
             for member in self.at_work:
                 member.watch.degrade("batch_split")
             return
-        except NotFinite:
-            for member in self.at_work:
-                member.restart()  # what they have is made of it
-            raise
         took_s = self._spend(began_s)
         if is_measured:
             self._pace.learn(key, rows, took_s)

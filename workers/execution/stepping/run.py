@@ -135,6 +135,7 @@ class SteppingRun:
                 member.hear()
             self._company.drop_unwanted()
             if must_leave:
+                self._keeping.settle()
                 self._company.give_back()
             return bool(self.members)
         finally:
@@ -144,6 +145,7 @@ class SteppingRun:
         """The process ends: what is made is stored, whoever is under way goes back."""
         with self._in_hand:
             self._behind.wait()
+            self._keeping.settle()
             self._company.give_back()
 
     def _stretch(self) -> bool:
@@ -174,6 +176,8 @@ class SteppingRun:
         """See `_stretch`."""
         if isinstance(engine, HoldsSeats):
             engine.has_room_for(self._room.reserved.batch)
+        for member in self.members:
+            member.goes_on_in(self._runtime.plans.of(self.card).precision)
         self._ahead.open()
         try:
             while (is_over := self._between_passes(engine)) is None:

@@ -1,5 +1,7 @@
 """Computed memory against published figures and counted tensors."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,30 @@ def test_sdxl_peaks_at_1024_lie_where_they_are_published(plan, low, high):
 def test_nf4_shrinks_sdxl_as_its_linears_let_it():
     """UNet 4.78 → 1.79 GiB, text encoders 1.52 → 0.57, the VAE stays."""
     assert weights_mib(SDXL, NF4) / GIB == pytest.approx(1.79 + 0.57 + 0.16, abs=0.05)
+
+
+def test_eight_bits_halve_the_unet_alone():
+    """UNet 4,897 → 2,449 MiB, text encoders 1,558, the VAE in bf16 160: counted over the real modules."""
+    assert weights_mib(SDXL, put("fp8", tiled=True)) == pytest.approx(2449 + 1558 + 160, rel=0.01)
+
+
+def test_with_streams_two_layers_visit_and_the_vae_stays():
+    grouped = put(offload="group", tiled=True)
+
+    assert weights_mib(SDXL, grouped) == pytest.approx(160, abs=3)
+    assert need_of(SDXL, grouped, SQUARE).host_mib + weights_mib(SDXL, grouped) == pytest.approx(6615, rel=0.01)
+    assert peak_gib(LAYERWISE) < peak_gib(grouped) < peak_gib(OFFLOADED) / 3
+
+
+def test_encoders_that_wait_in_host_memory_free_what_they_weigh_and_need_room_to_visit():
+    hosted, tiled = replace(TILED, levers=("encoders_to_host",)), need_of(SDXL, TILED, SQUARE)
+    need = need_of(SDXL, hosted, SQUARE)
+
+    assert tiled.weights_mib - need.weights_mib == need.host_mib == pytest.approx(1558, rel=0.01)
+    assert need.working_mib >= need.host_mib
+    assert need.peak_mib < tiled.peak_mib
+    four_bits = replace(NF4, levers=("encoders_to_host",))
+    assert need_of(SDXL, four_bits, SQUARE).host_mib == pytest.approx(0.57 * GIB, rel=0.06)
 
 
 def test_moondream_weighs_what_was_measured_in_both_precisions():

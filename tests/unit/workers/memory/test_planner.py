@@ -93,6 +93,60 @@ def test_each_rung_takes_less_than_the_one_before():
     assert len(set(needs)) == len(needs)
 
 
+LEVERS = ("fp8_storage", "group_offload", "encoders_to_host")
+
+
+def ways(mode: str, *levers: str, card=SDXL) -> list[tuple[str, str]]:
+    plans = plans_of(card, budget_for(24 * GIB, mode, levers=levers))
+    return list(dict.fromkeys((plan.precision, plan.offload) for plan in plans))
+
+
+def test_eight_bits_come_between_half_precision_and_four_where_a_mode_gives_precision_up_for_room():
+    assert ways("balanced", "fp8_storage")[:3] == [("fp16", "none"), ("fp8", "none"), ("nf4", "none")]
+    assert "fp8" not in {precision for mode in ("low", "high") for precision, _ in ways(mode, "fp8_storage")}
+    assert "fp8" not in {precision for precision, _ in ways("balanced", "fp8_storage", card=MOONDREAM)}
+
+
+def test_offloading_with_streams_takes_the_place_of_both_kinds_without():
+    assert ways("balanced", "group_offload") == [("fp16", "none"), ("nf4", "none"), ("fp16", "group")]
+    assert ways("high", "group_offload") == [("fp16", "none"), ("fp16", "group")]
+    assert ways("low", "group_offload") == [("nf4", "none"), ("nf4", "model"), ("fp16", "group")]
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_with_all_levers_each_rung_still_takes_less_than_the_one_before(mode):
+    plans = plans_of(SDXL, budget_for(24 * GIB, mode, levers=LEVERS))
+    needs = [need_of(SDXL, plan, SQUARE).peak_mib for plan in plans if mode != "low" or plan.precision == "nf4"]
+
+    assert needs == sorted(needs, reverse=True)
+    assert len(set(needs)) == len(needs)
+
+
+def test_without_levers_and_on_a_cpu_the_rungs_are_those_of_the_table():
+    for mode in MODES:
+        with_levers, without = (
+            plans_of(SDXL, budget_for(24 * GIB, mode, device="cpu", levers=levers)) for levers in (LEVERS, ())
+        )
+        assert [(p.precision, p.offload, p.vae_tiling) for p in with_levers] == [
+            (p.precision, p.offload, p.vae_tiling) for p in without
+        ]
+        assert not {"fp8", "group"} & {word for way in ways(mode) for word in way}
+
+
+def test_peaks_with_encoders_in_host_memory_are_kept_apart():
+    [whole], [hosted] = (
+        {key_of(plan, SQUARE) for plan in plans_of(SDXL, budget_for(24 * GIB, levers=levers))[:1]}
+        for levers in ((), ("encoders_to_host",))
+    )
+
+    assert whole != hosted
+
+
+def test_on_8_gb_eight_bits_keep_sdxl_from_four_where_it_is_alone():
+    assert plan_for(SDXL, budget_for(8 * GIB)).plan.precision == "nf4"
+    assert plan_for(SDXL, budget_for(8 * GIB, levers=("fp8_storage",))).plan.precision == "fp8"
+
+
 def test_plans_say_for_which_kind_of_card_they_are():
     [kind] = {plan.gpu_type for plan in plans_of(SDXL, budget_for(24 * GIB, gpu_type="rtx-4090"))}
 

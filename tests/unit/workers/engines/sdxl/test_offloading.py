@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusers.hooks.group_offloading import ModuleGroup
 from torch import nn
 
 from tests.unit.workers.engines.parts import Watch, levels_apart, rings, toy_card, work
@@ -77,7 +78,7 @@ def test_after_a_job_that_broke_nothing_stays_on_the_card():
     assert device_nbytes(parts.all, DEVICE) == 0
 
 
-@pytest.mark.parametrize("offload", ["model", "sequential"])
+@pytest.mark.parametrize("offload", ["model", "sequential", "group"])
 @pytest.mark.parametrize("image", [None, rings()], ids=["txt2img", "img2img"])
 def test_pictures_are_those_of_a_model_that_stays(engine, toy_folder, monkeypatch, offload, image):
     """On a CPU nothing moves, but every hook runs."""
@@ -87,6 +88,29 @@ def test_pictures_are_those_of_a_model_that_stays(engine, toy_folder, monkeypatc
     [[theirs]], [[ours]] = (each.generate([work(image)], Watch()) for each in (engine, offloaded))
 
     assert levels_apart(ours, theirs) == 0
+
+
+def test_with_streams_the_vae_stays_and_every_layer_of_the_others_visits(toy_folder, monkeypatch):
+    """On a CPU nothing moves. A pass that broke off may leave a layer there, and the next one that was copied ahead."""
+    monkeypatch.setattr(placement, "offloads", lambda plan: plan.offload != "none")
+    plan = LoadPlan(offload="group")
+    engine = load(toy_card(), toy_folder, plan)
+    parts, left = placement.modules_of(engine._txt2img), []
+    monkeypatch.setattr(ModuleGroup, "offload_", lambda group: left.append(group))
+
+    engine.rest()
+
+    groups = {
+        name: [g for layer in part.modules() if (g := offloading._group_of(layer))] for name, part in parts.items()
+    }
+    assert placement.staying(engine._txt2img, plan) == [parts["vae"]]
+    assert groups["vae"] == []
+    assert all(groups[name] for name in ("unet", "text_encoder", "text_encoder_2"))
+    assert left == [group for name in parts for group in groups[name]]
+    visiting = {id(w) for g in left for m in g.modules for w in m.parameters()} | {
+        id(w) for g in left for w in g.parameters
+    }
+    assert all(id(weight) in visiting for name in ("unet", "text_encoder") for weight in parts[name].parameters())
 
 
 def test_an_offloaded_model_counts_in_host_memory_and_not_on_the_card(toy_folder):

@@ -1,0 +1,144 @@
+"""A checkpoint is written with its claim's pen: whoever lost the job meanwhile, or saw it end, leaves nothing behind."""
+
+import threading
+
+import pytest
+
+from shared.contracts.base import Priority
+from shared.contracts.jobs import JobRecord, Reason, State
+from shared.jobs import lifecycle
+from shared.jobs.checkpoints import Checkpoints
+from shared.jobs.routing import queue_of
+from shared.redis import keys
+from tests.integration.test_stepping_run import (
+    MODEL,
+    PlayedEngine,
+    _every_step_looks_and_tells,
+    command,
+    queued,
+    runtime_of,
+    states,
+)
+from tests.rig import wait_for
+from workers.execution.runner import Runner
+from workers.execution.stepping import keeping
+
+__all__ = ["_every_step_looks_and_tells"]
+
+QUEUE = queue_of(MODEL, Priority.NORMAL)
+
+
+@pytest.fixture
+def kept(services) -> Checkpoints:
+    return Checkpoints(services.store.redis)
+
+
+def claimed(services, record: JobRecord, token: str) -> JobRecord:
+    return services.store.move(record.id, lambda r, now: lifecycle.claim(r, now, worker=token, gpu="G", token=token))
+
+
+def lost(services, record: JobRecord, token: str) -> None:
+    services.store.move(record.id, lambda r, now: lifecycle.lose(r, now, reason="died", token=token))
+
+
+def test_who_holds_a_job_keeps_its_states_instead_of_those_before(services, kept):
+    job = claimed(services, queued(services, "long"), "mine")
+
+    kept.put(job.id, "mine", {0: b"1", 1: b"1"}, was_resumed=False)
+    has_kept = kept.put(job.id, "mine", {0: b"2"}, was_resumed=True)
+
+    assert has_kept
+    assert (kept.get(job.id).states, kept.get(job.id).was_resumed) == ({0: b"2"}, True)
+    assert 0 < services.store.redis.ttl(keys.checkpoint(job.id)) <= keys.CHECKPOINT_TTL_S
+
+
+def test_a_late_write_of_a_worker_that_lost_the_job_leaves_the_newer_attempts(services, kept):
+    job = queued(services, "long")
+    claimed(services, job, "late")
+    lost(services, job, "late")
+    claimed(services, job, "newer")
+    kept.put(job.id, "newer", {0: b"12"}, was_resumed=False)
+
+    has_kept = kept.put(job.id, "late", {0: b"3"}, was_resumed=False)
+
+    assert not has_kept
+    assert kept.get(job.id).states == {0: b"12"}
+
+
+def test_a_late_write_to_a_job_that_waits_again_changes_nothing(services, kept):
+    job = queued(services, "long")
+    claimed(services, job, "late")
+    kept.put(job.id, "late", {0: b"5"}, was_resumed=False)
+    lost(services, job, "late")
+
+    assert not kept.put(job.id, "late", {0: b"9"}, was_resumed=False)
+    assert kept.get(job.id).states == {0: b"5"}
+
+
+@pytest.mark.parametrize("end", ["cancelled", "succeeded", "expired"])
+def test_nothing_outlives_a_job_that_ended_between_the_snapshot_and_its_writing(services, kept, end):
+    job = claimed(services, queued(services, "long"), "mine")
+    if end == "expired":
+        services.store.redis.delete(keys.job(job.id))
+    else:
+        services.store.move(job.id, lambda r, now: lifecycle.end(r, now, state=State(end), token="mine"))
+
+    has_kept = kept.put(job.id, "mine", {0: b"9"}, was_resumed=False)
+
+    assert not has_kept
+    assert not services.store.redis.exists(keys.checkpoint(job.id))
+
+
+class Held:
+    """Lets writes begin, and end when it is told to."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.begun, self.may_go_on, self.done = threading.Event(), threading.Event(), threading.Event()
+        put = Checkpoints.put
+
+        def late(*args, **kwargs):
+            self.begun.set()
+            assert self.may_go_on.wait(30)
+            try:
+                return put(*args, **kwargs)
+            finally:
+                self.done.set()
+
+        monkeypatch.setattr(Checkpoints, "put", late)
+
+
+def run_of(services, engine: PlayedEngine, sent: list) -> Runner:
+    return Runner(runtime_of(services, engine, sent, checkpoint_steps=1))
+
+
+def test_a_run_leaves_no_checkpoint_of_a_job_that_ended_while_it_was_written(services, kept, monkeypatch):
+    monkeypatch.setattr(keeping, "LEAST_S", 0.0)
+    held, engine = Held(monkeypatch), PlayedEngine(services.catalogue.get(MODEL))
+    job = queued(services, "long", steps=6)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and wait_for(held.begun.is_set)
+
+    run_of(services, engine, []).run(job.id, QUEUE)
+    assert states(services, job) == ["succeeded"]
+    held.may_go_on.set()
+
+    assert held.done.wait(30)
+    assert not services.store.redis.exists(keys.checkpoint(job.id))
+
+
+def test_a_job_goes_back_once_what_was_kept_of_it_at_the_end_is_written(services, kept, monkeypatch):
+    engine, sent = PlayedEngine(services.catalogue.get(MODEL)), []
+    runner = run_of(services, engine, sent)
+    job = queued(services, "long", steps=8)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and command(services)
+    held = Held(monkeypatch)
+    runner.run(job.id, QUEUE)
+    assert held.begun.wait(30)
+    leaving = threading.Thread(target=runner.leave)
+    leaving.start()
+
+    held.may_go_on.set()
+    leaving.join(30)
+
+    record = services.store.get(job.id)
+    assert (record.state, record.history[0].reason) == (State.QUEUED, Reason.DRAINED)
+    assert kept.get(job.id).states == {0: b"3"}

@@ -1,0 +1,137 @@
+"""How many samples a pass may hold, and which passes are measured."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.execution.stepping.pace import ALONE_FIRST, MEASURE_EVERY, Pace
+
+
+@pytest.fixture
+def pace() -> Pace:
+    return Pace(slower=2.5)
+
+
+def measured(pace: Pace, rows: int, took_s: float, key="64", times: int = ALONE_FIRST) -> None:
+    for _ in range(times):
+        pace.learn(key, rows, took_s)
+
+
+def passes(pace: Pace, many: int, key="64", rows: int = 1) -> list[bool]:
+    """Which of so many passes were measured; one that was is learned."""
+    found = []
+    for _ in range(many):
+        found.append(pace.wants(key, rows))
+        if found[-1]:
+            pace.learn(key, rows, 0.1)
+    return found
+
+
+def test_the_first_passes_of_a_kind_are_measured_and_then_one_in_a_while(pace):
+    found = passes(pace, ALONE_FIRST + 2 * MEASURE_EVERY)
+
+    at = [number for number, is_measured in enumerate(found) if is_measured]
+    assert at == [0, 1, ALONE_FIRST + MEASURE_EVERY - 1, ALONE_FIRST + 2 * MEASURE_EVERY - 1]
+
+
+def test_each_number_of_rows_and_each_key_is_measured_for_itself(pace):
+    passes(pace, 5)
+
+    assert not pace.wants("64", 1)
+    assert pace.wants("64", 2)
+    assert pace.wants("72", 1)
+
+
+def test_a_pass_that_was_to_be_measured_and_broke_off_is_measured_the_next_time(pace):
+    passes(pace, ALONE_FIRST + MEASURE_EVERY - 1)
+
+    assert pace.wants("64", 1)  # it runs out of memory: nothing is learned
+    assert pace.wants("64", 1)
+
+
+def test_a_sample_has_no_company_before_it_was_measured_alone(pace):
+    assert pace.most_rows("64", 1) == 1
+    pace.learn("64", 1, 0.1)
+    assert pace.most_rows("64", 1) == 1
+    pace.learn("64", 1, 0.1)
+    assert pace.most_rows("64", 1) == 2
+
+
+def test_the_first_measurement_is_forgotten_for_memory_was_allocated_in_it(pace):
+    pace.learn("64", 1, 9.0)
+    pace.learn("64", 1, 0.1)
+
+    assert pace._took_s["64", 1] == pytest.approx(0.1)
+
+
+def test_later_measurements_count_a_little(pace):
+    measured(pace, 1, 0.1)
+
+    pace.learn("64", 1, 0.2)
+
+    assert pace._took_s["64", 1] == pytest.approx(0.13)
+
+
+def test_what_was_not_measured_is_taken_for_proportional_to_its_rows(pace):
+    measured(pace, 2, 0.2)
+
+    assert pace.most_rows("64", 2) == 5
+
+
+def test_rows_that_cost_little_are_found_out_as_they_are_measured(pace):
+    measured(pace, 1, 0.1)
+    measured(pace, 2, 0.11)
+
+    assert pace.most_rows("64", 1) == 4  # 0.11 × 4 / 2 is within 0.25, 5 rows would be 0.275
+
+
+def test_a_guided_leader_is_held_against_its_own_two_rows(pace):
+    measured(pace, 1, 0.1)
+
+    assert pace.most_rows("64", 2) == 2
+
+
+def test_who_may_not_become_slower_stays_alone():
+    strict = Pace(slower=1.0)
+    measured(strict, 1, 0.1)
+
+    assert strict.most_rows("64", 1) == 1
+
+
+def test_passes_that_take_no_time_have_an_end(pace):
+    measured(pace, 1, 0.0)
+
+    assert pace.most_rows("64", 1) == 256
+
+
+def test_memory_that_ran_out_halves_the_seats_of_that_key_alone_and_never_below_one(pace):
+    pace.halve("64", 5)
+
+    assert (pace.most_samples("64", 8), pace.most_samples("72", 8)) == (2, 8)
+    pace.halve("64", 1)
+    assert pace.most_samples("64", 8) == 1
+
+
+def test_seats_are_never_more_than_usual(pace):
+    pace.halve("64", 16)
+
+    assert pace.most_samples("64", 4) == 4
+
+
+@given(
+    st.dictionaries(st.integers(1, 12), st.floats(0.001, 9.0), max_size=6),
+    st.integers(1, 2),
+    st.floats(1.0, 5.0),
+)
+def test_the_pass_it_allows_is_within_the_bound_or_has_the_leader_alone(times, alone, slower):
+    pace = Pace(slower)
+    for rows, took_s in times.items():
+        measured(pace, rows, took_s)
+
+    most = pace.most_rows("64", alone)
+
+    assert alone <= most <= 256
+    if most > alone:
+        assert pace._expected_s("64", most) <= slower * times[alone]
+    if alone not in times:
+        assert most == alone
