@@ -25,7 +25,7 @@ from workers.engines.moondream import engine as moondream
 from workers.execution import progress
 from workers.execution.runner import Runner
 from workers.execution.runtime import Runtime
-from workers.execution.stepping import arrivals
+from workers.execution.stepping import ahead, arrivals
 from workers.execution.stepping import run as stepping_run
 from workers.execution.threads import Threads
 from workers.memory.residency import Residency
@@ -39,6 +39,7 @@ QUEUE = queue_of(MODEL, Priority.NORMAL)
 def _every_turn_looks_and_tells(monkeypatch):
     """A toy's turns take no time: what is done now and then is done at each."""
     monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(ahead, "PATIENCE_S", 30.0)
     monkeypatch.setattr(progress, "BEAT_EVERY_S", 0.0)
 
 

@@ -21,9 +21,10 @@ from tests.rig import wait_for
 from workers import assembly
 from workers.devices.slot import Slot
 from workers.execution import progress
+from workers.execution.claiming import Claiming
 from workers.execution.runner import NotOurs, Runner
 from workers.execution.runtime import Runtime
-from workers.execution.stepping import arrivals, keeping, vigil
+from workers.execution.stepping import admission, ahead, arrivals, keeping, vigil
 from workers.execution.stepping import run as stepping_run
 from workers.execution.threads import Threads
 from workers.memory.residency import Residency
@@ -100,6 +101,7 @@ class PlayedEngine:
 def _every_step_looks_and_tells(monkeypatch):
     """Played steps take no time: what is done now and then is done at each."""
     monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(ahead, "PATIENCE_S", 30.0)
     monkeypatch.setattr(progress, "BEAT_EVERY_S", 0.0)
 
 
@@ -540,6 +542,32 @@ def test_a_cancel_that_comes_during_a_pass_is_heard_before_the_next_though_no_be
 
     assert states(services, job) == ["cancelled"]
     assert len(engine.passes) == 4
+
+
+def test_who_cannot_be_taken_is_not_asked_for_at_every_look_but_as_soon_as_somebody_leaves(
+    services, engine, runner, monkeypatch, looks_by_itself
+):
+    monkeypatch.setattr(admission, "VAIN_S", 3600.0)
+    first, other = queued(services, "first", steps=3), queued(services, "of another size", steps=2, side=72)
+    tried, looked = [], []
+    next_of, look = Claiming.next_of, arrivals.Arrivals.look
+    monkeypatch.setattr(Claiming, "next_of", lambda self, *about: tried.append(1) or next_of(self, *about))
+    monkeypatch.setattr(arrivals.Arrivals, "look", lambda self: looked.append(1) or look(self))
+    at_rest = []
+
+    def wait_for_looks(samples):
+        if len(engine.passes) == 1:
+            seen = len(looked)
+            wait_for(lambda: len(looked) >= seen + 2)
+            before = len(tried)
+            wait_for(lambda: len(looked) >= seen + 10)
+            at_rest.append(len(tried) - before)
+
+    engine.at_pass = wait_for_looks
+    runner.run(first.id, QUEUE)
+
+    assert at_rest == [0]
+    assert states(services, first, other) == ["succeeded"] * 2
 
 
 class Unwanted:

@@ -6,6 +6,7 @@ takes its last step is claimed, and what it needs is fetched, before the seat is
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from shared.contracts.jobs import JobRecord
 from shared.settings import Settings
@@ -15,6 +16,9 @@ from workers.execution.stepping.company import Company
 from workers.execution.stepping.members import is_suspect
 from workers.execution.stepping.standing import Standing
 from workers.execution.stepping.trades import TRADES
+
+#: Who could not be taken is not asked for again so soon, unless somebody left or came: each time costs three calls of Redis.
+VAIN_S = 0.25
 
 
 class Admission:
@@ -28,12 +32,21 @@ class Admission:
         self._settings = settings
         self._clock = clock
         self._peers_until_s = 0.0
+        #: What was asked last, and nobody could be taken.
+        self._in_vain: Any = None
+        self._in_vain_until_s = 0.0
 
     def admit(self, waiting: Waiting) -> bool:
         """Take jobs, as far as there are seats; an urgent one takes a seat of somebody who can wait. Whether any came."""
-        before = self._company.orders
+        standing, before, now_s = self._company.standing, self._company.orders, self._clock()
+        asked = (waiting.levels, waiting.own, standing)
+        if asked == self._in_vain and now_s < self._in_vain_until_s:
+            return False
         self._admit(waiting)
-        return self._company.orders > before
+        if self._company.orders > before:
+            return True
+        self._in_vain, self._in_vain_until_s = asked, now_s + VAIN_S
+        return False
 
     def _admit(self, waiting: Waiting) -> None:
         for level in sorted({*waiting.levels, *waiting.own}):

@@ -23,8 +23,10 @@ from workers.execution.stepping.company import Company
 
 #: Passes may be quicker than looks: an answer is good enough for so many times `LOOK_EVERY_S`.
 FRESH_LOOKS = 5
-#: How long the loop waits for an answer that is late; then it goes on with the one it has.
-PATIENCE_S = 0.25
+#: How long the loop waits for an answer that is late, because the machine is busy; then it goes on with the one it has.
+PATIENCE_S = 0.02
+#: The same at the beginning of a ticket and at the end of a run, where nothing else could be done.
+LONG_PATIENCE_S = 0.25
 
 
 class Ahead:
@@ -50,11 +52,15 @@ class Ahead:
         self._broken: Exception | None = None
         self._answer: Waiting | None = None
         self._asked_at_s = float("-inf")
+        #: The last answer that nobody was claimed upon, and when it was asked for.
+        self._settled = Waiting()
+        self._settled_at_s = float("-inf")
         self._pass_began_s = float("-inf")
 
     def turn_begins(self) -> None:
         """A ticket has come: nothing is known yet."""
-        self._answer, self._asked_at_s, self._pass_began_s = None, float("-inf"), self._clock()
+        self._answer, self._asked_at_s, self._settled_at_s = None, float("-inf"), float("-inf")
+        self._pass_began_s = self._clock()
 
     def latest(self) -> Waiting:
         """What waits, as far as this turn knows; to be asked while the loop rests."""
@@ -80,24 +86,32 @@ class Ahead:
         """Answers to what is asked from here on are good for the boundary after this pass."""
         self._pass_began_s = self._clock()
 
-    def answer(self, *, since_now: bool = False) -> Waiting:
-        """What waits, between two passes; whoever was claimed meanwhile is on its way.
+    def answer(self) -> Waiting:
+        """What waits, between two passes; whoever was claimed meanwhile is on its way. Raises what looking or claiming did."""
+        if self._asked_at_s == float("-inf"):
+            return self.settled()
+        enough_s = min(self._pass_began_s, self._clock() - FRESH_LOOKS * arrivals.LOOK_EVERY_S)
+        self._wait(lambda: self._asked_at_s >= enough_s, PATIENCE_S)
+        return self._answer or Waiting()
 
-        Args:
-            since_now: what was asked before does not count.
+    def settled(self) -> Waiting:
+        """What waits and could not be claimed, asked from now on. Raises as `answer`."""
+        enough_s = self._clock()
+        self._wait(lambda: self._settled_at_s >= enough_s, LONG_PATIENCE_S)
+        return self._settled
 
-        Raises what looking or claiming did.
-        """
-        now_s = self._clock()
-        enough_s = now_s if since_now else min(self._pass_began_s, now_s - FRESH_LOOKS * arrivals.LOOK_EVERY_S)
+    def left_waiting(self) -> Waiting:
+        """The same as it was last known."""
+        return self._settled
+
+    def _wait(self, is_enough: Callable[[], bool], at_most_s: float) -> None:
         with self._news:
-            if self._asked_at_s < enough_s:
+            if not is_enough() and self._broken is None:
                 self._is_called = True
                 self._news.notify_all()
-                self._news.wait_for(lambda: self._asked_at_s >= enough_s or self._broken, PATIENCE_S)
+                self._news.wait_for(lambda: is_enough() or self._broken, at_most_s)
             if self._broken is not None:
                 raise self._broken
-            return self._answer or Waiting()
 
     def _look_and_claim(self) -> None:
         try:
@@ -112,9 +126,12 @@ class Ahead:
         self._is_called = False
         asked_at_s = self._clock()
         waiting = self._arrivals.look()
+        with self._news:
+            self._answer, self._asked_at_s = waiting, asked_at_s
+            self._news.notify_all()
         if self._admission.admit(waiting):
             return  # who waits now?
         with self._news:
-            self._answer, self._asked_at_s = waiting, asked_at_s
+            self._settled, self._settled_at_s = waiting, asked_at_s
             self._news.notify_all()
             self._news.wait_for(lambda: self._is_called or not self._is_open, arrivals.LOOK_EVERY_S)

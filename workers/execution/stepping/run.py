@@ -205,7 +205,7 @@ class SteppingRun:
         if self._must_give_way(self._waiting):
             self._keeping.keep_all(engine, self.members)
             return True
-        if self._room.may_grow and self._wants_more_room(self._waiting):
+        if self._room.may_grow and self._wants_more_room(self._ahead.left_waiting()):
             return False  # the next stretch has it
         if not all(map(self._room.fits, self.members)):
             return False  # the next stretch has room for it
@@ -214,7 +214,7 @@ class SteppingRun:
 
     def _has_anybody_come(self) -> bool:
         """Nobody is left; whoever waits now may still join."""
-        self._waiting = self._ahead.answer(since_now=True)
+        self._waiting = self._ahead.settled()
         self._company.come_in()
         return bool(self.members)
 

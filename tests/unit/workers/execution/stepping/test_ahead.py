@@ -42,6 +42,7 @@ def looking(queues, monkeypatch):
     monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 60.0)
     monkeypatch.setattr(ahead, "FRESH_LOOKS", 0)
     monkeypatch.setattr(ahead, "PATIENCE_S", 30.0)
+    monkeypatch.setattr(ahead, "LONG_PATIENCE_S", 30.0)
     looking = Ahead(queues, queues, queues)
     looking.turn_begins()
     looking.open()
@@ -91,7 +92,7 @@ def test_a_look_that_does_not_come_back_holds_the_loop_for_a_moment_only(queues,
 def test_while_a_pass_is_made_it_looks_by_itself(queues, looking, monkeypatch):
     looking.answer()
     monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 0.001)
-    looking.answer(since_now=True)
+    looking.settled()
 
     wait_for(lambda: queues.looks >= 5)
 
