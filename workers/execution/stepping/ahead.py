@@ -60,7 +60,7 @@ class Ahead:
     def turn_begins(self) -> None:
         """A ticket has come: nothing is known yet."""
         self._answer, self._asked_at_s, self._settled_at_s = None, float("-inf"), float("-inf")
-        self._pass_began_s = self._clock()
+        self._settled, self._pass_began_s = Waiting(), self._clock()
 
     def latest(self) -> Waiting:
         """What waits, as far as this turn knows; to be asked while the loop rests."""

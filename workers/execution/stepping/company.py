@@ -7,7 +7,7 @@ picture being fetched, until the loop has it come in between two passes.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,8 @@ from workers.memory.current_plans import what_changed
 
 #: Starting pictures that are fetched at once: whoever has none, or is urgent, must not wait behind a slow one.
 FETCHED_AT_ONCE = 4
+#: How long to wait for one before members are told that all is well.
+PULSE_S = 0.2
 
 
 class Company:
@@ -126,6 +128,16 @@ class Company:
         """Admission may count on the seats of those who take their last step in this pass."""
         with self._door:
             self._staying = tuple(member for member in self.at_work if member not in leaving)
+
+    def wait_for_pictures(self) -> bool:
+        """Until a starting picture is there; whether anybody waits for one, or for its pictures to be decoded."""
+        self.pulse()
+        if any(member.is_made for member in self.members):
+            return True
+        coming = [member.work for member in self.members if not member.is_begun]
+        if not any(future.done() for future in coming):
+            wait(coming, timeout=PULSE_S, return_when="FIRST_COMPLETED")
+        return bool(self.members)
 
     def drop_unwanted(self, unwanted: Collection[str] = ()) -> None:
         """Who is cancelled or overdue leaves, and its end is written.

@@ -17,7 +17,6 @@ Who broke a pass runs alone: what a pass raises concerns those who were in it, a
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import wait
 from typing import Any
 
 from shared.errors import DarkroomError, DeviceLost
@@ -43,8 +42,6 @@ from workers.execution.timing import Stopwatch
 
 #: How long a run may hold one ticket.
 TICKET_S = 60.0
-#: How long to wait for a starting picture before members are told that all is well.
-PULSE_S = 0.2
 #: A message is on its way for a few milliseconds; who waits longer for the next one is paused.
 SHORT_S = 1.0
 
@@ -186,7 +183,7 @@ class SteppingRun:
                 if chosen:
                     self._ahead.pass_begins()
                     self._passes.make(engine, chosen)
-                elif not self._wait_for_pictures():
+                elif not self._company.wait_for_pictures():
                     return False
                 self._passes.decode_one(engine, threads)
                 self._keeping.look(engine, self.members, at_once=self._waiting.is_leaving)
@@ -237,16 +234,6 @@ class SteppingRun:
         """Whether somebody is here, or waits, for whom this stretch was given no room."""
         is_full = self._company.seated >= self._company.seats
         return self._company.seated > self._room.reserved.batch or (is_full and waiting.wants_seats)
-
-    def _wait_for_pictures(self) -> bool:
-        """Until a starting picture is there; whether anybody waits for one, or for its pictures to be decoded."""
-        self._company.pulse()
-        if any(member.is_made for member in self.members):
-            return True
-        coming = [member.work for member in self.members if not member.is_begun]
-        if not any(future.done() for future in coming):
-            wait(coming, timeout=PULSE_S, return_when="FIRST_COMPLETED")
-        return bool(self.members)
 
     def _broke(self, why: Exception) -> None:
         """A pass, a beginning or a loading did not come to its end: whose fault that is decides what becomes of whom."""
