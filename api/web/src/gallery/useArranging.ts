@@ -1,6 +1,6 @@
 // Arranging an album by hand: dragging its pictures to where they belong, or moving them by key and button. The new order is
 // shown at once; one move after the other is told to the API, so that quick ones arrive in the order they were made.
-import { type DragEvent, useRef, useState } from 'react'
+import { type DragEvent, useEffect, useRef, useState } from 'react'
 import { LIST, type Shelf, showOrder } from '~/gallery/shelf'
 import { type Album, arrange } from '~/library/albums'
 import { isPictureDrag, pictureIn } from '~/library/drag'
@@ -30,10 +30,17 @@ interface Wanted {
 export function useArranging({ album, shelf, chosen, focusId, walk }: Wanted) {
   const [gap, setGap] = useState<Gap | null>(null)
   const last = useRef<Promise<void>>(Promise.resolve())
+  /** Place that the focus goes to once the new order is drawn; null: it stays. */
+  const follows = useRef<number | null>(null)
   const list = shelf.question.sort === 'album' ? shelf.packed(LIST) : undefined
   const isTheirs = album?.may === 'own' && album.kind === 'manual'
   const canArrange = isTheirs && list !== undefined
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new list is what tells that the order has been drawn
+  useEffect(() => {
+    if (follows.current !== null) walk(follows.current)
+    follows.current = null
+  }, [list])
   const go = (order: readonly string[], move: Move | null) => {
     if (!album || !move) return
     const after = orderAfter(order, move)
@@ -44,8 +51,7 @@ export function useArranging({ album, shelf, chosen, focusId, walk }: Wanted) {
         shelf.refetch()
       }),
     )
-    const first = move.ids[0]
-    if (first) requestAnimationFrame(() => walk(after.indexOf(first)))
+    follows.current = after.indexOf(move.ids[0] ?? '')
   }
   /** What is chosen, or the picture that has the focus where nothing is. */
   const which = (order: readonly string[]): Set<string> => {

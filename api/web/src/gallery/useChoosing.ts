@@ -1,5 +1,6 @@
 // Choosing, walking and opening in the grid, by mouse, finger and key. The grid only draws; what an event means is here.
 import {
+  type FocusEvent,
   type KeyboardEvent,
   type MouseEvent,
   type PointerEvent,
@@ -196,6 +197,11 @@ export function useChoosing(shelf: Shelf, handle: RefObject<GridHandle>, onOpen:
     walk,
     idAt,
     events: {
+      // A screen reader puts the focus where it likes; keys mean the picture that has it.
+      onFocus: (event: FocusEvent) => {
+        const tile = tileOf(event.target)
+        if (tile && tile.place !== place) setFocusPlace({ key: shelf.key, place: tile.place })
+      },
       onKeyDown,
       onClick,
       onPointerDown,
