@@ -1,11 +1,12 @@
 // What can be done with the pictures that are chosen, in a row below them.
 import { Album, Download, Eye, Globe, Heart, Lock, RotateCcw, Sparkles, Star, Tag, Trash2, X } from 'lucide-react'
 import { type ReactNode, useState } from 'react'
+import { ActionDialog } from '~/library/ActionDialog'
 import { useActions } from '~/library/actions'
 import { Button } from '~/parts/Button'
 import { Dialog } from '~/parts/Dialog'
 import { counted, useWords } from '~/strings'
-import { ActionDialog, AlbumDialog, TagDialog } from './BulkDialogs'
+import { AlbumDialog, TagDialog } from './BulkDialogs'
 import type { Changes } from './changes'
 import type { Deeds } from './useDeeds'
 
@@ -114,7 +115,7 @@ export function BulkBar({ count, deeds, trashed, album, albumTools, canChooseAll
           actions={actions}
           count={count}
           onClose={() => setOpen(null)}
-          onAction={(action, preset) => void deeds.act(action, preset)}
+          onAction={(...wish) => void deeds.act(...wish)}
         />
       )}
       {open === 'purge' && (

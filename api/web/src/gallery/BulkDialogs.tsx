@@ -1,7 +1,6 @@
-// The dialogs of the bulk bar: which tags, which album, which action.
+// The dialogs of the bulk bar: which tags, which album.
 import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import type { Action } from '~/library/actions'
 import { type Album, makeAlbum, useOpenAlbums } from '~/library/albums'
 import { TagField } from '~/library/TagField'
 import { tagsIn, tagsLike } from '~/library/tags'
@@ -107,50 +106,6 @@ export function AlbumDialog({ onAlbum, onClose }: AlbumProps) {
               <span className="truncate">{album.name}</span>
               <span className="label">{counted(album.count ?? 0)}</span>
             </Button>
-          </li>
-        ))}
-      </ul>
-    </Dialog>
-  )
-}
-
-interface ActionProps {
-  actions: readonly Action[]
-  count: number
-  onAction: (action: Action, preset: string | null) => void
-  onClose: () => void
-}
-
-export function ActionDialog({ actions, count, onAction, onClose }: ActionProps) {
-  const words = useWords().gallery
-  const take = (action: Action, preset: string | null) => {
-    onAction(action, preset)
-    onClose()
-  }
-  return (
-    <Dialog title={words.bulk.actionsTitle(counted(count), count)} onClose={onClose} width="max-w-2xl">
-      <ul className="space-y-5">
-        {actions.map(action => (
-          <li key={action.name}>
-            <h3 className="font-semibold">{action.title}</h3>
-            <p className="label mb-2">{action.summary}</p>
-            {count > action.max_ids ? (
-              <p className="text-sm text-bad">{words.bulk.tooMany(counted(action.max_ids))}</p>
-            ) : (
-              <div className="flex flex-wrap gap-2">
-                {action.presets.length === 0 && <Button onClick={() => take(action, null)}>{action.title}</Button>}
-                {action.presets.map(preset => (
-                  <Button
-                    key={preset.name}
-                    title={preset.summary}
-                    weight={preset.name === action.default_preset ? 'strong' : 'plain'}
-                    onClick={() => take(action, preset.name)}
-                  >
-                    {preset.title}
-                  </Button>
-                ))}
-              </div>
-            )}
           </li>
         ))}
       </ul>

@@ -1,6 +1,6 @@
 // What is done with the pictures that are chosen, or with the one that has the focus where none is.
 import { api, got } from '~/api/client'
-import { type Action, act, lookAgain } from '~/library/actions'
+import { type Action, act, lookAgain, type Overrides } from '~/library/actions'
 import { told } from '~/parts/Trouble'
 import { toast } from '~/shell/toasts'
 import { counted, words } from '~/strings'
@@ -18,7 +18,7 @@ export interface Deeds {
   change: (changes: Changes, say: Say | null) => Promise<void>
   purge: () => Promise<void>
   lookAgain: () => Promise<void>
-  act: (action: Action, preset: string | null) => Promise<void>
+  act: (action: Action, preset: string | null, overrides?: Overrides) => Promise<void>
   download: () => Promise<void>
   /** The chosen rows as they are shown, for a key that turns something over. */
   rows: () => { stars: number; favourite: boolean }[]
@@ -80,9 +80,9 @@ export function deedsOf(
       if (!which || !(await lookAgain(which))) return
       await rowStore.again('ids' in which ? which.ids : 'all')
     },
-    async act(action, preset) {
+    async act(action, preset, overrides) {
       const which = await ids(action.max_ids)
-      if (which.length > 0) await act(action, which.slice(0, action.max_ids), preset)
+      if (which.length > 0) await act(action, which.slice(0, action.max_ids), preset, overrides)
     },
     async download() {
       const which = await chosen()

@@ -9,6 +9,8 @@ import { toast } from '~/shell/toasts'
 import { counted, words } from '~/strings'
 
 export type Action = Schemas['ActionView']
+/** Fields of an action's form that shall be otherwise than its preset says. */
+export type Overrides = Readonly<Record<string, string | number>>
 
 const actionsOf = queryOptions({
   queryKey: ['actions'],
@@ -22,10 +24,15 @@ export function useActions(): Action[] {
 }
 
 /** Do it with these assets, as one batch. Says what became of it. */
-export async function act(action: Action, ids: readonly string[], preset: string | null): Promise<string | null> {
+export async function act(
+  action: Action,
+  ids: readonly string[],
+  preset: string | null,
+  overrides: Overrides = {},
+): Promise<string | null> {
   const { library } = words()
   try {
-    const body = { ids: [...ids], ...(preset && { preset }), name: action.title }
+    const body = { ids: [...ids], ...(preset && { preset }), overrides, name: action.title }
     const header = { 'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random()) }
     const batch = await got(
       api.POST('/v1/actions/{action}', { params: { path: { action: action.name }, header }, body }),

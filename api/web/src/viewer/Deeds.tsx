@@ -2,10 +2,11 @@
 import { Album, Download, Heart, RotateCcw, ScanSearch, Sparkles, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { Stars } from '~/gallery/BulkBar'
-import { ActionDialog, AlbumDialog } from '~/gallery/BulkDialogs'
+import { AlbumDialog } from '~/gallery/BulkDialogs'
 import type { Changes } from '~/gallery/changes'
 import { save } from '~/gallery/download'
 import { wholePicture } from '~/gallery/pictures'
+import { ActionDialog } from '~/library/ActionDialog'
 import { act, useActions } from '~/library/actions'
 import { Button } from '~/parts/Button'
 import { navigate, to } from '~/shell/router'
@@ -104,7 +105,7 @@ export function Deeds({ asset, onChange, onTrash }: Props) {
           actions={actions}
           count={1}
           onClose={() => setOpen(null)}
-          onAction={(action, preset) => void act(action, [asset.id], preset)}
+          onAction={(action, ...wish) => void act(action, [asset.id], ...wish)}
         />
       )}
       {open === 'album' && (

@@ -88,6 +88,26 @@ export const gallery = {
   },
   archives: (text: string, exact: number) =>
     exact === 1 ? 'The archive is on its way' : `${text} archives are on their way`,
+  action: {
+    adjust: 'Adjust',
+    preset: 'Preset',
+    none: 'none',
+    own: 'as the picture or the model has it',
+    fields: {
+      prompt: 'Prompt',
+      negative_prompt: 'What it must not show',
+      strength: 'How far to go from it',
+      n: 'Pictures',
+      seed: 'Seed',
+      steps: 'Steps',
+      guidance_scale: 'Guidance',
+      model: 'Model',
+      scheduler: 'Sampler',
+      schedule: 'Noise schedule',
+      width: 'Width',
+      height: 'Height',
+    } as Record<string, string>,
+  },
   tags: {
     title: 'Tags',
     add: 'Add, with commas between them',
