@@ -147,6 +147,21 @@ def test_a_picture_of_the_gallery_begins_another_by_drag_or_from_a_list(rig, ids
     assert _asset(rig, ids[1])["picture"] in start.get_attribute("src")
 
 
+def test_an_action_is_done_otherwise_than_its_preset_says(ids, page):
+    _tile(page, 3).focus()
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Adjust: Remix").press("Enter")
+    page.get_by_label("Preset").select_option("near")
+    assert page.get_by_label("How far to go from it").get_attribute("placeholder") == "0.5"
+    page.get_by_label("Steps", exact=True).fill("12")
+    with page.expect_request(lambda asked: asked.url.endswith("/v1/actions/remix")) as asked:
+        page.get_by_role("button", name="Remix", exact=True).press("Enter")
+
+    sent = asked.value.post_data_json
+    assert (sent["ids"], sent["preset"], sent["overrides"]) == ([ids[3]], "near", {"steps": 12})
+
+
 @pytest.mark.parametrize("by_key", [False, True], ids=["by its button", "by key"])
 def test_a_picture_that_could_not_be_described_is_tried_again_from_its_tile(rig, ids, page, by_key):
     with build_services(rig.settings).library.database.writing() as session:

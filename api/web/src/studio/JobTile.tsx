@@ -4,6 +4,7 @@ import { ArrowUpToLine, Pause, Play, RotateCcw, X } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { cancel, hold, putAway, runAgain, toFront } from '~/jobs/deeds'
 import { isOpen, type Job, useFeed } from '~/jobs/feed'
+import { useLeft } from '~/jobs/left'
 import { Button } from '~/parts/Button'
 import { lasting, useWords, type Words } from '~/strings'
 
@@ -13,6 +14,7 @@ export function JobTile({ job }: { job: Job }) {
   const percent = job.progress?.percent ?? 0
   const title = String(job.params.prompt ?? job.kind)
   const hasFailed = job.state === 'failed'
+  const left = useLeft(job)
   return (
     <li className="card flex flex-col overflow-hidden">
       <div className="relative aspect-square overflow-hidden bg-ground">
@@ -42,7 +44,7 @@ export function JobTile({ job }: { job: Job }) {
         <p dir="auto" className="line-clamp-2 break-words text-soft">
           {title}
         </p>
-        {linesOf(job, words).map(line => (
+        {linesOf(job, left, words).map(line => (
           <p key={line} className="label break-words">
             {line}
           </p>
@@ -113,9 +115,12 @@ export function stateOf(job: Job, words: Words['studio']): string {
 }
 
 /** The lines below: place and time, why it waits, who has it, what went wrong. Pure but for the language's numbers. */
-export function linesOf(job: Job, words: Words['studio']): string[] {
+export function linesOf(job: Job, leftS: number | null, words: Words['studio']): string[] {
   if (job.state === 'failed') return [job.error?.message ?? '']
-  if (job.state === 'running') return [words.on(job.worker ?? '')]
+  if (job.state === 'running') {
+    const ready = leftS === null ? '' : words.eta(lasting(leftS))
+    return [[words.on(job.worker ?? ''), ready].filter(Boolean).join(' · ')]
+  }
   if (job.state !== 'queued' || !job.queue) return []
   const { position, eta_s, waits } = job.queue
   const place = typeof position === 'number' ? words.place(position) : ''
