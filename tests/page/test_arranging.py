@@ -156,7 +156,7 @@ def test_an_action_is_done_otherwise_than_its_preset_says(ids, page):
     assert page.get_by_label("How far to go from it").get_attribute("placeholder") == "0.5"
     page.get_by_label("Steps", exact=True).fill("12")
     with page.expect_request(lambda asked: asked.url.endswith("/v1/actions/remix")) as asked:
-        page.get_by_role("button", name="Remix", exact=True).press("Enter")
+        page.get_by_role("button", name="Remix like this").press("Enter")
 
     sent = asked.value.post_data_json
     assert (sent["ids"], sent["preset"], sent["overrides"]) == ([ids[3]], "near", {"steps": 12})

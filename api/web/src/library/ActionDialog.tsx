@@ -104,7 +104,7 @@ function ActionForm({ action, onTake }: { action: Action; onTake: Take }) {
         />
       ))}
       <Button weight="strong" type="submit" className="sm:col-span-2">
-        {action.title}
+        {words.go(action.title)}
       </Button>
     </form>
   )

@@ -92,6 +92,7 @@ export const gallery: Words['gallery'] = {
   archives: (text, exact) => (exact === 1 ? 'Das Archiv ist unterwegs' : `${text} Archive sind unterwegs`),
   action: {
     adjust: 'Anpassen',
+    go: action => `${action}: so machen`,
     preset: 'Vorlage',
     none: 'keine',
     own: 'wie es das Bild oder das Modell hat',

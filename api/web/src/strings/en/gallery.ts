@@ -90,6 +90,7 @@ export const gallery = {
     exact === 1 ? 'The archive is on its way' : `${text} archives are on their way`,
   action: {
     adjust: 'Adjust',
+    go: (action: string) => `${action} like this`,
     preset: 'Preset',
     none: 'none',
     own: 'as the picture or the model has it',
