@@ -11,9 +11,11 @@ from sqlalchemy import update
 from api.library.tables import Asset
 from api.services import build_services
 from tests.page.filled import fill
-from tests.rig import Rig, wait_for
+from tests.rig import ROOT, Rig, wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+AXE = ROOT / "api/web/node_modules/axe-core/axe.min.js"
+WCAG = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 PICTURES = 60
 #: On a busy machine a screen takes a while.
 LIMIT_MS = 60_000
@@ -181,6 +183,34 @@ def test_a_picture_that_could_not_be_described_is_tried_again_from_its_tile(rig,
     assert "/ui/gallery" in page.url
 
 
+@pytest.mark.skipif(not AXE.exists(), reason="the page's packages are not here: `npm ci` in api/web")
+def test_axe_finds_nothing_in_what_opens_over_the_pictures(rig, ids, page):
+    """The dialogs of the bulk bar, with what unfolds in them, and the list of start pictures."""
+    _tile(page, 4).focus()
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Tags", exact=True).click()
+    page.get_by_label("Add, with commas between them").press_sequentially("s")
+    page.get_by_role("option").first.wait_for()
+    found = {"tags": _axe(page)}
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Adjust: Remix").click()
+    page.get_by_label("Preset").wait_for()
+    found["actions"] = _axe(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Studio").click()
+    page.get_by_role("button", name="From the gallery").click()
+    page.get_by_role("dialog").get_by_role("img").first.wait_for()
+    found["pick"] = _axe(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("switch", name="Blur what is not safe for work").wait_for()
+    found["settings"] = _axe(page)
+
+    assert found == {"tags": [], "actions": [], "pick": [], "settings": []}
+
+
 def test_blur_and_going_on_after_a_rating_are_switches(rig, ids, page):
     page.goto(f"http://127.0.0.1:{rig.port}/ui/settings")
     page.get_by_role("switch", name="After rating a picture by key").press("Space")
@@ -199,6 +229,13 @@ def test_blur_and_going_on_after_a_rating_are_switches(rig, ids, page):
 
 def _tile(page, place: int):
     return page.locator(f'[data-place="{place}"]')
+
+
+def _axe(page) -> list[str]:
+    """What axe has to say, each as its rule and where."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("async rules => (await axe.run(document, { runOnly: rules })).violations", WCAG)
+    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
 
 def _drawn(page, place: int) -> None:

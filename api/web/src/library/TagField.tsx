@@ -49,7 +49,7 @@ export function TagField({ label, isLabelled = false, autoFocus = false, text, o
         id={id}
         role="combobox"
         aria-expanded={found.length > 0}
-        aria-controls={`${id}-found`}
+        aria-controls={found.length > 0 ? `${id}-found` : undefined}
         aria-autocomplete="list"
         aria-activedescendant={chosen ? `${id}-${active}` : undefined}
         className="field text-sm"
@@ -66,31 +66,33 @@ export function TagField({ label, isLabelled = false, autoFocus = false, text, o
         onBlur={() => setOpen(false)}
         onKeyDown={onKeyDown}
       />
-      <ul
-        id={`${id}-found`}
-        // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the field beside it is its combobox
-        role="listbox"
-        aria-label={words.known}
-        className="flex flex-wrap gap-1.5 empty:hidden"
-      >
-        {found.map((tag, at) => (
-          // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus and names the active one
-          // biome-ignore lint/a11y/useKeyWithClickEvents: its keys are the field's
-          <li
-            key={tag}
-            id={`${id}-${at}`}
-            // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: see the list
-            role="option"
-            aria-selected={at === active}
-            className="min-h-7 cursor-pointer rounded-full border border-line px-2.5 text-sm leading-7 hover:border-accent hover:text-accent aria-selected:border-accent aria-selected:bg-glow aria-selected:text-accent"
-            // The field keeps the focus.
-            onPointerDown={event => event.preventDefault()}
-            onClick={() => take(tag)}
-          >
-            {tag}
-          </li>
-        ))}
-      </ul>
+      {found.length > 0 && (
+        <ul
+          id={`${id}-found`}
+          // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the field beside it is its combobox
+          role="listbox"
+          aria-label={words.known}
+          className="flex flex-wrap gap-1.5"
+        >
+          {found.map((tag, at) => (
+            // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus and names the active one
+            // biome-ignore lint/a11y/useKeyWithClickEvents: its keys are the field's
+            <li
+              key={tag}
+              id={`${id}-${at}`}
+              // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: see the list
+              role="option"
+              aria-selected={at === active}
+              className="min-h-7 cursor-pointer rounded-full border border-line px-2.5 text-sm leading-7 hover:border-accent hover:text-accent aria-selected:border-accent aria-selected:bg-glow aria-selected:text-accent"
+              // The field keeps the focus.
+              onPointerDown={event => event.preventDefault()}
+              onClick={() => take(tag)}
+            >
+              {tag}
+            </li>
+          ))}
+        </ul>
+      )}
     </div>
   )
 }
