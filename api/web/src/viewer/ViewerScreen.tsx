@@ -43,7 +43,7 @@ export default function ViewerScreen({ params }: ScreenProps) {
     )
   }
   if (!asset) return <p className="p-8 text-soft">{words.viewer.loading}</p>
-  return <Viewer asset={asset} isOld={asset.id !== id} />
+  return <Viewer asset={asset} at={id} />
 }
 
 /** Without its settings, which were never looked at, a picture of the gallery is still one to show. */
@@ -72,7 +72,9 @@ export function shownOf(
   return { ...asset, alt: asset.caption || asset.alt || asset.prompt || '' }
 }
 
-function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
+/** `at` is the picture of the address; while it loads, `asset` is still the one before. */
+function Viewer({ asset, at }: { asset: Asset; at: string }) {
+  const isOld = asset.id !== at
   const words = useWords()
   const { viewer, gallery } = words
   const [view, setView] = useState<View>(FIT)
@@ -130,14 +132,14 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
     setOther(was => was ?? asset.parents[0] ?? beside.find(each => each.id !== asset.id)?.id ?? null)
     setComparing(was => !was)
   }
-  const leave = () => (isComparing ? setComparing(false) : navigate(wayBackFrom(asset.id)))
+  const leave = () => (isComparing ? setComparing(false) : navigate(wayBackFrom(at)))
   const zoomTo = (zoom: number) => setView(was => ({ ...was, zoom, ...(zoom === 1 ? { cx: 0.5, cy: 0.5 } : {}) }))
 
   const group = viewer.name
   useShortcut('ArrowRight', viewer.next, () => void step(1), { group, isOff: isComparing })
   useShortcut('ArrowLeft', viewer.previous, () => void step(-1), { group, isOff: isComparing })
   useShortcut('Escape', viewer.keys.close, leave, { group })
-  useShortcut('g', viewer.keys.close, () => navigate(wayBackFrom(asset.id)), { group })
+  useShortcut('g', viewer.keys.close, () => navigate(wayBackFrom(at)), { group })
   useShortcut('i', viewer.keys.info, () => setShowsInfo(was => !was), { group })
   useShortcut('z', viewer.keys.zoom, () => doubleClick(screen.current), { group })
   useShortcut('c', viewer.keys.compare, compare, { group })
@@ -169,7 +171,7 @@ function Viewer({ asset, isOld }: { asset: Asset; isOld: boolean }) {
             weight="quiet"
             aria-label={viewer.back}
             title={`${viewer.back} (Esc)`}
-            onClick={() => navigate(wayBackFrom(asset.id))}
+            onClick={() => navigate(wayBackFrom(at))}
           >
             <ArrowLeft aria-hidden size={19} />
           </Button>
