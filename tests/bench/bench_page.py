@@ -117,6 +117,8 @@ class Bench:
                 page_walks.make_pictures(used, rounds)
                 rounds += 1
                 heaps.append(used.heap()["heap_mb"])
+            # Pictures that were on their way when their screen was left stay until they have come.
+            used.page.wait_for_timeout(2 * RESTS_MS)
             after = used.heap() | {"before_mb": before["heap_mb"], "renderer_mb": renderer_mb(self.browser)}
         return {
             "use": {"minutes": self.minutes, "rounds": rounds} | after | {"after_each_round_mb": heaps},

@@ -9,6 +9,11 @@ FEW = 400
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: `apt-get install chromium`")
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(bench_page, "RESTS_MS", 300)
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory):
     with bench_page.prepared(tmp_path_factory.mktemp("bench"), FEW, minutes=0.05) as prepared:
