@@ -1,6 +1,6 @@
 // All jobs the page knows, newest first, and one poll for those that have not ended: never a timer for each.
 //
-// A list every 25 s finds jobs that other tabs and programs made; while some are open, one request a beat asks for all of
+// A list every 20 s finds jobs that other tabs and programs made; while some are open, one request a beat asks for all of
 // them, and brings those previews that changed. An idle tab so costs 3 requests a minute, one with eight
 // running jobs fewer than 2 a second with all that its screen asks.
 import { queryOptions, useQuery } from '@tanstack/react-query'
@@ -11,7 +11,7 @@ import { queryClient } from '~/api/queries'
 export type Job = Schemas['JobView']
 type Polled = Job | Schemas['MissingJob']
 
-const LIST_EVERY_MS = 25_000
+const LIST_EVERY_MS = 20_000
 const SOON_MS = [500, 2000, 5000] as const
 const RUNNING_BEAT_MS = 800
 const QUEUED_BEAT_MS = 1500

@@ -13,7 +13,7 @@ const status = (more: object = {}, rest: object = {}) =>
   ({ workers: [card(more)], queues: {}, jobs: {}, ...rest }) as never
 const running = status({ running: [{ id: 'job_1', step: 3 }] })
 /** Requests of the feed beside the rack's own, in a second: its list, and its poll while something runs. */
-const LIST = 1 / 25
+const LIST = 1 / 20
 const POLL = 1 / 0.8
 const CARDS = 4
 

@@ -40,13 +40,13 @@ export function navigate(path: string, { replace = false } = {}): void {
   changed()
 }
 
+export function useAddress(): Address {
+  return useSyncExternalStore(listen, () => current)
+}
+
 /** Where the page is at this moment. */
 export function addressNow(): Address {
   return current
-}
-
-export function useAddress(): Address {
-  return useSyncExternalStore(listen, () => current)
 }
 
 /** Values of a pattern's `:names` where the path fits it, else null. Pure. */
