@@ -156,9 +156,11 @@ class Bench:
         return rows | {"jobs_that_ran_all_the_time": running}
 
     def _rate(self, agent: str, since: float, per_s: int) -> dict[str, Any]:
+        """The page's own files are not counted: they are fetched once, and by a service worker whenever it likes."""
         asked = self.log.asked(agent)
+        counted = sum(often for what, often in asked.items() if " /ui/" not in what)
         unit = "requests_per_s" if per_s == 1 else f"requests_per_{per_s}_s"
-        return {unit: round(per_s * asked.total() / (time.monotonic() - since), 2), "asked": dict(asked.most_common())}
+        return {unit: round(per_s * counted / (time.monotonic() - since), 2), "asked": dict(asked.most_common())}
 
 
 @contextmanager

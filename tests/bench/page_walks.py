@@ -19,6 +19,7 @@ WHEEL_PX, WHEEL_PX_PER_S = 12_000, 5_000
 #: Moves of a pointer that drags the bar beside the pictures from end to end, and the pause between two, ms.
 DRAG_MOVES, DRAG_PAUSE_MS = 80, 25
 SEARCH = "main input[type=search], main input[role=combobox], main header input"
+DIALOG = "[role=dialog], dialog[open]"
 SCROLLER = "document.querySelector('[role=grid]').parentElement"
 FOCUSED = f'{TILE}[tabindex="0"]'
 #: What was loaded until the screen could be used.
@@ -67,7 +68,7 @@ def interactions(opened: Tab) -> dict[str, float]:
 
     prompt = page.locator(FIELD).first
     deed("studio: type a prompt", lambda: prompt.press_sequentially("a red boat at dusk"))
-    deed("studio: open the models", page.locator("form button[aria-haspopup=dialog]").first.click, "[role=dialog]")
+    deed("studio: open the models", page.locator("form button.card[aria-haspopup=dialog]").first.click, DIALOG)
     deed("studio: close the models", press("Escape"))
     deed("go to the gallery", page.locator('nav a[href="/ui/gallery"]').click, FOCUSED)
     page.locator(f"{TILE} img").first.wait_for()

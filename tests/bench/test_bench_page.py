@@ -54,7 +54,7 @@ def test_use_leaves_a_heap_and_idle_tabs_a_count(bench):
     assert row["use"]["renderer_mb"] > 10
     assert row["use"]["rounds"] >= 2
     assert set(row["idle"]) == {"studio", "gallery", "rack", "hidden"}
-    assert row["idle"]["hidden"]["asked"] == {}
+    assert row["idle"]["hidden"]["requests_per_10_s"] == 0
 
 
 def test_requests_of_tabs_with_running_jobs_are_counted_at_the_api(bench, monkeypatch):
