@@ -2,9 +2,9 @@
 import { queryOptions } from '@tanstack/react-query'
 import { api, got, type Schemas } from '~/api/client'
 import { queryClient } from '~/api/queries'
-import { learn } from '~/jobs/feed'
+import { learn, openIds, useFeed } from '~/jobs/feed'
 import { told } from '~/parts/Trouble'
-import { isHere, onComing } from '~/shell/presence'
+import { onComing } from '~/shell/presence'
 import { toast } from '~/shell/toasts'
 import { words } from '~/strings'
 import { BEATS, isNews, pauseMs } from './beats'
@@ -30,10 +30,14 @@ function isNoStatus({ queryKey }: { queryKey: readonly unknown[] }): boolean {
 
 /** Pause until this question is asked again, in milliseconds. */
 export function pace(question: keyof typeof BEATS): number {
-  return pauseMs(BEATS[question], queryClient.getQueryData(statusKey), isHere())
+  return pauseMs(BEATS[question], queryClient.getQueryData(statusKey))
 }
 
 onComing(() => void queryClient.refetchQueries({ queryKey: ['rack'], type: 'active', stale: true }))
+// The page's own jobs are known before the moment tells of them.
+useFeed.subscribe((feed, was) => {
+  if (openIds(feed).length > 0 !== openIds(was).length > 0) void queryClient.invalidateQueries({ queryKey: ['rack'] })
+})
 
 export const queueOf = queryOptions({
   queryKey: ['rack', 'queue'],

@@ -22,19 +22,19 @@ function perSecond(which: (beat: (typeof BEATS)['queue']) => number): number {
   return 1000 * (others.reduce((sum, each) => sum + each, 0) + (CARDS - 1) / which(BEATS.series))
 }
 
-test('a tab that is only open asks less than once in ten seconds, with four cards', () => {
-  expect(10 * (LIST + perSecond(beat => beat.alone))).toBeLessThan(1)
+test('an idle tab asks less than once in ten seconds, with four cards', () => {
+  expect(10 * (LIST + perSecond(beat => beat.idle))).toBeLessThan(1)
 })
 
 test('a tab with running jobs asks less than twice a second, with four cards', () => {
   expect(LIST + POLL + perSecond(beat => beat.busy)).toBeLessThan(2)
 })
 
-test('what runs counts more than who is here; somebody else’s too', () => {
-  expect(pauseMs(BEATS.queue, running, false)).toBe(BEATS.queue.busy)
-  expect(pauseMs(BEATS.queue, status({ others_jobs: 1 }), false)).toBe(BEATS.queue.busy)
-  expect(pauseMs(BEATS.queue, status(), true)).toBe(BEATS.queue.here)
-  expect(pauseMs(BEATS.queue, undefined, false)).toBe(BEATS.queue.alone)
+test('what runs counts, somebody else’s too', () => {
+  expect(pauseMs(BEATS.queue, running)).toBe(BEATS.queue.busy)
+  expect(pauseMs(BEATS.queue, status({ others_jobs: 1 }))).toBe(BEATS.queue.busy)
+  expect(pauseMs(BEATS.queue, status())).toBe(BEATS.queue.idle)
+  expect(pauseMs(BEATS.queue, undefined)).toBe(BEATS.queue.idle)
 })
 
 test('that work begins or ends, a model comes or a job has failed is news', () => {

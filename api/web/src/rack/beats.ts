@@ -1,5 +1,5 @@
-// How often the rack's screen asks: quickly while something runs, at leisure while somebody is here, hardly ever in a tab
-// that is only open. There the moment alone is asked for; what it tells of a change is why all else is asked again.
+// How often the rack's screen asks: quickly while something runs, hardly ever while nothing does. Then the moment alone is
+// asked for; what it tells of a change, or somebody who comes back to the tab, is why all else is asked again.
 //
 // With the page's other questions an idle tab so costs less than one request in 10 s, one with running jobs less than two
 // a second, also with four cards (`tests/bench/bench_page.py` counts them).
@@ -10,32 +10,30 @@ type Status = Schemas['SystemStatus']
 /** Milliseconds between two questions. */
 interface Beat {
   busy: number
-  here: number
-  alone: number
+  idle: number
 }
 
-const SELDOM = 600_000
+const SELDOM = 900_000
 
 export const BEATS = {
-  status: { busy: 5000, here: 10_000, alone: 40_000 },
-  queue: { busy: 10_000, here: 10_000, alone: SELDOM },
-  batches: { busy: 10_000, here: 10_000, alone: SELDOM },
-  failed: { busy: 30_000, here: 30_000, alone: SELDOM },
-  series: { busy: 30_000, here: 20_000, alone: SELDOM },
-  events: { busy: 30_000, here: 20_000, alone: SELDOM },
-  doctor: { busy: 60_000, here: 60_000, alone: SELDOM },
-  audit: { busy: 60_000, here: 30_000, alone: SELDOM },
-  usage: { busy: 60_000, here: 60_000, alone: SELDOM },
+  status: { busy: 5000, idle: 30_000 },
+  queue: { busy: 10_000, idle: SELDOM },
+  batches: { busy: 10_000, idle: SELDOM },
+  failed: { busy: 30_000, idle: SELDOM },
+  series: { busy: 30_000, idle: SELDOM },
+  events: { busy: 30_000, idle: SELDOM },
+  doctor: { busy: 60_000, idle: SELDOM },
+  audit: { busy: 60_000, idle: SELDOM },
+  usage: { busy: 60_000, idle: SELDOM },
 } satisfies Record<string, Beat>
 
-export function isBusy(status: Status): boolean {
+function isBusy(status: Status): boolean {
   return status.workers.some(({ running, others_jobs }) => running.length + others_jobs > 0)
 }
 
 /** Pause until the next question, in milliseconds. Pure. */
-export function pauseMs(beat: Beat, status: Status | undefined, isHere: boolean): number {
-  if (status && isBusy(status)) return beat.busy
-  return isHere ? beat.here : beat.alone
+export function pauseMs(beat: Beat, status: Status | undefined): number {
+  return status && isBusy(status) ? beat.busy : beat.idle
 }
 
 /** Whether a moment tells that everything is to be asked again. While work goes on, everything is asked often anyway. Pure. */

@@ -1,6 +1,6 @@
-// Whether somebody is at the page: a hand moved within the last two minutes. A tab that is only open asks the API seldom;
-// who comes back to it sees everything as it is now.
-const STAYS_MS = 120_000
+// Whether somebody is at the page: a hand moved within the last minute. An idle tab asks the API seldom; who comes back to it
+// sees everything as it is now.
+const STAYS_MS = 60_000
 const SIGNS = ['pointermove', 'pointerdown', 'keydown', 'wheel', 'touchmove'] as const
 
 let lastMs = Number.NEGATIVE_INFINITY
