@@ -80,7 +80,7 @@ function Form({ onDevelop, isSending, trouble }: FormProps) {
           </div>
         </div>
       </div>
-      <div className="sticky bottom-0 border-t border-line bg-ground/95 p-4 backdrop-blur sm:px-6">
+      <div className="sticky bottom-0 border-t border-line bg-ground/95 p-4 sm:px-6">
         <p role="alert" className="mb-2 text-sm break-words text-bad empty:hidden">
           {trouble}
         </p>
