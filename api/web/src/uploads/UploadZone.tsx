@@ -7,8 +7,9 @@ import { useSession } from '~/shell/session'
 import { toast } from '~/shell/toasts'
 import { counted, words as currentWords, lasting, sized, useWords } from '~/strings'
 import { dropped, type Found, ofChooser } from './files'
-import { dropShared, openUploads, pause, resume, retryFailed, stop, takeShared, upload, useUploads } from './queue'
+import { dropShared, openUploads, pause, resume, retryFailed, stop, takeShared, upload } from './queue'
 import { leftS, speedOf } from './speed'
+import { useUploads } from './state'
 
 interface Props {
   isOff: boolean

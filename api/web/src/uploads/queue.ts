@@ -6,7 +6,6 @@
 //
 // Bytes that the library has already are the asset that is there, so sending one twice does no harm.
 import type { IDBPDatabase } from 'idb'
-import { create } from 'zustand'
 import { answers, lost, untilItAnswers } from '~/api/away'
 import { shelvesChanged } from '~/gallery/shelf'
 import { storeName, UPLOADS } from '~/keep/names'
@@ -14,56 +13,11 @@ import { told } from '~/parts/Trouble'
 import { words } from '~/strings'
 import type { Found } from './files'
 import { type Answer, Refusal, send } from './send'
-import { type Sample, sampled } from './speed'
+import { sampled } from './speed'
+import { NOTHING, nextOf, totalsOf, useUploads } from './state'
 import { openWaiting, type Waiting, type WaitingStore } from './waiting'
 
-/** Of one request. */
-const MOST_FILES = 8
-const MOST_BYTES = 24 * 1024 * 1024
 const AGAIN_MS = [2000, 5000, 15_000] as const
-
-export interface Refused {
-  path: string
-  why: string
-  /** Whether sending it again may help. */
-  canRetry: boolean
-}
-
-interface Uploads {
-  total: number
-  totalBytes: number
-  /** Files that became assets, and those of them that were there already. */
-  done: number
-  known: number
-  sentBytes: number
-  refused: Refused[]
-  isPaused: boolean
-  isRunning: boolean
-  /** Whether it waits for the API to answer. */
-  isWaiting: boolean
-  samples: Sample[]
-  /** Files that a page before this one left; null: nobody has looked. */
-  left: number | null
-  /** Files that another program shared and nobody has said a word about. */
-  shared: number
-}
-
-const NOTHING: Uploads = {
-  total: 0,
-  totalBytes: 0,
-  done: 0,
-  known: 0,
-  sentBytes: 0,
-  refused: [],
-  isPaused: false,
-  isRunning: false,
-  isWaiting: false,
-  samples: [],
-  left: null,
-  shared: 0,
-}
-
-export const useUploads = create<Uploads>(() => NOTHING)
 
 let person = ''
 let opening: Promise<void> = Promise.resolve()
@@ -110,10 +64,6 @@ function setPaused(isPaused: boolean): void {
   if (isPaused) localStorage.setItem(storeName(person, 'uploads-paused'), '1')
   else localStorage.removeItem(storeName(person, 'uploads-paused'))
   useUploads.setState({ isPaused })
-}
-
-function totalsOf(files: readonly Waiting[]): Pick<Uploads, 'total' | 'totalBytes'> {
-  return { total: files.length, totalBytes: files.reduce((sum, { file }) => sum + file.size, 0) }
 }
 
 /** Send these too. */
@@ -191,19 +141,6 @@ export function retryFailed(): void {
   void run()
 }
 
-/** The files of the next request: a few, of one album, not too many bytes. Pure. */
-export function nextOf<T extends { file: { size: number }; album: string }>(files: readonly T[]): T[] {
-  const taken: T[] = []
-  let bytes = 0
-  for (const each of files) {
-    const isOver = taken.length > 0 && bytes + each.file.size > MOST_BYTES
-    if (isOver || taken.length === MOST_FILES || (taken[0] && taken[0].album !== each.album)) break
-    taken.push(each)
-    bytes += each.file.size
-  }
-  return taken
-}
-
 async function run(): Promise<void> {
   if (useUploads.getState().isRunning) return
   useUploads.setState({ isRunning: true, left: 0 })
@@ -279,8 +216,11 @@ async function settled(some: readonly Waiting[], { pictures }: Answer): Promise<
     const error = pictures[at]?.error
     return error ? [{ path: each.path, why: error.message, canRetry: error.retryable, each }] : []
   })
-  again.push(...refused.filter(({ canRetry }) => canRetry).map(({ each }) => each))
-  await takeOut(some)
+  // Those that may be tried again stay in the store: a page that is loaded again tries them too.
+  const failed = refused.filter(({ canRetry }) => canRetry).map(({ each }) => each)
+  again.push(...failed)
+  waiting = waiting.filter(each => !some.includes(each))
+  await takeOut(some.filter(each => !failed.includes(each)))
   const taken = pictures.filter(picture => picture.asset !== null)
   useUploads.setState(was => ({
     done: was.done + taken.length,

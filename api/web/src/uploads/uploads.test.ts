@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { isPicture } from './isPicture'
-import { nextOf } from './queue'
 import { leftS, type Sample, sampled, speedOf } from './speed'
+import { nextOf } from './state'
 
 const MIB = 1024 * 1024
 const file = (size: number, album = '') => ({ file: { size }, album })
