@@ -198,7 +198,7 @@ def test_nothing_on_any_screen_keeps_anybody_out(rig: Rig, visit: Visit, theme: 
         ("viewer", f"/picture/{newest}", "[data-stage] img"),
         ("albums", "/albums", "main h1"),
         ("trash", "/trash", "main h2"),
-        ("duplicates", "/duplicates", "main h1"),
+        ("duplicates", "/duplicates", "main figure"),
         ("rack", "/rack", "main h2"),
         ("settings", "/settings", "main h2"),
     ):

@@ -20,6 +20,7 @@ import { Compare } from './Compare'
 import { Deeds } from './Deeds'
 import { InfoPanel } from './InfoPanel'
 import { LineageTree } from './LineageTree'
+import { OfPicture } from './OfPicture'
 import { useReuseKeys } from './reuse'
 import { type Shown, Stage } from './Stage'
 import { Strip } from './Strip'
@@ -28,6 +29,10 @@ import { FIT, type View } from './zoom'
 
 export default function ViewerScreen({ params }: ScreenProps) {
   const id = params.id ?? ''
+  return id.startsWith('img_') ? <OfPicture picture={id} /> : <OfAsset id={id} />
+}
+
+function OfAsset({ id }: { id: string }) {
   const words = useWords()
   const { data: asset, error, refetch } = useQuery(assetOf(id))
   const isAway = error instanceof ApiAway

@@ -18,6 +18,19 @@ export const assetOf = (id: string) =>
       ['waiting', 'running'].includes(state.data?.analysis.state ?? '') ? LOOKS_MS : false,
   })
 
+/** What the library hears of a job's end comes a moment later: so often it is asked, once a second. */
+const TRIES = 10
+
+/** Id of the asset that has a stored picture; null: the library does not know one (yet). */
+export const assetWith = (picture: string) =>
+  queryOptions({
+    queryKey: ['asset', 'with', picture],
+    queryFn: async ({ signal }) =>
+      (await got(api.GET('/v1/assets', { params: { query: { picture, limit: 1 } as never }, signal }))).assets[0]?.id ??
+      null,
+    refetchInterval: ({ state }) => (state.data === null && state.dataUpdateCount < TRIES ? 1000 : false),
+  })
+
 export const lineageOf = (id: string) =>
   queryOptions({
     queryKey: ['asset', id, 'lineage'],

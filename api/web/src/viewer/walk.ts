@@ -14,6 +14,8 @@ interface Walk {
 }
 
 let walk: Walk | null = null
+/** The screen, where there is no walk. */
+let alone: string | null = null
 
 /** The viewer is about to be opened from a place of a shelf. */
 export function walkWith(shelf: Shelf, sections: readonly Section[], place: number, from: string): void {
@@ -28,9 +30,15 @@ export function wayBackFrom(id: string): string {
   return wayBack()
 }
 
+/** The viewer is opened from a screen that is no shelf. */
+export function comeFrom(screen: string): void {
+  walk = null
+  alone = screen
+}
+
 /** Where one came from. */
 export function wayBack(): string {
-  return walk?.from ?? to.gallery()
+  return walk?.from ?? alone ?? to.gallery()
 }
 
 /** Place of a picture on the shelf; null: it was opened by itself. */

@@ -3,6 +3,7 @@ import type { Words } from '../words'
 export const viewer: Words['viewer'] = {
   name: 'Betrachter',
   loading: 'Das Bild wird geladen…',
+  notInLibrary: 'Die Bibliothek hat dieses Bild nicht: Es wurde weggelegt, oder es ist noch nicht angekommen.',
   back: 'Zurück',
   next: 'Nächstes Bild',
   previous: 'Voriges Bild',

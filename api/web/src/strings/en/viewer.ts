@@ -1,6 +1,7 @@
 export const viewer = {
   name: 'Viewer',
   loading: 'Loading the picture…',
+  notInLibrary: 'The library does not have this picture: it was thrown away, or has not arrived yet.',
   back: 'Back',
   next: 'Next picture',
   previous: 'Previous picture',
