@@ -1,5 +1,5 @@
-// What becomes of what was asked for: open jobs as tiles, developed pictures below, the newest first; on a fresh install
-// three postcards to begin with.
+// What becomes of what was asked for: open jobs as tiles in the order of their turn, developed pictures below, the newest
+// first; on a fresh install three postcards to begin with.
 import { isOpen, type Job, useFeed } from '~/jobs/feed'
 import { picturesOf } from '~/jobs/pictures'
 import { useSession } from '~/shell/session'
@@ -17,7 +17,7 @@ export function Trays({ onBegin }: { onBegin: (prompt: string) => void }) {
   const { person } = useSession()
   const { jobs, order, away } = useFeed()
   const mine = order.flatMap(id => jobs[id] ?? []).filter(job => job.kind === 'generate' && job.owner === person)
-  const active = mine.filter(job => isOpen(job) || (isTrouble(job) && !away[job.id])).slice(0, MOST_PICTURES)
+  const active = inOrder(mine.filter(job => isOpen(job) || (isTrouble(job) && !away[job.id]))).slice(0, MOST_PICTURES)
   const made = mine.flatMap(job => picturesOf(job).map(picture => ({ job, picture }))).slice(0, MOST_PICTURES)
   if (active.length === 0 && made.length === 0) return <Welcome onBegin={onBegin} />
   return (
@@ -48,6 +48,12 @@ export function Trays({ onBegin }: { onBegin: (prompt: string) => void }) {
       )}
     </div>
   )
+}
+
+/** What runs stands first, what failed last, and what waits between them as it comes: the oldest first. Pure. */
+export function inOrder(newestFirst: readonly Job[]): Job[] {
+  const rank = (job: Job) => (job.state === 'running' ? 0 : isOpen(job) ? 1 : 2)
+  return newestFirst.toReversed().sort((a, b) => rank(a) - rank(b))
 }
 
 function isTrouble(job: Job): boolean {
