@@ -32,7 +32,7 @@ export function Empty({ question, onUpload, onBox }: Props) {
       <section className="mx-auto max-w-md px-6 pt-[12vh] text-center">
         <h2 className="mb-2 text-2xl">{question.trashed ? empty.trash : empty.album}</h2>
         <p className="mb-6 text-soft">{question.trashed ? empty.trashText : empty.albumText}</p>
-        <Link to={to.gallery()} className="text-accent underline underline-offset-4">
+        <Link to={to.gallery()} className="inline-block py-1 text-accent underline underline-offset-4">
           {empty.toGallery}
         </Link>
       </section>

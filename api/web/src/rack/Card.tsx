@@ -78,7 +78,7 @@ export function Card({ worker, waiting, operates }: Props) {
       </dl>
       <Waiting title={words.waitsHere} waiting={waitingFor(worker, waiting)} />
       <details>
-        <summary className="label cursor-pointer">{words.lastHour}</summary>
+        <summary className="label cursor-pointer py-1">{words.lastHour}</summary>
         <Suspense fallback={null}>
           <Chart worker={name} />
         </Suspense>

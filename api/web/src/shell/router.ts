@@ -36,8 +36,13 @@ export function hrefOf(path: string): string {
 
 export function navigate(path: string, { replace = false } = {}): void {
   if (replace) history.replaceState(history.state, '', hrefOf(path))
-  else history.pushState(null, '', hrefOf(path))
+  else history.pushState({ from: current.path + location.search }, '', hrefOf(path))
   changed()
+}
+
+/** The path from which one came to this address by a link of the page; null: from elsewhere. */
+export function cameFrom(): string | null {
+  return (history.state as { from?: string } | null)?.from ?? null
 }
 
 export function useAddress(): Address {

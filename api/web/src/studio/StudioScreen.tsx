@@ -21,6 +21,8 @@ import { StartField } from './StartField'
 import { submit } from './submit'
 import { Trays } from './Trays'
 
+const TRAYS = 'trays'
+
 export function StudioScreen() {
   const { person } = useSession()
   useState(() => openDraft(person))
@@ -32,7 +34,7 @@ export function StudioScreen() {
   return (
     <div className="flex min-h-full flex-col lg:h-full lg:flex-row">
       <Form onDevelop={develop} isSending={isSending} trouble={trouble} />
-      <div className="min-w-0 flex-1 p-4 sm:p-6 lg:overflow-y-auto lg:p-8">
+      <div id={TRAYS} className="min-w-0 flex-1 p-4 sm:p-6 lg:overflow-y-auto lg:p-8">
         <Trays onBegin={begin} />
       </div>
     </div>
@@ -112,6 +114,7 @@ function useDeveloping() {
     setTrouble('')
     try {
       await submit(requestOf(useDraft.getState(), chosen), isFirst)
+      showTrays()
     } catch (error) {
       setTrouble(told(error, words))
     } finally {
@@ -119,6 +122,12 @@ function useDeveloping() {
     }
   }
   return { develop, isSending, trouble }
+}
+
+/** Where the trays lie below the form, what was asked for would come out of sight. */
+function showTrays(): void {
+  if (window.matchMedia('(min-width: 64rem)').matches) return
+  document.getElementById(TRAYS)?.scrollIntoView({ block: 'start' })
 }
 
 /** The one that runs; of several the newest. */

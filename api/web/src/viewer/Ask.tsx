@@ -37,13 +37,14 @@ export function Ask({ asset, hasMarks, onMarks }: Props) {
     if (!question || asking) return
     const control = new AbortController()
     setAsking(control)
+    // Taken at once, so that the next question can be typed meanwhile.
+    setText('')
     try {
       const { text: answer, marks } = await ask(asset.picture, kind, question, control.signal)
       if (kind !== 'query') onMarks(marks)
       const said = answer ?? texts.found(marks.length, question)
       setTurns(was => [...was, { question, answer: said, isBad: false }])
       say(said)
-      setText('')
     } catch (error) {
       if (control.signal.aborted) return
       const why =
@@ -51,6 +52,7 @@ export function Ask({ asset, hasMarks, onMarks }: Props) {
           ? told(error, words)
           : error.message
       setTurns(was => [...was, { question, answer: why, isBad: true }])
+      setText(typed => typed || question)
     } finally {
       setAsking(null)
     }

@@ -2,7 +2,7 @@
 import { idAt, type Shelf } from '~/gallery/shelf'
 import type { Section } from '~/gallery/timeline'
 import { comeBackTo } from '~/gallery/useChoosing'
-import { to } from '~/shell/router'
+import { cameFrom, to } from '~/shell/router'
 
 interface Walk {
   shelf: Shelf
@@ -38,7 +38,7 @@ export function comeFrom(screen: string): void {
 
 /** Where one came from. */
 export function wayBack(): string {
-  return walk?.from ?? alone ?? to.gallery()
+  return cameFrom() ?? walk?.from ?? alone ?? to.gallery()
 }
 
 /** Place of a picture on the shelf; null: it was opened by itself. */
