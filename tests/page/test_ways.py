@@ -50,7 +50,7 @@ def boats(rig: Rig) -> list[str]:
     return [each["id"] for each in found]
 
 
-def test_by_keyboard_alone_a_first_visit_makes_a_picture_opens_rates_and_finds_it(visit: Visit) -> None:
+def test_by_keyboard_alone_a_first_visit_makes_a_picture_opens_rates_and_finds_it(boats: list[str], visit: Visit) -> None:
     page = visit("/")
     tab_to(page, "textbox", "What should it show?")
     page.keyboard.type("a yellow balloon above a meadow")
@@ -59,10 +59,13 @@ def test_by_keyboard_alone_a_first_visit_makes_a_picture_opens_rates_and_finds_i
 
     tab_to(page, "link", "a yellow balloon above a meadow")
     page.keyboard.press("Enter")
+    page.wait_for_url("**/picture/ast_*")
     page.locator("[data-stage] img").first.wait_for()
     page.keyboard.press("5")
     expect(page.get_by_role("button", name="5 stars")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
+    page.get_by_role("img", name="a yellow balloon above a meadow").wait_for()
+    page.keyboard.press("Alt+2")
     page.locator("[role=gridcell]").first.wait_for()
     page.keyboard.press("/")
     page.keyboard.type("balloon stars:5")
@@ -114,9 +117,12 @@ def test_on_a_phone_a_picture_is_made_opened_swiped_and_closed_by_touch(boats: l
     made.tap()
     page.locator("[data-stage] img").first.wait_for()
     page.get_by_role("button", name="Back").tap()
+    made.wait_for()
+    page.get_by_role("link", name="Gallery").tap()
     page.locator("[role=gridcell] img").nth(1).wait_for()
     page.locator("[role=gridcell]").first.tap()
     page.locator("[data-stage] img").first.wait_for()
+    page.get_by_label("Pictures beside it").locator("img").nth(1).wait_for()
     first = page.url
     swipe(page, -220)
     until(page, "was => location.href !== was", first)

@@ -32,7 +32,7 @@ export function PictureTile({ job, picture }: { job: Job; picture: Made }) {
           className="aspect-square h-auto w-full object-contain transition duration-300 group-hover:brightness-105"
         />
       </Link>
-      <div className="flex justify-between px-1 py-1">
+      <div className="flex justify-between px-1 py-1 [&>*]:min-w-7 [&>*]:px-1">
         <Way
           label={words.usePrompt}
           onClick={() => set({ prompt, negative: String(job.params.negative_prompt ?? '') })}
