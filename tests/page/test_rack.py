@@ -79,7 +79,9 @@ def test_what_waits_is_held_released_and_cancelled_from_the_page_and_what_failed
     assert rig.finish(rig.job(broken)["retried_as"])["state"] == "succeeded"
 
 
-def test_a_worker_is_drained_and_resumed_and_a_model_unloaded_and_loaded_from_its_card(rig: FaultRig, screen: Page) -> None:
+def test_a_worker_is_drained_and_resumed_and_a_model_unloaded_and_loaded_from_its_card(
+    rig: FaultRig, screen: Page
+) -> None:
     rig.finish(rig.generate("pace=1 loads")["id"])
     name = rig.reports()[0].name
     card = screen.get_by_role("article", name=name)
@@ -115,11 +117,18 @@ def test_what_happened_stands_there_in_words_and_so_does_what_the_doctor_found(r
     section(screen, "The last day").get_by_text(f"{worker} is ready").first.wait_for()
 
     command = [sys.executable, "-m", "workers.cli.doctor", "--publish"]
-    doctor = subprocess.run(command, cwd=ROOT, env=os.environ | rig._variables(), capture_output=True, text=True, timeout=60)
+    doctor = subprocess.run(
+        command, cwd=ROOT, env=os.environ | rig._variables(), capture_output=True, text=True, timeout=60
+    )
     assert doctor.returncode == 0, doctor.stderr
     screen.reload()
 
-    told = [each for host in rig.http.get("/v1/doctor").json()["hosts"] for each in host["findings"] if each["level"] != "ok"]
+    told = [
+        each
+        for host in rig.http.get("/v1/doctor").json()["hosts"]
+        for each in host["findings"]
+        if each["level"] != "ok"
+    ]
     expect(section(screen, "Doctor")).to_contain_text(told[0]["text"])
 
 
@@ -145,7 +154,9 @@ def test_an_administrator_lets_somebody_in_limits_them_and_reads_it_in_the_audit
     dialog.get_by_role("button", name="Revoke").click()
     dialog.get_by_role("button", name="Revoke").wait_for(state="detached")
     assert key not in dialog.inner_text()
-    wait_for(lambda: rig.http.get("/v1/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401, what="an end")
+    wait_for(
+        lambda: rig.http.get("/v1/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401, what="an end"
+    )
     dialog.get_by_role("button", name="Close").click()
     expect(people.get_by_role("button", name="Keys: carla")).to_be_focused()
     audit = section(screen, "Audit").get_by_role("listitem").filter(has_text=re.compile("root.*added a person.*carla"))
