@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, String, cast, func
+from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ def in_chunks(values: Sequence[T], size: int = 5000) -> Iterator[Sequence[T]]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def joined(numbers: ColumnElement[int]) -> ColumnElement[str]:
+def joined(numbers: SQLColumnExpression[int]) -> ColumnElement[str]:
     """A column of many rows as one value, for `numbers_in`. On SQLite thousands of numbers should come so: between two rows
     its driver lets other threads run, and on a busy server each such gap costs more than the row."""
     return func.aggregate_strings(cast(numbers, String), ",")

@@ -1,1 +1,0 @@
-import{h as e}from"./index-uQ5cRjCu.js";import{t}from"./Library-DannB_BP.js";import{U as n}from"./Button-BNCSkPBy.js";var r=n();function i(){let{query:n}=e();return(0,r.jsx)(t,{query:n})}export{i as default};

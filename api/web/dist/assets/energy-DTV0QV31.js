@@ -1,0 +1,1 @@
+function e(e){let t=e?.energy_per_picture_j;return typeof t==`number`&&Number.isFinite(t)?t:null}function t(t,n){let r=t.flatMap(t=>t.worker===n?e(t.result)??[]:[]);return r.length>0?r.reduce((e,t)=>e+t,0)/r.length:null}export{e as n,t};

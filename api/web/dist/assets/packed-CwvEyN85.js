@@ -1,0 +1,1 @@
+var e=Array.from({length:256},(e,t)=>t.toString(16).padStart(2,`0`));function t(t){let n=new DataView(t);return{bytes:t,count:Math.floor(t.byteLength/18),idAt(t){let r=`ast_`;for(let i=0;i<12;i+=1)r+=e[n.getUint8(t*18+i)];return r},secondAt:e=>n.getUint32(e*18+12),aspectAt:e=>n.getUint16(e*18+12+4)/1e3}}export{t};

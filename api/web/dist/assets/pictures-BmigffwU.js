@@ -1,0 +1,1 @@
+var e=[320,640,1280,2048];function t(t,n,r=1/0){let i=Math.min(n,r)*Math.min(2,window.devicePixelRatio||1),a=e.find(e=>e>=i*.75);return a?`/v1/images/${t}?width=${a}`:`/v1/images/${t}`}function n(e){return`/v1/images/${e}`}export{n,t};
