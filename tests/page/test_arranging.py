@@ -1,27 +1,18 @@
 """Albums, archives, leaps and start pictures by mouse and key in a real browser, over a small library and no workers."""
 
 import io
-import shutil
 import zipfile
 
 import pytest
-from playwright.sync_api import sync_playwright
 from sqlalchemy import update
 
 from api.library.tables import Asset
 from api.services import build_services
+from tests.page.conftest import Visit, barriers, until
 from tests.page.filled import fill
-from tests.rig import ROOT, Rig, wait_for
+from tests.rig import Rig, wait_for
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = ROOT / "api/web/node_modules/axe-core/axe.min.js"
-WCAG = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 PICTURES = 60
-#: On a busy machine a screen takes a while.
-LIMIT_MS = 60_000
-COUNT_VIOLATIONS = "window.refused = []; addEventListener('securitypolicyviolation', e => refused.push(e.blockedURI));"
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: `apt-get install chromium`")
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +29,15 @@ def ids(rig) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
+def address(rig) -> str:
+    return f"http://127.0.0.1:{rig.port}"
 
 
 @pytest.fixture
-def page(browser, rig, ids):
-    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    page.set_default_timeout(LIMIT_MS)
-    page.add_init_script(COUNT_VIOLATIONS)
-    page.goto(f"http://127.0.0.1:{rig.port}/ui/gallery")
+def page(visit: Visit, ids):
+    page = visit("/gallery", viewport={"width": 1280, "height": 900}, accept_downloads=True)
     _drawn(page, 0)
-    yield page
-    assert page.evaluate("refused") == []
-    context.close()
+    return page
 
 
 @pytest.fixture
@@ -79,11 +61,11 @@ def test_an_album_is_arranged_and_gets_its_cover_without_a_mouse(rig, ids, page,
     _tile(page, 0).focus()
     page.keyboard.press("Control+ArrowRight")
     wait_for(lambda: _order(rig, album) == _moved(ids[:6], "102345"))
-    page.wait_for_function("() => document.activeElement?.dataset.place === '1'")
+    until(page, "() => document.activeElement?.dataset.place === '1'")
 
     page.keyboard.press("Control+End")
     wait_for(lambda: _order(rig, album) == _moved(ids[:6], "123450"))
-    page.wait_for_function("() => document.activeElement?.dataset.place === '5'")
+    until(page, "() => document.activeElement?.dataset.place === '5'")
     page.keyboard.press("x")
     page.get_by_role("button", name="Make it the cover").press("Enter")
     page.get_by_text("It is the cover now").wait_for()
@@ -125,13 +107,13 @@ def test_days_months_and_years_are_one_key_apart(rig, ids, page):
     months = [_asset(rig, each)["created_at"][:7] for each in ids]
     _tile(page, 0).focus()
     page.keyboard.press("m")
-    page.wait_for_function("() => Number(document.activeElement?.dataset.place) > 0")
+    until(page, "() => Number(document.activeElement?.dataset.place) > 0")
     assert _focused(page) == next(at for at, month in enumerate(months) if month != months[0])
 
     page.keyboard.press("Shift+M")
-    page.wait_for_function("() => document.activeElement?.dataset.place === '0'")
+    until(page, "() => document.activeElement?.dataset.place === '0'")
     page.keyboard.press("y")
-    page.wait_for_function("() => Number(document.activeElement?.dataset.place) > 0")
+    until(page, "() => Number(document.activeElement?.dataset.place) > 0")
     assert _focused(page) == next(at for at, month in enumerate(months) if month[:4] != months[0][:4])
 
 
@@ -183,7 +165,6 @@ def test_a_picture_that_could_not_be_described_is_tried_again_from_its_tile(rig,
     assert "/ui/gallery" in page.url
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="the page's packages are not here: `npm ci` in api/web")
 def test_axe_finds_nothing_in_what_opens_over_the_pictures(rig, ids, page):
     """The dialogs of the bulk bar, with what unfolds in them, and the list of start pictures."""
     _tile(page, 4).focus()
@@ -191,22 +172,22 @@ def test_axe_finds_nothing_in_what_opens_over_the_pictures(rig, ids, page):
     page.get_by_role("button", name="Tags", exact=True).click()
     page.get_by_label("Add, with commas between them").press_sequentially("s")
     page.get_by_role("option").first.wait_for()
-    found = {"tags": _axe(page)}
+    found = {"tags": barriers(page)}
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Actions").click()
     page.get_by_role("button", name="Adjust: Remix").click()
     page.get_by_label("Preset").wait_for()
-    found["actions"] = _axe(page)
+    found["actions"] = barriers(page)
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Studio").click()
     page.get_by_role("button", name="From the gallery").click()
     page.get_by_role("dialog").get_by_role("img").first.wait_for()
-    found["pick"] = _axe(page)
+    found["pick"] = barriers(page)
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Settings").click()
     page.get_by_role("switch", name="Blur what is not safe for work").wait_for()
-    found["settings"] = _axe(page)
+    found["settings"] = barriers(page)
 
     assert found == {"tags": [], "actions": [], "pick": [], "settings": []}
 
@@ -219,7 +200,7 @@ def test_blur_and_going_on_after_a_rating_are_switches(rig, ids, page):
     _drawn(page, 0)
     _tile(page, 0).focus()
     page.keyboard.press("5")
-    page.wait_for_function("() => document.activeElement?.dataset.place === '1'")
+    until(page, "() => document.activeElement?.dataset.place === '1'")
 
     wait_for(lambda: _asset(rig, ids[0])["stars"] == 5)
     kept = page.evaluate("JSON.parse(localStorage.getItem('darkroom.gallery')).state")
@@ -231,16 +212,9 @@ def _tile(page, place: int):
     return page.locator(f'[data-place="{place}"]')
 
 
-def _axe(page) -> list[str]:
-    """What axe has to say, each as its rule and where."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("async rules => (await axe.run(document, { runOnly: rules })).violations", WCAG)
-    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
-
-
 def _drawn(page, place: int) -> None:
     """The picture at a place is there, not only its cell."""
-    page.wait_for_function(f"""() => document.querySelector('[data-place="{place}"] img[src^="/v1"]')?.complete""")
+    until(page, f"""document.querySelector('[data-place="{place}"] img[src^="/v1"]')?.complete""")
 
 
 def _focused(page) -> int:

@@ -18,8 +18,8 @@ from api.app import create_app
 from api.responses.page_files import PAGE_FOLDER
 from shared.redis.embedded import EmbeddedRedis
 from shared.settings import Settings
+from tests.page.conftest import CHROMIUM, LIMIT_MS
 from tests.page.filled import fill
-from tests.page.test_studio import CHROMIUM, COUNT_VIOLATIONS, LIMIT_MS
 from tests.pictures import png
 from tests.rig import wait_for
 
@@ -27,6 +27,7 @@ PICTURES = 24
 KEYS = {"ada": "secret-of-ada", "bob": "secret-of-bob"}
 #: A name that is this machine and that browsers do not know as such: plain http there is not secure.
 ELSEWHERE = "rack.test"
+COUNT_VIOLATIONS = "window.refused = []; addEventListener('securitypolicyviolation', e => refused.push(e.blockedURI));"
 ARGS = ["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
 PROMPT = "What should it show?"
 #: Everything that the browser keeps: names of databases and caches, entries of localStorage, and how much is in them.
@@ -210,7 +211,8 @@ def test_what_another_program_shares_waits_for_a_word_and_is_uploaded_then(conte
         page.evaluate(SHARE, [["shared.png", "image/png", _base64(png(40, 30))], ["notes.txt", "text/plain", "aGk="]])
     page.get_by_text("1 file was no picture.").wait_for()
 
-    page.get_by_role("button", name="Upload", exact=True).last.click()
+    shared = page.get_by_role("region", name="1 shared picture waits for your word")
+    shared.get_by_role("button", name="Upload", exact=True).click()
 
     page.get_by_text("1 picture is in the library").wait_for()
 

@@ -100,8 +100,8 @@ function Waiting({ entry }: { entry: Entry }) {
     entry.eta_s !== null && (entry.eta_s < 0.5 ? words.soon : words.eta(lasting(entry.eta_s))),
   ]
   return (
-    <div className="flex items-center gap-2 px-4 py-2 text-sm">
-      <div className="min-w-0 flex-1">
+    <div className="flex flex-wrap items-center justify-end gap-2 px-4 py-2 text-sm">
+      <div className="min-w-48 flex-1">
         <p className="truncate">
           {id ? (
             promptOf(job?.params) || `${entry.kind} · ${entry.model ?? ''}`

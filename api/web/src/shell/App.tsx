@@ -84,7 +84,7 @@ function Frame() {
 function useUploadsGoOn(): void {
   const { person } = useSession()
   useEffect(() => {
-    whenIdle(() => void import('~/uploads/queue').then(queue => queue.openUploads(person)))
+    whenIdle(() => import('~/uploads/queue').then(queue => queue.openUploads(person)))
   }, [person])
 }
 

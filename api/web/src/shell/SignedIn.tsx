@@ -46,7 +46,7 @@ export function SignedIn({ children }: { children: ReactNode }) {
 async function opening(person: string): Promise<void> {
   await arrive(person)
   const keep = async () => (await import('~/keep/kept')).keepFor(person)
-  if (useConnection.getState().awaySinceMs === null) whenIdle(() => void keep())
+  if (useConnection.getState().awaySinceMs === null) whenIdle(keep)
   else await keep()
 }
 

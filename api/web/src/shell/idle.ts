@@ -1,5 +1,16 @@
-/** When the page has nothing better to do, and after so long at the latest. */
-export function whenIdle(deed: () => void, latestMs = 3000): void {
-  if ('requestIdleCallback' in window) window.requestIdleCallback(deed, { timeout: latestMs })
-  else setTimeout(deed, latestMs)
+// What can wait until the page has nothing better to do.
+import { lost, untilItAnswers } from '~/api/away'
+
+/** When the page is idle, and after so long at the latest. A part of the page that cannot be fetched just now is fetched
+ * when the API is back. */
+export function whenIdle(deed: () => Promise<unknown>, latestMs = 3000): void {
+  const begin = () => void deed().catch(() => againOnceItAnswers(deed))
+  if ('requestIdleCallback' in window) window.requestIdleCallback(begin, { timeout: latestMs })
+  else setTimeout(begin, latestMs)
+}
+
+async function againOnceItAnswers(deed: () => Promise<unknown>): Promise<void> {
+  lost()
+  await untilItAnswers()
+  await deed()
 }

@@ -47,7 +47,7 @@ export function startWorker(): void {
   window.addEventListener('appinstalled', () => useInstalling.setState({ install: null }))
   if (!window.isSecureContext) useInstalling.setState({ worker: 'insecure' })
   else if (!('serviceWorker' in navigator)) useInstalling.setState({ worker: 'none' })
-  else if (import.meta.env.PROD) whenIdle(() => void register())
+  else if (import.meta.env.PROD) whenIdle(register)
 }
 
 async function register(): Promise<void> {
