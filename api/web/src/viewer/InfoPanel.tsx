@@ -14,7 +14,7 @@ import { toast } from '~/shell/toasts'
 import { counted, words as currentWords, joules, moment, share, sized, useWords } from '~/strings'
 import { type Asset, assetChanged } from './asset'
 
-/** Of a file: small ones in kB, for whom a MiB is nothing. */
+/** Of a file: small ones in KiB. */
 function fileSize(bytes: number): string {
   return bytes < 1024 * 1024 ? `${counted(Math.ceil(bytes / 1024))} KiB` : sized(bytes / 1024 / 1024)
 }
