@@ -15,8 +15,8 @@ blueprint = Blueprint("web", __name__)
 #: Where the app keeps its page.
 EXTENSION = "darkroom.page"
 HOME = "/ui/"
-#: A service worker may look after everything below this.
-SERVICE_WORKERS = ("sw.js", "service-worker.js")
+#: It may look after everything below `HOME`.
+SERVICE_WORKER = "sw.js"
 #: Scripts, styles, fonts and connections of ours alone, nothing inline. What measures and places itself (menus, virtual lists)
 #: sets properties of an element's style, which is no inline style to a browser. Pictures also from memory: previews, uploads,
 #: what was drawn.
@@ -54,7 +54,7 @@ def page(address: str) -> Response:
     response.vary.add("Accept-Encoding")
     if found.encoding:
         response.headers["Content-Encoding"] = found.encoding
-    if address in SERVICE_WORKERS:
+    if address == SERVICE_WORKER:
         response.headers["Service-Worker-Allowed"] = HOME
     return response
 

@@ -17,6 +17,8 @@
     pauses          a person pauses everything of theirs
     stillness       why a job is not moving
     turns           what a job that waits its turn is told
+    unwanted        which jobs of a worker nobody wants any more
+    checkpoints     how far running jobs were, for whoever takes one over
     token_stream    the words of an answer while they come
 
 What follows from a job's kind stands in `contracts.kinds`, what a record is in `contracts.jobs`.

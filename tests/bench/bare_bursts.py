@@ -1,8 +1,7 @@
 """Plain diffusers, one picture after the other, a burst each time it is asked: the other side of `bench_steps`.
 
-Run: `python -m tests.bench.bare_bursts MODEL_FOLDER`; reads a JSON list of jobs from each line, makes them, and answers with the
-seconds that took and the number of threads. Its first line says that it is there. It is a process of its own, so that no setting
-of ours reaches it, and it computes with the number of threads that was quickest when it was asked first (`bare_process`).
+Run: `python -m tests.bench.bare_bursts MODEL_FOLDER`; see `bare_process`. A job names its prompt, size, steps,
+guidance, sampler and seed.
 """
 
 import sys

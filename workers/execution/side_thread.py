@@ -11,7 +11,7 @@ from shared.log import logger
 
 
 class SideThread:
-    """Owned by whoever runs batches; lives as long as the process."""
+    """Lives as long as whoever owns it: a process, or a run."""
 
     def __init__(self, name: str) -> None:
         """
@@ -27,7 +27,7 @@ class SideThread:
         return self._last is None or self._last.done()
 
     def take(self, finish: Callable[[], None]) -> None:
-        """Run it on the thread; to be asked only while that is free."""
+        """Run it on the thread, behind what it is at; who can leave it out asks whether it `is_free`."""
         self._last = self._pool.submit(self._do, finish)
 
     def wait(self, limit_s: float) -> None:

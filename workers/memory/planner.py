@@ -22,7 +22,8 @@ from workers.memory.shapes import Shape, default_shape
 QUANTISED_KINDS = ("generate", "analyze")
 #: In a seating, tiles or four bits of an image model weigh as much as four bits of so many others: its pictures show it.
 PICTURE_WEIGHT = 4.0
-#: Of four bits; three of mantissa are lost in eight where four bits lose seven.
+#: How much packed weights count against a plan, four bits being 1. Eight bits make pictures that are 44 dB from those in fp32,
+#: where four bits' are 29 (docs/gpus.md, Levers).
 PACKED_WEIGHT: Mapping[Precision, float] = {"nf4": 1.0, "fp8": 0.5}
 #: The grain of a VAE in bf16 is less than a level of 255: worth less than another model's four bits.
 VAE_WEIGHT = 0.5

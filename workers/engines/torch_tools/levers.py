@@ -6,7 +6,7 @@
     cudnn_benchmark     process      cuDNN tries its algorithms for each new shape      a slow first step a shape; memory
     channels_last       UNet, VAE    convolutions read pixels, not planes               other last bits
     fused_projections   UNet         query, key and value in one product                other last bits
-    compiled_blocks     UNet         transformer blocks compiled (needs a C compiler)   minutes at the first job of a kind
+    compiled_blocks     UNet         transformer blocks compiled (needs a C compiler)   minutes at the first load
     fp8_storage         plan         a rung: the UNet's weights in eight bits           digits of a picture
     group_offload       plan         offloaded layers are copied ahead, with streams    page-locked RAM for all of them
     encoders_to_host    plan         text encoders are on the GPU only to encode        their way there for each new prompt
@@ -14,7 +14,8 @@
 Those of a plan are pulled where plans are made (`memory.budget.rungs_of`, `engines.base.hosts_encoders`), and obeyed where
 models are placed.
 
-None has been measured on a card by us: `make bench-gpu` does (stage `step_times`), and docs/gpus.md has others' figures.
+None has been measured on a card by us: `make bench-gpu` does (stages `step_times`, `placements`, `switching`), and docs/gpus.md
+has others' figures.
 What a lever cannot do here (no card, packed or offloaded weights, no compiler) is left out and logged, never half done.
 """
 

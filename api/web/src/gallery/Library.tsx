@@ -66,10 +66,10 @@ export function Library({ query, trashed = false, album = '', heading, title, ru
   )
   const open = useCallback(
     (id: string, place: number) => {
-      walkWith(shelf, handle.current.sections, place, path + (text && `?${text}`))
+      walkWith(shelf, handle.current.sections, place)
       navigate(to.viewer(id))
     },
-    [shelf, path, text],
+    [shelf],
   )
   const choosing = useChoosing(shelf, handle, open)
   const { chosen, choose, focus, walk } = choosing

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { chipsOf, isRanked, term, toggledTerm, withOnly, withoutChip, withTerm } from './chips'
+import { chipsOf, isRanked, term, toggledTerm, withoutChip, withTerm } from './chips'
 
 const texts = (box: string) => chipsOf(box).map(chip => chip.text)
 
@@ -45,8 +45,6 @@ test('a term is added once and toggled away', () => {
   expect(withTerm('cats', 'is:favourite')).toBe('cats is:favourite')
   expect(withTerm('cats IS:favourite', 'is:favourite')).toBe('cats IS:favourite')
   expect(toggledTerm('cats is:favourite', 'is:favourite')).toBe('cats')
-  expect(withOnly('cats stars:>=4 stars:<5', 'stars', 'stars:>=3')).toBe('cats stars:>=3')
-  expect(withOnly('cats stars:>=4', 'stars', null)).toBe('cats')
 })
 
 test('words and likeness have an order of their own, a filter has none', () => {

@@ -82,9 +82,3 @@ export function toggledTerm(box: string, wanted: string): string {
   const there = chipsOf(box).find(chip => chip.text.toLowerCase() === wanted.toLowerCase())
   return there ? withoutChip(box, there) : withTerm(box, wanted)
 }
-
-/** The box where one name has this term and no other of that name; null takes it out. Pure. */
-export function withOnly(box: string, name: string, wanted: string | null): string {
-  const others = chipsOf(box).filter(chip => chip.name !== name)
-  return [...others.map(chip => chip.text), ...(wanted ? [wanted] : [])].join(' ')
-}

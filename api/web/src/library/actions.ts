@@ -4,7 +4,6 @@ import { queryOptions, useQuery } from '@tanstack/react-query'
 import { api, got, type Schemas } from '~/api/client'
 import { lookSoon } from '~/jobs/feed'
 import { told } from '~/parts/Trouble'
-import { to } from '~/shell/router'
 import { toast } from '~/shell/toasts'
 import { counted, words } from '~/strings'
 
@@ -57,9 +56,4 @@ export async function lookAgain(chosen: { ids: string[] } | { filter: Record<str
     toast(told(error, words()), { tone: 'bad' })
     return false
   }
-}
-
-/** Where the Studio is opened with what made a picture. `what`: everything, its prompt, its seed, or the picture itself. */
-export function studioWith(what: 'all' | 'prompt' | 'seed' | 'start', assetId: string): string {
-  return `${to.studio()}?${what}=${assetId}`
 }

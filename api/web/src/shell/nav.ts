@@ -1,4 +1,4 @@
-// What the navigation offers, in this order; keys 1 … 6 follow it outside grids.
+// What the navigation offers, in this order; the keys Alt+1, Alt+2 … follow it.
 import { Album, Copy, Images, type LucideIcon, Server, Settings, Sparkles, Trash2 } from 'lucide-react'
 import type { Words } from '~/strings'
 import { to } from './router'

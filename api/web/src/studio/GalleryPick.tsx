@@ -7,7 +7,7 @@ import { pictureUrl } from '~/jobs/pictures'
 import { Dialog } from '~/parts/Dialog'
 import { Trouble } from '~/parts/Trouble'
 import { useWords } from '~/strings'
-import { useDraft } from './draft'
+import { beginWith } from './pictureIn'
 
 type Row = Schemas['AssetRow']
 
@@ -23,8 +23,8 @@ export default function GalleryPick({ onClose }: { onClose: () => void }) {
       (await got(api.GET('/v1/assets', { params: { query: { q: box, limit: SHOWN } }, signal }))).assets,
     placeholderData: keepPreviousData,
   })
-  const take = ({ picture: id, width, height }: Row) => {
-    useDraft.setState({ start: { id, width, height } })
+  const take = (row: Row) => {
+    beginWith(row)
     onClose()
   }
   return (

@@ -9,6 +9,7 @@ import { Link } from '~/shell/Link'
 import { to } from '~/shell/router'
 import { useWords } from '~/strings'
 import { useDraft } from './draft'
+import { beginWith } from './pictureIn'
 import { draftOf } from './request'
 
 /** From this width on the thumbnail would lose something on a tile. */
@@ -45,10 +46,7 @@ export function PictureTile({ job, picture }: { job: Job; picture: Made }) {
         <Way label={words.useAll} onClick={() => set({ ...draftOf(job.params, job.model), seed: picture.seed }, true)}>
           <RefreshCcw aria-hidden size={16} />
         </Way>
-        <Way
-          label={words.startFrom}
-          onClick={() => set({ start: { id: picture.id, width: picture.width, height: picture.height } })}
-        >
+        <Way label={words.startFrom} onClick={() => beginWith({ ...picture, picture: picture.id })}>
           <ImagePlus aria-hidden size={16} />
         </Way>
         <a

@@ -23,7 +23,7 @@ export function restore(found: FileSettings): string[] {
 }
 
 /** Begin from a picture that is stored already. */
-export function beginWith({ picture: id, width, height }: Dragged): void {
+export function beginWith({ picture: id, width, height }: Pick<Dragged, 'picture' | 'width' | 'height'>): void {
   useDraft.setState({ start: { id, width, height } })
 }
 

@@ -17,7 +17,7 @@ import { partsOf, reuse } from './reuse'
 
 interface Props {
   asset: Asset
-  onChange: (changes: Changes, say?: ((text: string, exact: number) => string) | null) => Promise<void>
+  onChange: (changes: Changes, say?: ((text: string, exact: number) => string) | null) => Promise<boolean>
   onTrash: () => void
 }
 

@@ -14,14 +14,15 @@ import { toast } from '~/shell/toasts'
 import { counted, words as currentWords, joules, moment, share, sized, useWords } from '~/strings'
 import { type Asset, assetChanged } from './asset'
 
-/** Of a file: small ones in kB, for whom a MiB is nothing. */
+/** Of a file: small ones in KiB. */
 function fileSize(bytes: number): string {
   return bytes < 1024 * 1024 ? `${counted(Math.ceil(bytes / 1024))} KiB` : sized(bytes / 1024 / 1024)
 }
 
 interface Props {
   asset: Asset
-  onChange: (changes: Changes) => Promise<void>
+  /** Answers whether it was done; what was typed stays where it was not. */
+  onChange: (changes: Changes) => Promise<boolean>
 }
 
 export function InfoPanel({ asset, onChange }: Props) {
@@ -102,7 +103,7 @@ function Caption({ asset, onChange }: Props) {
   const [edited, setEdited] = useState<string | null>(null)
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    void onChange({ caption: edited ?? '' }).then(() => setEdited(null))
+    void onChange({ caption: edited ?? '' }).then(isDone => isDone && setEdited(null))
   }
   return (
     <div>
@@ -161,7 +162,7 @@ function Tags({ asset, onChange }: Props) {
   const submit = (event: FormEvent) => {
     event.preventDefault()
     const add_tags = tagsIn(tag)
-    if (add_tags.length > 0) void onChange({ add_tags, remove_tags: [] }).then(() => setTag(''))
+    if (add_tags.length > 0) void onChange({ add_tags, remove_tags: [] }).then(isDone => isDone && setTag(''))
   }
   return (
     <div>

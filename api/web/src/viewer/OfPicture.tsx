@@ -7,14 +7,14 @@ import { Trouble } from '~/parts/Trouble'
 import { navigate, to } from '~/shell/router'
 import { useWords } from '~/strings'
 import { assetWith } from './asset'
-import { comeFrom } from './walk'
+import { walkAlone } from './walk'
 
 export function OfPicture({ picture }: { picture: string }) {
   const words = useWords().viewer
   const { data, error, refetch } = useQuery(assetWith(picture))
   useEffect(() => {
     if (!data) return
-    comeFrom(to.studio()) // the one screen that knows pictures by jobs
+    walkAlone()
     navigate(to.viewer(data), { replace: true })
   }, [data])
   if (data || (data === undefined && !error)) return <p className="p-8 text-soft">{words.loading}</p>

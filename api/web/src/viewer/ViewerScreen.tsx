@@ -117,8 +117,9 @@ function Viewer({ asset, at }: { asset: Asset; at: string }) {
     [place],
   )
   const alter = async (changes: Parameters<typeof change>[1], say: Parameters<typeof change>[2] = null) => {
-    await change({ ids: [asset.id] }, changes, say)
+    const done = await change({ ids: [asset.id] }, changes, say)
     await assetChanged(asset.id)
+    return done !== null
   }
   const rate = (stars: number) => {
     void alter({ stars })
@@ -126,7 +127,7 @@ function Viewer({ asset, at }: { asset: Asset; at: string }) {
   }
   const trash = async () => {
     const next = place === null ? undefined : ((await around(place + 1, 0))[0] ?? (await around(place - 1, 0))[0])
-    await alter({ trashed: true }, gallery.bulk.trashed)
+    if (!(await alter({ trashed: true }, gallery.bulk.trashed))) return
     navigate(next ? to.viewer(next.id) : wayBack(), { replace: true })
   }
   const choose = (id: string) => {

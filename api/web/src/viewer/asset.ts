@@ -26,8 +26,7 @@ export const assetWith = (picture: string) =>
   queryOptions({
     queryKey: ['asset', 'with', picture],
     queryFn: async ({ signal }) =>
-      (await got(api.GET('/v1/assets', { params: { query: { picture, limit: 1 } as never }, signal }))).assets[0]?.id ??
-      null,
+      (await got(api.GET('/v1/assets', { params: { query: { picture, limit: 1 } }, signal }))).assets[0]?.id ?? null,
     refetchInterval: ({ state }) => (state.data === null && state.dataUpdateCount < TRIES ? 1000 : false),
   })
 

@@ -7,19 +7,15 @@ import { cameFrom, to } from '~/shell/router'
 interface Walk {
   shelf: Shelf
   sections: readonly Section[]
-  /** Address of the grid, to go back to. */
-  from: string
   /** Ids that were walked over, by place. */
   ids: Map<number, string>
 }
 
 let walk: Walk | null = null
-/** The screen, where there is no walk. */
-let alone: string | null = null
 
 /** The viewer is about to be opened from a place of a shelf. */
-export function walkWith(shelf: Shelf, sections: readonly Section[], place: number, from: string): void {
-  walk = { shelf, sections, from, ids: new Map() }
+export function walkWith(shelf: Shelf, sections: readonly Section[], place: number): void {
+  walk = { shelf, sections, ids: new Map() }
   void around(place, 1)
 }
 
@@ -30,15 +26,14 @@ export function wayBackFrom(id: string): string {
   return wayBack()
 }
 
-/** The viewer is opened from a screen that is no shelf. */
-export function comeFrom(screen: string): void {
+/** The viewer is opened from a screen that is no shelf: nothing stands beside the picture. */
+export function walkAlone(): void {
   walk = null
-  alone = screen
 }
 
-/** Where one came from. */
+/** Where one came from; the gallery, where it was from outside. */
 export function wayBack(): string {
-  return cameFrom() ?? walk?.from ?? alone ?? to.gallery()
+  return cameFrom() ?? to.gallery()
 }
 
 /** Place of a picture on the shelf; null: it was opened by itself. */

@@ -136,12 +136,4 @@ export const rack: Words['rack'] = {
       'batch.deleted': 'löschte einen Stapel',
     },
   },
-  tabs: {
-    cards: 'Karten',
-    queue: 'Warteschlange',
-    batches: 'Stapel',
-    events: 'Ereignisse',
-    people: 'Personen',
-    audit: 'Protokoll',
-  },
 }

@@ -86,7 +86,6 @@ export const studio: Words['studio'] = {
   place: before => (before === 0 ? 'Als Nächstes dran' : `${before} davor`),
   eta: time => `fertig in etwa ${time}`,
   on: worker => `auf ${worker}`,
-  took: time => `dauerte ${time}`,
   usePrompt: 'Prompt übernehmen',
   useSeed: 'Seed übernehmen',
   useAll: 'Alle Einstellungen übernehmen',

@@ -11,8 +11,6 @@ export const viewer: Words['viewer'] = {
   zoom: {
     fit: 'Einpassen',
     pixels: 'Pixel für Pixel',
-    label: 'Vergrößerung',
-    hint: 'Mausrad oder zwei Finger zum Vergrößern, ziehen zum Bewegen',
   },
   info: {
     title: 'Über das Bild',
@@ -39,7 +37,6 @@ export const viewer: Words['viewer'] = {
     noCaption: 'Noch keine Beschreibung',
     edit: 'Ändern',
     save: 'Sichern',
-    note: 'Notiz',
     tags: 'Schlagwörter',
     addTag: 'Schlagwort hinzufügen',
     removeTag: name => `Ohne das Schlagwort ${name}`,
@@ -70,7 +67,6 @@ export const viewer: Words['viewer'] = {
   lineage: {
     title: 'Woher es kommt',
     none: 'Aus nichts anderem gemacht, und nichts wurde daraus gemacht.',
-    this: 'dieses Bild',
     cut: 'Es gibt mehr, als hierher passt.',
   },
   ask: {
@@ -84,9 +80,6 @@ export const viewer: Words['viewer'] = {
     asking: 'Sieht nach…',
     found: (count, what) => (count === 0 ? `${what}: nicht gefunden` : `${count} × ${what}`),
     clear: 'Markierungen weg',
-    box: (what, at) => `${what} ${at}`,
-    you: 'Du',
-    picture: 'Bild',
   },
   compare: {
     title: 'Vergleichen',

@@ -140,5 +140,4 @@ export const rack = {
       'batch.deleted': 'deleted a batch',
     } as Record<string, string>,
   },
-  tabs: { cards: 'Cards', queue: 'Queue', batches: 'Batches', events: 'Events', people: 'People', audit: 'Audit' },
 }

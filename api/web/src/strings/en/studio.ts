@@ -84,7 +84,6 @@ export const studio = {
   place: (before: number) => (before === 0 ? 'Next in line' : before === 1 ? '1 before it' : `${before} before it`),
   eta: (time: string) => `ready in about ${time}`,
   on: (worker: string) => `on ${worker}`,
-  took: (time: string) => `took ${time}`,
   usePrompt: 'Use prompt',
   useSeed: 'Use seed',
   useAll: 'Use all settings',

@@ -9,8 +9,6 @@ export const viewer = {
   zoom: {
     fit: 'Fit',
     pixels: 'Pixel for pixel',
-    label: 'Zoom',
-    hint: 'Wheel or pinch to zoom, drag to move',
   },
   info: {
     title: 'About',
@@ -37,7 +35,6 @@ export const viewer = {
     noCaption: 'No caption yet',
     edit: 'Edit',
     save: 'Save',
-    note: 'Note',
     tags: 'Tags',
     addTag: 'Add a tag',
     removeTag: (name: string) => `Without the tag ${name}`,
@@ -68,7 +65,6 @@ export const viewer = {
   lineage: {
     title: 'Where it comes from',
     none: 'Made from nothing else, and nothing was made from it.',
-    this: 'this picture',
     cut: 'There is more than fits here.',
   },
   ask: {
@@ -82,9 +78,6 @@ export const viewer = {
     asking: 'Looking…',
     found: (count: number, what: string) => (count === 0 ? `No ${what} found` : `${count} × ${what}`),
     clear: 'Clear the marks',
-    box: (what: string, at: number) => `${what} ${at}`,
-    you: 'You',
-    picture: 'Picture',
   },
   compare: {
     title: 'Compare',

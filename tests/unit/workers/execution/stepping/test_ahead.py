@@ -38,7 +38,7 @@ def queues():
 
 @pytest.fixture
 def looking(queues, monkeypatch):
-    """It looks only when it is called."""
+    """It has looked once, and looks again only when it is called."""
     monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 60.0)
     monkeypatch.setattr(ahead, "FRESH_LOOKS", 0)
     monkeypatch.setattr(ahead, "PATIENCE_S", 30.0)
@@ -46,6 +46,7 @@ def looking(queues, monkeypatch):
     looking = Ahead(queues, queues, queues)
     looking.turn_begins()
     looking.open()
+    wait_for(lambda: looking._settled_at_s > float("-inf"))
     yield looking
     queues.may_answer.set()
     looking.close()
