@@ -9,6 +9,7 @@ import { Link } from '~/shell/Link'
 import { to } from '~/shell/router'
 import { useShortcut } from '~/shell/shortcuts'
 import { counted, useWords } from '~/strings'
+import { walkAlone } from '~/viewer/walk'
 import { change, undoLast } from './changes'
 import { pictureAt } from './pictures'
 import type { Row } from './rows'
@@ -123,7 +124,11 @@ function Double({ row, isBest }: { row: Row; isBest: boolean }) {
   const isBlurred = useIsBlurred(row.id, row.nsfw)
   return (
     <figure>
-      <Link to={to.viewer(row.id)} className={`block overflow-hidden rounded-lg ${isBest ? 'ring-2 ring-accent' : ''}`}>
+      <Link
+        to={to.viewer(row.id)}
+        onClick={walkAlone}
+        className={`block overflow-hidden rounded-lg ${isBest ? 'ring-2 ring-accent' : ''}`}
+      >
         <img
           src={pictureAt(row.picture, 200)}
           loading="lazy"

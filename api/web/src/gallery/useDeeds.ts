@@ -61,7 +61,12 @@ export function deedsOf(
     if (!which) return []
     if ('ids' in which) return which.ids
     const query = { filter: JSON.stringify(which.filter), limit: Math.min(1000, most + 1) }
-    return (await got(api.GET('/v1/assets', { params: { query } }))).assets.map(row => row.id)
+    try {
+      return (await got(api.GET('/v1/assets', { params: { query } }))).assets.map(row => row.id)
+    } catch (error) {
+      toast(told(error, words()), { tone: 'bad' })
+      return []
+    }
   }
 
   return {

@@ -33,6 +33,7 @@ test('a tab with running jobs asks less than twice a second, with four cards', (
 test('what runs counts, somebody else’s too', () => {
   expect(pauseMs(BEATS.queue, running)).toBe(BEATS.queue.busy)
   expect(pauseMs(BEATS.queue, status({ others_jobs: 1 }))).toBe(BEATS.queue.busy)
+  expect(pauseMs(BEATS.queue, status({}, { jobs: { running: 1 } }))).toBe(BEATS.queue.busy)
   expect(pauseMs(BEATS.queue, status())).toBe(BEATS.queue.idle)
   expect(pauseMs(BEATS.queue, undefined)).toBe(BEATS.queue.idle)
 })

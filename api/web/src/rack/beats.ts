@@ -27,8 +27,9 @@ export const BEATS = {
   usage: { busy: 60_000, idle: SELDOM },
 } satisfies Record<string, Beat>
 
-function isBusy(status: Status): boolean {
-  return status.workers.some(({ running, others_jobs }) => running.length + others_jobs > 0)
+/** What a card tells is a beat old: a job that has just begun is counted before its card shows it. */
+function isBusy({ workers, jobs }: Status): boolean {
+  return (jobs.running ?? 0) > 0 || workers.some(({ running, others_jobs }) => running.length + others_jobs > 0)
 }
 
 /** Pause until the next question, in milliseconds. Pure. */

@@ -5,9 +5,11 @@ import { queryClient, session } from '~/api/queries'
 import { BLURS, type Care, careOf, NEVER_BLUR, useGallerySettings } from '~/gallery/settings'
 import { Button } from '~/parts/Button'
 import { Switch } from '~/parts/Switch'
+import { told } from '~/parts/Trouble'
 import { type Language, type Theme, useLook } from '~/shell/look'
 import { LetterSwitch } from '~/shell/ShortcutSheet'
 import { useSession } from '~/shell/session'
+import { toast } from '~/shell/toasts'
 import { moment, useWords } from '~/strings'
 import { Device } from './Device'
 
@@ -77,11 +79,16 @@ function Pictures() {
 }
 
 function Person() {
-  const { settings, shell } = useWords()
+  const words = useWords()
+  const { settings, shell } = words
   const { person, role, hasCookie, sessions, signOut } = useSession()
   const end = async (id: string) => {
-    await api.DELETE('/v1/session', { params: { query: { id } } })
-    await queryClient.invalidateQueries(session)
+    try {
+      await api.DELETE('/v1/session', { params: { query: { id } } })
+      await queryClient.invalidateQueries(session)
+    } catch (error) {
+      toast(told(error, words), { tone: 'bad' })
+    }
   }
   return (
     <Section title={settings.person}>

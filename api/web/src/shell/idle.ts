@@ -1,5 +1,5 @@
 // What can wait until the page has nothing better to do.
-import { lost, untilItAnswers } from '~/api/away'
+import { answers, lost, untilItAnswers } from '~/api/away'
 
 /** When the page is idle, and after so long at the latest. A part of the page that cannot be fetched just now is fetched
  * when the API is back. */
@@ -10,7 +10,7 @@ export function whenIdle(deed: () => Promise<unknown>, latestMs = 3000): void {
 }
 
 async function againOnceItAnswers(deed: () => Promise<unknown>): Promise<void> {
-  lost()
+  if (!(await answers())) lost()
   await untilItAnswers()
-  await deed()
+  await deed().catch(() => undefined) // it is no part of what is on the screen; the next page tries it again
 }

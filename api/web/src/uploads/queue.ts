@@ -183,7 +183,7 @@ async function sendAll(): Promise<void> {
       const wait = AGAIN_MS[failures]
       failures += 1
       if (wait === undefined || (error instanceof Refusal && !error.isWorthAgain)) {
-        refuse(some, told(error instanceof Refusal ? error.cause : error, words()))
+        await refuse(some, told(error instanceof Refusal ? error.cause : error, words()))
         failures = 0
         continue
       }
@@ -230,9 +230,10 @@ async function settled(some: readonly Waiting[], { pictures }: Answer): Promise<
   await shelvesChanged()
 }
 
-function refuse(some: readonly Waiting[], why: string): void {
-  waiting = waiting.filter(each => !some.includes(each))
-  again.push(...some)
+/** Tried again only at a word: the next page would send the same bytes to the same refusal. */
+async function refuse(some: readonly Waiting[], why: string): Promise<void> {
+  await takeOut(some)
+  again.push(...some.map(each => ({ ...each, key: undefined })))
   useUploads.setState(was => ({
     refused: [...was.refused, ...some.map(({ path }) => ({ path, why, canRetry: true }))],
   }))

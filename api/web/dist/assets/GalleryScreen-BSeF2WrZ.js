@@ -1,1 +1,0 @@
-import{b as e}from"./index-BBnP8FrA.js";import{t}from"./Library-C5xNUevo.js";import{K as n}from"./client-DZHS3UGp.js";var r=n();function i(){let{query:n}=e();return(0,r.jsx)(t,{query:n})}export{i as default};
