@@ -1,6 +1,7 @@
 """A run of steps over the real store: jobs join, share passes, give up seats, go on from checkpoints. The engine is played."""
 
 import threading
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,11 +98,23 @@ class PlayedEngine:
         return PlayedSample(work, work.params.seeds()[place], int(data))
 
 
+ANSWER = ahead.Ahead.answer
+
+
+def settled_answer(self):
+    found = self.settled()
+    # One that a test holds up is not waited for.
+    wait([member.work for member in self._company._coming], timeout=1)
+    return found
+
+
 @pytest.fixture(autouse=True)
 def _every_step_looks_and_tells(monkeypatch):
-    """Played steps take no time: what is done now and then is done at each."""
+    """Played steps take no time: what is done now and then is done at each, and whoever can be claimed is there after it."""
     monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(ahead, "PATIENCE_S", 30.0)
+    monkeypatch.setattr(ahead, "LONG_PATIENCE_S", 30.0)
+    monkeypatch.setattr(ahead.Ahead, "answer", settled_answer)
     monkeypatch.setattr(progress, "BEAT_EVERY_S", 0.0)
 
 
@@ -458,12 +471,20 @@ def test_checkpoints_are_written_on_the_way(services, engine, sent):
 @pytest.fixture
 def looks_by_itself(monkeypatch):
     """Looks are made while a pass is, as in earnest, and beats are rare."""
+    monkeypatch.setattr(ahead.Ahead, "answer", ANSWER)
     monkeypatch.setattr(arrivals, "LOOK_EVERY_S", 0.002)
     monkeypatch.setattr(progress, "BEAT_EVERY_S", 3600.0)
 
 
 def running(services, *records) -> bool:
     return states(services, *records) == ["running"] * len(records)
+
+
+def await_on_their_way(runner, *records) -> None:
+    """Until these are claimed, and stand before the run's next boundary with all that their beginning needs."""
+    company = runner._runs[MODEL]._company
+    wanted = {record.id for record in records}
+    wait_for(lambda: wanted <= {member.record.id for member in company._coming if member.work.done()})
 
 
 def test_who_follows_the_last_step_of_another_is_claimed_while_that_is_made_and_nobody_before(
@@ -495,7 +516,7 @@ def test_an_urgent_job_that_comes_during_a_pass_has_its_first_step_in_the_next(
     def send(samples):
         if len(engine.passes) == 3:
             urgent.append(queued(services, "urgent", steps=2, priority=Priority.HIGH))
-            wait_for(lambda: running(services, *urgent))
+            await_on_their_way(runner, *urgent)
 
     engine.at_pass = send
     runner.run(first.id, QUEUE)
@@ -515,9 +536,9 @@ def test_an_urgent_job_waits_for_nobodys_encoding(services, engine, sent, monkey
         if len(engine.passes) == 1:
             later.append(queued(services, "patient"))
             later.append(queued(services, "as patient"))
-            wait_for(lambda: running(services, *later))
+            await_on_their_way(runner, *later)
             later.append(queued(services, "urgent", priority=Priority.HIGH))
-            wait_for(lambda: running(services, *later))
+            await_on_their_way(runner, *later)
 
     engine.at_pass = send
     runner.run(first.id, QUEUE)
