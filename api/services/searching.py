@@ -76,8 +76,9 @@ class Searching:
         return Found(hits, whole, False, () if is_seen else (asset_id,))
 
     def _meanings(self, wanted: Wanted) -> Sequence[Meaning]:
-        """Asked before the database is: nobody should hold a connection while a worker thinks."""
-        if not wanted.query.said:
+        """Asked before the database is: nobody should hold a connection while a worker thinks. Where all words must be there
+        as they stand, their meaning would add nothing."""
+        if all(words.is_quoted or words.is_negated for words in wanted.query.words):
             return ()
         return [
             Meaning(each.space, each.vector, each.card.encoding.least)

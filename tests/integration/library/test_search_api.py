@@ -107,6 +107,16 @@ def test_quotes_and_minus_hold_of_what_meaning_finds_too(web, ours):
     assert ids(search(web, 'puppy "red dog"')) == [red]
 
 
+def test_a_box_of_quotes_alone_is_not_asked_for_what_it_means(web, ours):
+    said = add(ours, caption="a red dog", means=[1, 0])
+    add(ours, caption="a puppy", means=[1, 0])
+    knows(ours, **{"red dog": [1, 0]})
+
+    found = search(web, '"red dog"')
+
+    assert (ids(found), found["semantic"]) == ([said], False)
+
+
 def test_a_foreign_picture_is_never_found(web, ours):
     mine = add(ours, caption="a dog", means=[1, 0], looks=[1, 0])
     theirs = add(ours, "bob", caption="a dog", means=[1, 0], looks=[1, 0])
