@@ -1,4 +1,4 @@
-"""Parts of statements that the two databases spell or stand differently: upserts, long lists of values, long answers."""
+"""Parts of statements for both databases: upserts, which each spells its own way, and long lists that go in or come out."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar

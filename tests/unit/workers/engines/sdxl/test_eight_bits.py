@@ -11,6 +11,7 @@ from shared.models.catalogue import load_catalogue
 from shared.settings import Settings
 from tests.bench.card.placements import psnr_db
 from tests.unit.workers.engines.parts import Watch, levels_apart, rings, toy_card, work
+from tests.unit.workers.engines.torch_tools.test_levers import predicted
 from workers.engines.base import LoadPlan
 from workers.engines.sdxl import eight_bits, files
 from workers.engines.sdxl.engine import load
@@ -24,18 +25,6 @@ PROMPT = "a big red house in the middle, on the snow at dusk"
 @pytest.fixture
 def unet(toy_folder):
     return files.read(toy_folder, {"default": torch.float32}).unet
-
-
-def predicted(unet) -> torch.Tensor:
-    config, draw = unet.config, torch.Generator().manual_seed(3)
-    pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
-    with torch.no_grad():
-        return unet(
-            torch.randn(2, config.in_channels, 8, 8, generator=draw),
-            torch.tensor(500),
-            torch.randn(2, 7, config.cross_attention_dim, generator=draw),
-            added_cond_kwargs={"text_embeds": torch.randn(2, pooled, generator=draw), "time_ids": torch.ones(2, 6)},
-        ).sample
 
 
 def test_weights_take_a_byte_each_and_norms_stay(unet):
