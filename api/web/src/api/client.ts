@@ -43,3 +43,8 @@ export async function got<T>(call: Promise<{ data?: T }>): Promise<T> {
   const { data } = await call
   return data as T
 }
+
+/** A key under which a request may be sent again: 96 random bits. `crypto.randomUUID` is not there over plain http. */
+export function freshKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), byte => byte.toString(16).padStart(2, '0')).join('')
+}

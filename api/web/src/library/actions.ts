@@ -1,7 +1,7 @@
 // What can be done with pictures by name (enhance, remix, restyle, describe), and having them looked at. The server says
 // which there are; the page only shows them.
 import { queryOptions, useQuery } from '@tanstack/react-query'
-import { api, got, type Schemas } from '~/api/client'
+import { api, freshKey, got, type Schemas } from '~/api/client'
 import { lookSoon } from '~/jobs/feed'
 import { told } from '~/parts/Trouble'
 import { toast } from '~/shell/toasts'
@@ -32,7 +32,7 @@ export async function act(
   const { library } = words()
   try {
     const body = { ids: [...ids], ...(preset && { preset }), overrides, name: action.title }
-    const header = { 'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random()) }
+    const header = { 'Idempotency-Key': freshKey() }
     const batch = await got(
       api.POST('/v1/actions/{action}', { params: { path: { action: action.name }, header }, body }),
     )

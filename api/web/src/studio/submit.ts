@@ -1,6 +1,6 @@
 // Sends what stands in the form. A request whose answer was lost is sent again under the same key, so that pressing twice
 // while the API was away makes one job.
-import { api, got, type Schemas } from '~/api/client'
+import { api, freshKey, got, type Schemas } from '~/api/client'
 import { ApiAway } from '~/api/errors'
 import { queryClient } from '~/api/queries'
 import { type Job, learn } from '~/jobs/feed'
@@ -30,9 +30,4 @@ export async function submit(body: Schemas['GenerateRequest'], isFirst: boolean)
     if (!(error instanceof ApiAway)) unanswered = null
     throw error
   }
-}
-
-/** 96 random bits. `crypto.randomUUID` is not there over plain http. */
-function freshKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), byte => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,1 +1,0 @@
-import{x as e}from"./index-CjOrp7ma.js";import{t}from"./Library-CQIpv_gm.js";import{U as n}from"./queries-Bv8_0B-a.js";var r=n();function i(){let{query:n}=e();return(0,r.jsx)(t,{query:n,trashed:!0})}export{i as default};
