@@ -19,6 +19,10 @@ come first, and among them the one whose people were given least (`shared.jobs.f
    But work that a worker which holds the model will have done before we could even load it is left to that worker,
    for no longer than the switch would take.
 
+What nobody waits for goes behind all else: the low queue of a model that files what was made (`files`) stands one level below low
+until it is neglected like any other. Without that a library that describes each new picture would end a run of pictures
+again and again.
+
 A worker's own queues ("@name") hold commands to it and steps of pictures it knows; nobody else may read them, so they
 count as loaded and go first on their level.
 
@@ -32,6 +36,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
+from shared.contracts.base import Priority
 from shared.jobs.routing import PRIORITIES, split
 
 #: Round trips that must have passed since the last switch before a neglected model may interrupt.
@@ -79,6 +84,8 @@ class View:
     switch_s: Mapping[str, float] = field(default_factory=dict)
     #: Seconds a job of a model takes here.
     job_s: Mapping[str, float] = field(default_factory=dict)
+    #: Models whose low work is filing.
+    files: Collection[str] = ()
 
     def is_here(self, model: str) -> bool:
         return model.startswith("@") or model in self.residents
@@ -177,8 +184,10 @@ def _interrupting_level(queue: str, trips: float, loaded: _Loaded) -> int:
 
 def _level(queue: str, view: View) -> int:
     """0 is the most urgent; neglect raises a queue."""
+    model, priority = split(queue)
+    own = PRIORITIES.index(priority) + (priority == Priority.LOW and model in view.files)
     promoted = int(view.neglect_s(queue) / (PROMOTE * view.max_wait_s))
-    return max(0, PRIORITIES.index(split(queue)[1]) - promoted)
+    return max(0, own - promoted)
 
 
 def _is_loaded_work(queue: str, view: View) -> bool:

@@ -9,7 +9,7 @@ that asks.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Protocol
@@ -61,10 +61,12 @@ class Reader:
         max_wait_s: float,
         clock_s: Callable[[], float],
         can_work: Callable[[], bool] = lambda: True,
+        files: Collection[str] = (),
     ) -> None:
         """
         Args:
             name: of this worker, as its reports and its own queue have it.
+            files: models whose low work is filing, see `affinity`.
             can_work: whether there is a child to run a job: without one, nothing is taken.
             clock_s: a monotonic clock, for the pace of looking only.
         """
@@ -76,7 +78,7 @@ class Reader:
         self._learned = learned
         self._clock_s = clock_s
         self._can_work = can_work
-        self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={})
+        self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={}, files=files)
         self._looked_at_s = self._learned_at_s = float("-inf")
         self._told_at_s: dict[str, float] = {}
         self._is_paused = False

@@ -23,6 +23,7 @@ def view(
     elsewhere: dict[str, int] | None = None,
     job_s: dict[str, float] | None = None,
     tags: dict[str, float] | None = None,
+    files: tuple[str, ...] = (),
 ) -> View:
     """Queues by how long their oldest job has waited; one job each if `depth` does not say otherwise."""
     return View(
@@ -38,6 +39,7 @@ def view(
         elsewhere=elsewhere or {},
         switch_s=dict.fromkeys("abc", SWITCH_S),
         job_s=dict.fromkeys("abc", JOB_S) | (job_s or {}),
+        files=files,
     )
 
 
@@ -47,6 +49,20 @@ def first(seen: View) -> str:
 
 def test_what_is_loaded_comes_first_even_if_others_wait_longer():
     assert first(view({"a.normal": 1, "b.normal": 29})) == "a.normal"
+
+
+def test_filing_waits_behind_low_work_however_little_its_people_were_given():
+    waits, tags = {"a.low": 1, "b.low": 20}, {"a.low": 500.0}
+
+    assert first(view(waits, ("a", "b"), tags=tags)) == "b.low"
+    assert first(view(waits, ("a", "b"), tags=tags, files=("b",))) == "a.low"
+
+
+def test_filing_is_not_left_for_ever_and_its_urgent_queries_never_wait():
+    neglected = {"a.low": 1, "b.low": PROMOTE * MAX_WAIT_S + 1}
+
+    assert first(view(neglected, ("a", "b"), files=("b",))) == "b.low"
+    assert first(view({"a.normal": 1, "b.high": 1}, ("a", "b"), files=("b",))) == "b.high"
 
 
 def test_a_queue_neglected_for_longer_than_max_wait_comes_before_what_is_loaded():
