@@ -125,7 +125,7 @@ def begin(
         InvalidRequest: see `prepared`.
     """
     sample = prepared(pipe, params, seed, conditioning, config)
-    device, dtype = pipe._execution_device, conditioning.prompt.dtype
+    device, dtype = conditioning.prompt.device, conditioning.prompt.dtype
     if start is None:
         noise = _noise(pipe, params, conditioning, sample.generator, device)
         sample.latents = noise * sample.scheduler.init_noise_sigma
@@ -146,7 +146,7 @@ def prepared(pipe: Any, params: GenerationParams, seed: int, conditioning: Condi
         raise InvalidRequest(
             f"{params.steps} steps × strength {params.strength} leave no step to run", field="strength"
         )
-    device = pipe._execution_device
+    device = conditioning.prompt.device  # where the model computes; diffusers would walk all modules to find it
     scheduler = _scheduler(params, seed, config, device)
     ids = _img2img_time_ids if params.is_img2img else _time_ids
     time_ids, negative_time_ids = ids(pipe, params, conditioning)
