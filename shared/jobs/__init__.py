@@ -17,7 +17,7 @@
     pauses          a person pauses everything of theirs
     stillness       why a job is not moving
     turns           what a job that waits its turn is told
-    unwanted        which jobs of a worker nobody wants any more
+    news            what a run should know before its next pass
     checkpoints     how far running jobs were, for whoever takes one over
     token_stream    the words of an answer while they come
 

@@ -79,14 +79,6 @@ class Shares:
         with redis_errors():
             return bool(self._store.redis.exists(keys.sharers(queue)))
 
-    def which_ready(self, queues: Sequence[str]) -> set[str]:
-        """Those of the queues of which any job could start now, in one round trip."""
-        with redis_errors():
-            pipe = self._store.redis.pipeline(transaction=False)
-            for queue in queues:
-                pipe.exists(keys.sharers(queue))
-            return {queue for queue, is_there in zip(queues, pipe.execute(), strict=True) if is_there}
-
     def ready_in(self, queues: Sequence[str]) -> list[int]:
         """How many jobs of each queue could start now, in order; one round trip."""
         with redis_errors():

@@ -143,15 +143,10 @@ class WorkerRegistry:
             else:
                 self._redis.delete(keys.turn(name))
 
-    def wishes(self, name: str) -> tuple[bool, str]:
-        """What a worker's run is to do, in one round trip: whether to take nobody more, because the worker was asked to stop or
-        a person has paused it; and the model whose turn it is there ("": nobody's)."""
+    def takes_nobody(self, name: str) -> bool:
+        """Whether a worker is to take no more jobs: it was asked to stop, or a person has paused it."""
         with redis_errors():
-            pipe = self._redis.pipeline(transaction=False)
-            pipe.exists(keys.draining(name), keys.paused(name))
-            pipe.get(keys.turn(name))
-            takes_nobody, model = pipe.execute()
-        return bool(takes_nobody), (model or b"").decode()
+            return bool(self._redis.exists(keys.draining(name), keys.paused(name)))
 
     def served(self, name: str, queue: str, now_ms: int) -> None:
         """A worker took a job from a queue, by the store's clock: it is not neglected."""

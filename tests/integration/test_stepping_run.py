@@ -864,23 +864,38 @@ def test_a_ticket_that_nobody_brings_is_sent_again(services, runner, sent, betwe
 # -- whose turn it is --------------------------------------------------------------------------------------------------
 
 
-def test_a_run_takes_nobody_more_once_it_is_another_models_turn_and_the_queue_is_told_to_be_served(
-    services, engine, runner
-):
-    first = queued(services, "first", steps=4)
+def queued_elsewhere(services, params) -> JobRecord:
+    """A job for another model of this worker."""
     other = JobRecord(
         id=new_job_id(),
         kind="generate",
         model="sdxl-starter",
         state=State.QUEUED,
-        params=first.params,
+        params=params,
         queue=queue_of("sdxl-starter", Priority.NORMAL),
     )
+    return services.store.create(other)[0]
+
+
+def test_whose_turn_it_was_before_a_ticket_came_is_nothing_to_its_run(services, engine, runner):
+    first, second = queued(services, "first", steps=4), queued(services, "second")
+    queued_elsewhere(services, first.params)
+    WorkerRegistry(services.store.redis).tell_turn("gpu0", "sdxl-starter")
+
+    runner.run(first.id, QUEUE)
+
+    assert states(services, first, second) == ["succeeded"] * 2
+
+
+def test_a_run_takes_nobody_more_once_it_is_another_models_turn_and_the_queue_is_told_to_be_served(
+    services, engine, runner
+):
+    first = queued(services, "first", steps=4)
     later = []
 
     def turn(samples):
         if len(engine.passes) == 1:
-            services.store.create(other)
+            queued_elsewhere(services, first.params)
             WorkerRegistry(services.store.redis).tell_turn("gpu0", "sdxl-starter")
             later.append(queued(services, "later"))
 

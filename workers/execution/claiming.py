@@ -5,7 +5,7 @@ be the one that the message names. So nobody waits because others sent first (`s
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from shared.contracts.jobs import JobRecord, State
@@ -38,10 +38,6 @@ class Claiming:
         self._store = store
         self._slot = slot
         self._shares = Shares(store, max_wait_s)
-
-    def ready(self, queues: Sequence[str]) -> set[str]:
-        """Those of the queues that have a ready job. Raises `RedisUnavailable`."""
-        return self._shares.which_ready(queues)
 
     def claim(self, job_id: str, queue: str) -> Claim:
         """The next job of a queue; the one that a message names where the queue has none that is ready.

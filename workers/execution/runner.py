@@ -60,7 +60,7 @@ class Runner:
         registry = WorkerRegistry(runtime.store.redis)
         self._vigil = Vigil(
             self._runs,
-            takes_nobody=lambda: registry.wishes(runtime.slot.name)[0],
+            takes_nobody=lambda: registry.takes_nobody(runtime.slot.name),
             is_busy=lambda: self._is_busy,
             send_again=self._send_again,
         )

@@ -39,7 +39,7 @@ class Admission:
     def admit(self, waiting: Waiting) -> bool:
         """Take jobs, as far as there are seats; an urgent one takes a seat of somebody who can wait. Whether any came."""
         standing, before, now_s = self._company.standing, self._company.orders, self._clock()
-        asked = (waiting.levels, waiting.own, standing)
+        asked = (waiting.levels, waiting.own, standing, self._arrivals.may_go_on)
         if asked == self._in_vain and now_s < self._in_vain_until_s:
             return False
         self._admit(waiting)

@@ -1,8 +1,9 @@
 """While a pass is made, a thread looks at the queues and claims whoever may join: the card waits for no word of Redis.
 
-It looks every `LOOK_EVERY_S` for as long as the loop works. What it saw last the loop reads between two passes, if it was
-asked since the last pass began, or a moment ago; else the loop has it look, and waits for that. So an urgent job, a command
-and a cancel are heard at each boundary and are at most one step old, however long a step takes.
+It looks every `LOOK_EVERY_S` for as long as the loop works, and at once when a seat will be free. What it saw last the loop
+reads between two passes, if it was asked since the last pass began, or a moment ago; else the loop has it look, and waits for
+that. So an urgent job, a command and a cancel are heard at each boundary and are at most one step old, however long a step
+takes.
 
 Claimed ahead is only for seats that are free when the pass is over (`Standing`): who is claimed waits for the rest of one
 step, and another worker could not have begun it much sooner. When the loop stops, whoever is on its way comes in first:
@@ -22,7 +23,7 @@ from workers.execution.stepping.arrivals import Arrivals, Waiting
 from workers.execution.stepping.company import Company
 
 #: Passes may be quicker than looks: an answer is good enough for so many times `LOOK_EVERY_S`.
-FRESH_LOOKS = 5
+FRESH_LOOKS = 2
 #: How long the loop waits for an answer that is late, because the machine is busy; then it goes on with the one it has.
 PATIENCE_S = 0.02
 #: The same at the beginning of a ticket and at the end of a run, where nothing else could be done.
@@ -59,6 +60,7 @@ class Ahead:
 
     def turn_begins(self) -> None:
         """A ticket has come: nothing is known yet."""
+        self._arrivals.turn_begins()
         self._answer, self._asked_at_s, self._settled_at_s = None, float("-inf"), float("-inf")
         self._settled, self._pass_began_s = Waiting(), self._clock()
 
@@ -82,9 +84,17 @@ class Ahead:
             wait([self._work])
         self._company.come_in()
 
-    def pass_begins(self) -> None:
-        """Answers to what is asked from here on are good for the boundary after this pass."""
+    def pass_begins(self, *, leaves: bool = False) -> None:
+        """Answers to what is asked from here on are good for the boundary after this pass.
+
+        Args:
+            leaves: whether somebody takes the last step in it: who follows is looked for at once.
+        """
         self._pass_began_s = self._clock()
+        if leaves:
+            with self._news:
+                self._is_called = True
+                self._news.notify_all()
 
     def answer(self) -> Waiting:
         """What waits, between two passes; whoever was claimed meanwhile is on its way. Raises what looking or claiming did."""

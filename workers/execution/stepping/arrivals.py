@@ -15,16 +15,16 @@ from dataclasses import dataclass
 
 from shared.contracts.jobs import JobRecord
 from shared.errors import RedisUnavailable
+from shared.jobs.news import News
 from shared.jobs.routing import PRIORITIES, own_queue_of, queue_of
-from shared.jobs.unwanted import unwanted
 from shared.log import logger
 from shared.rack.worker_registry import WorkerRegistry
 from workers.execution.claiming import Claiming, anybody
 from workers.execution.progress import Claim
 from workers.execution.runtime import Runtime
 
-#: Between two looks; a look costs Redis 0.2 ms, and an urgent job waits for it.
-LOOK_EVERY_S = 0.02
+#: Between two looks. An urgent job waits for one; what Python does for one, a millisecond, the pass waits for.
+LOOK_EVERY_S = 0.05
 #: After a look in vain, Redis being away.
 PAUSE_S = 1.0
 #: A queue that is served again and again is told of no more often.
@@ -78,8 +78,16 @@ class Arrivals:
         self._clock = clock
         self._pauses_until_s = float("-inf")
         self._waiting = Waiting()
+        self._news = News(runtime.store.redis, runtime.slot.name)
         self._registry = WorkerRegistry(runtime.store.redis)
         self._told_at_s: dict[str, float] = {}
+
+    def turn_begins(self) -> None:
+        """The reader has just chosen this model: whose turn it was before is over."""
+        try:
+            self._registry.tell_turn(self._runtime.slot.name, "")
+        except RedisUnavailable as exc:
+            logger().warning("run.looked_in_vain", reason=exc.message)
 
     def look(self) -> Waiting:
         """What waits now. Nothing new is known while Redis is away."""
@@ -124,9 +132,9 @@ class Arrivals:
         mine = [queue_of(self._model, priority) for priority in PRIORITIES]
         own = [own_queue_of(slot.name, priority) for priority in PRIORITIES]
         other = {m: [queue_of(m, p) for p in PRIORITIES] for m in slot.models if m != self._model}
-        ready = self._claiming.ready([*mine, *own, *(queue for queues in other.values() for queue in queues)])
-        is_leaving, turn = self._registry.wishes(slot.name)
-        others = other | {f"@{slot.name}": own}
+        queues = [*mine, *own, *(queue for queues in other.values() for queue in queues)]
+        heard = self._news.ask(queues, self._held())
+        ready, others = heard.ready, other | {f"@{slot.name}": own}
         here = [own, *(queues for model, queues in other.items() if model in resident)]
         return Waiting(
             levels=_levels(mine, ready),
@@ -134,9 +142,9 @@ class Arrivals:
             # Commands are sent at the highest priority; steps of pictures it knows come on any.
             has_command=own[0] in ready,
             elsewhere=min((level for queues in here for level in _levels(queues, ready)), default=None),
-            is_turn_over=bool(_levels(others.get(turn, ()), ready)),
-            is_leaving=is_leaving,
-            unwanted=unwanted(self._runtime.store.redis, self._held()),
+            is_turn_over=bool(_levels(others.get(heard.turn, ()), ready)),
+            is_leaving=heard.takes_nobody,
+            unwanted=heard.unwanted,
         )
 
     def _tell_served(self, queue: str) -> None:
@@ -151,5 +159,5 @@ class Arrivals:
             logger().warning("reader.not_told", reason=exc.message)
 
 
-def _levels(queues: Sequence[str], ready: set[str]) -> tuple[int, ...]:
+def _levels(queues: Sequence[str], ready: frozenset[str]) -> tuple[int, ...]:
     return tuple(level for level, queue in enumerate(queues) if queue in ready)

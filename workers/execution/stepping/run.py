@@ -179,9 +179,10 @@ class SteppingRun:
         try:
             while (is_over := self._between_passes(engine)) is None:
                 chosen = self._passes.choose()
-                self._company.pass_begins(leaving_with(chosen))
+                leaving = leaving_with(chosen)
+                self._company.pass_begins(leaving)
                 if chosen:
-                    self._ahead.pass_begins()
+                    self._ahead.pass_begins(leaves=bool(leaving))
                     self._passes.make(engine, chosen)
                 elif not self._company.wait_for_pictures():
                     return False

@@ -17,6 +17,8 @@ class Queues:
         self.looks, self.may_answer, self.breaks = 0, threading.Event(), None
         self.may_answer.set()
 
+    def turn_begins(self): ...
+
     def look(self):
         self.looks += 1
         answer = Waiting(levels=(self.looks,))
@@ -116,3 +118,11 @@ def test_nobody_looks_once_the_loop_rests_and_the_next_one_begins_anew(queues, l
     looking.open()
 
     assert looking.answer().levels == (2,)
+
+
+def test_a_seat_that_will_be_free_is_looked_at_at_once(queues, looking):
+    looking.answer()
+
+    looking.pass_begins(leaves=True)
+
+    wait_for(lambda: queues.looks == 2)
