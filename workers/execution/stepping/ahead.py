@@ -9,7 +9,10 @@ Claimed ahead is only for seats that are free when the pass is over (`Standing`)
 step, and another worker could not have begun it much sooner. When the loop stops, whoever is on its way comes in first:
 nobody is held that the run does not know.
 
-The limit we know of: while Redis is away, the loop goes on with what it knew.
+What breaks a look or a claim is nobody's fault who is under way: it is logged, the next one is made `PAUSE_S` later, and the
+loop goes on with what it knew, as it does while Redis is away.
+
+The limit we know of: a stretch that ends while Redis is away waits for the claim that waits for Redis.
 """
 
 import threading
@@ -17,6 +20,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from shared.log import logger
 from workers.execution.stepping import arrivals
 from workers.execution.stepping.admission import Admission
 from workers.execution.stepping.arrivals import Arrivals, Waiting
@@ -28,6 +32,8 @@ FRESH_LOOKS = 2
 PATIENCE_S = 0.02
 #: The same at the beginning of a ticket and at the end of a run, where nothing else could be done.
 LONG_PATIENCE_S = 0.25
+#: After a look that broke.
+PAUSE_S = 1.0
 
 
 class Ahead:
@@ -50,7 +56,6 @@ class Ahead:
         self._news = threading.Condition()
         self._is_open = False
         self._is_called = False
-        self._broken: Exception | None = None
         self._answer: Waiting | None = None
         self._asked_at_s = float("-inf")
         #: The last answer that nobody was claimed upon, and when it was asked for.
@@ -66,13 +71,17 @@ class Ahead:
 
     def latest(self) -> Waiting:
         """What waits, as far as this turn knows; to be asked while the loop rests."""
-        self._answer = self._answer or self._arrivals.look()
-        return self._answer
+        if self._answer is None:
+            try:
+                self._answer = self._arrivals.look()
+            except Exception as exc:
+                _broke(exc)
+        return self._answer or Waiting()
 
     def open(self) -> None:
         """The loop begins: whoever waits may be claimed."""
         self._company.come_in()
-        self._is_open, self._broken = True, None
+        self._is_open = True
         self._work = self._pool.submit(self._look_and_claim)
 
     def close(self) -> None:
@@ -97,7 +106,7 @@ class Ahead:
                 self._news.notify_all()
 
     def answer(self) -> Waiting:
-        """What waits, between two passes; whoever was claimed meanwhile is on its way. Raises what looking or claiming did."""
+        """What waits, between two passes; whoever was claimed meanwhile is on its way."""
         if self._asked_at_s == float("-inf"):
             return self.settled()
         enough_s = min(self._pass_began_s, self._clock() - FRESH_LOOKS * arrivals.LOOK_EVERY_S)
@@ -105,7 +114,7 @@ class Ahead:
         return self._answer or Waiting()
 
     def settled(self) -> Waiting:
-        """What waits and could not be claimed, asked from now on. Raises as `answer`."""
+        """What waits and could not be claimed, asked from now on."""
         enough_s = self._clock()
         self._wait(lambda: self._settled_at_s >= enough_s, LONG_PATIENCE_S)
         return self._settled
@@ -116,21 +125,19 @@ class Ahead:
 
     def _wait(self, is_enough: Callable[[], bool], at_most_s: float) -> None:
         with self._news:
-            if not is_enough() and self._broken is None:
+            if not is_enough():
                 self._is_called = True
                 self._news.notify_all()
-                self._news.wait_for(lambda: is_enough() or self._broken, at_most_s)
-            if self._broken is not None:
-                raise self._broken
+                self._news.wait_for(is_enough, at_most_s)
 
     def _look_and_claim(self) -> None:
-        try:
-            while self._is_open:
+        while self._is_open:
+            try:
                 self._look()
-        except Exception as exc:
-            with self._news:
-                self._broken = exc
-                self._news.notify_all()
+            except Exception as exc:
+                _broke(exc)
+                with self._news:
+                    self._news.wait_for(lambda: not self._is_open, PAUSE_S)
 
     def _look(self) -> None:
         self._is_called = False
@@ -145,3 +152,7 @@ class Ahead:
             self._settled, self._settled_at_s = waiting, asked_at_s
             self._news.notify_all()
             self._news.wait_for(lambda: self._is_called or not self._is_open, arrivals.LOOK_EVERY_S)
+
+
+def _broke(why: Exception) -> None:
+    logger().error("run.look_broke", exc_info=why)
