@@ -1,8 +1,8 @@
-"""A bare loop in a process of its own, a burst each time it is asked, with the number of threads that suits it best.
+"""A bare loop in a process of its own, a burst each time it is asked, at the number of threads that suits it best.
 
 No setting of ours reaches it. It says that it is there, then answers each line, a JSON list of jobs, with the seconds they took
-and the number of threads. The first burst decides those: every count takes `ROUNDS` turns at its first jobs, and the quickest
-turn of each counts, because a shared machine slows down for seconds at a time.
+and the number of threads. It makes each burst with every number of threads that is not hopeless, which its first jobs tell, and
+the quickest time counts: which number is best changes with what else a shared machine does.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any, Self
 from tests.bench.bare_loop import HOPELESS, OURS, ROUNDS
 from workers.devices.cores import counts_up_to, usable_cores
 
-#: Jobs that a count is tried with.
+#: Jobs that tell whether a count is hopeless.
 TRIED = 2
 
 
@@ -29,8 +29,8 @@ class BareProcess:
         self._process = subprocess.Popen(
             command, env=clean, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        #: Of the CPU that it computes with; 0: it was not asked yet.
-        self.threads = 0
+        #: Numbers of threads with which a burst was quickest.
+        self.threads: set[int] = set()
         self._answer()
 
     def __enter__(self) -> Self:
@@ -41,10 +41,11 @@ class BareProcess:
         self._process.communicate()
 
     def seconds(self, jobs: list[dict[str, Any]]) -> float:
-        """How long these take, one after the other."""
+        """How long these take, one after the other, at the best number of threads."""
         assert self._process.stdin is not None
         print(json.dumps(jobs), file=self._process.stdin, flush=True)
-        took_s, self.threads = json.loads(self._answer())
+        took_s, threads = json.loads(self._answer())
+        self.threads.add(threads)
         return float(took_s)
 
     def _answer(self) -> str:
@@ -73,15 +74,17 @@ def serve_bursts(make: Callable[[list[dict[str, Any]]], float]) -> None:
     import torch
 
     print(f"{MARK}ready", flush=True)
-    threads = 0
+    counts: list[int] = []
     for line in sys.stdin:
         jobs = json.loads(line)
-        if not threads:
+        if not counts:
             torch.set_num_threads(1)
             make(jobs[:1])  # whatever loads or allocates at first use
-            threads = quickest(partial(_seconds, make, jobs[:TRIED]), counts_up_to(usable_cores()))
-            torch.set_num_threads(threads)
-        print(f"{MARK}{json.dumps([make(jobs), threads])}", flush=True)
+            counts = hopeful(partial(_seconds, make, jobs[:TRIED]), counts_up_to(usable_cores()))
+        counts.reverse()
+        took_s = {count: _seconds(make, jobs, count) for count in counts}
+        best = min(took_s, key=lambda count: took_s[count])
+        print(f"{MARK}{json.dumps([took_s[best], best])}", flush=True)
 
 
 def _seconds(make: Callable[[list[dict[str, Any]]], float], jobs: list[dict[str, Any]], count: int) -> float:
@@ -91,12 +94,15 @@ def _seconds(make: Callable[[list[dict[str, Any]]], float], jobs: list[dict[str,
     return make(jobs)
 
 
-def quickest(seconds: Callable[[int], float], counts: tuple[int, ...]) -> int:
-    """The count whose quickest turn is the quickest; one that is hopeless takes no further turn."""
+def hopeful(seconds: Callable[[int], float], counts: tuple[int, ...]) -> list[int]:
+    """The counts whose quickest turn is no `HOPELESS` times as long as the quickest of all; who is that far takes no further
+    turn."""
     best: dict[int, float] = {}
+
+    def is_hopeful(count: int) -> bool:
+        return best.get(count, 0.0) <= HOPELESS * min(best.values(), default=0.0)
+
     for _ in range(ROUNDS):
-        for count in counts:
-            if best.get(count, 0.0) > HOPELESS * min(best.values(), default=0.0):
-                continue
+        for count in filter(is_hopeful, counts):
             best[count] = min(seconds(count), best.get(count, float("inf")))
-    return min(best, key=lambda count: best[count])
+    return [count for count in counts if is_hopeful(count)]

@@ -114,7 +114,7 @@ def measure(folder: Path, rows: Rows, config: MoondreamConfig = MID_SIZE) -> Non
             with Rig(folder / name, **AS_SHIPPED, **settings) as rig:
                 rig.start_api().start_workers().wait_until_ready()
                 compare(rows, name, rig, bare, pictures, pairs)
-        rows.add("cpu_threads_bare_loop", bare.threads)
+        rows.add("cpu_threads_bare_loop", sorted(bare.threads))
 
 
 def main(out: Path) -> dict[str, Any]:

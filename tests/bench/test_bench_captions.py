@@ -16,4 +16,4 @@ def test_captions_of_all_lengths_are_made_by_both_sides(monkeypatch, tmp_path):
 
     assert rows.numbers["ratio_captions_low"] > 0
     assert rows.numbers["ratio_from_end_to_end"] > 0
-    assert (rows.numbers["captions"], rows.numbers["cpu_threads_bare_loop"] >= 1) == (2, True)
+    assert (rows.numbers["captions"], min(rows.numbers["cpu_threads_bare_loop"]) >= 1) == (2, True)
