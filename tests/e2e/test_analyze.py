@@ -122,7 +122,7 @@ def test_a_running_analysis_is_cancelled_at_its_next_token(rig):
 
     rig.http.delete(f"/v1/jobs/{job_id}")
 
-    ended = rig.finish(job_id, limit_s=20)
+    ended = rig.finish(job_id, limit_s=60)
     assert running["state"] == "running"
     assert ended["state"] == "cancelled"
     assert ask(rig, picture(20), [ALL_SIX[0]], model="talker")["state"] == "succeeded"

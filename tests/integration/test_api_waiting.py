@@ -40,7 +40,7 @@ def test_clients_that_went_away_leave_their_seats_at_once(small):
     for waiter in waiters:
         waiter.close()
 
-    until(lambda: finds_a_seat(small, job_id), limit_s=10)
+    until(lambda: finds_a_seat(small, job_id), limit_s=40)
 
 
 def test_a_client_that_stays_keeps_its_seat_and_gets_its_answer(small):

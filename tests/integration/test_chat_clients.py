@@ -36,10 +36,10 @@ class Chat:
         thread = threading.Thread(target=lambda: answers.append(self._app.test_client().post(path, json=body)))
         thread.start()
         try:
-            job_id = workers_played.next_queued(self._services, limit_s=5)
+            job_id = workers_played.next_queued(self._services, limit_s=30)
             self._play(job_id, answer or {"text": "a cat", "finish_reason": "stop"}, told)
         finally:
-            thread.join(20)
+            thread.join(60)
         return answers[0]
 
     def _play(self, job_id: str, answer: dict, told: str) -> None:

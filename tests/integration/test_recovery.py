@@ -310,4 +310,4 @@ def test_a_new_batch_rings_the_feeders_bell(services, web):
 
     start(web, prompts=["a"], steps=[STEP])
 
-    assert rung.wait(10)
+    assert rung.wait(60)

@@ -101,11 +101,11 @@ def test_two_workers_do_not_tell_the_same(web, services):
     def slowly(*what):
         sent.append(what)
         entered.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     first = threading.Thread(target=webhooks(services, slowly).deliver, args=(due(services)[0],))
     first.start()
-    assert entered.wait(10)
+    assert entered.wait(60)
 
     taken_twice = webhooks(services, slowly).deliver(due(services)[0])
     go_on.set()
