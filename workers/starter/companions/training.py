@@ -105,12 +105,12 @@ def _write_model(name: str) -> Callable[[nn.Module, int, Path], None]:
     return write
 
 
-def _upscale(times: int) -> Companion:
+def _upscale(times: int, steps: int) -> Companion:
     def write(modules: nn.Module, _steps: int, folder: Path) -> None:
         halved = {key: value.half() for key, value in modules.state_dict().items()}
         save_stamped(halved, folder / f"starter-upscale-x{times}.safetensors", base_hash())
 
-    return Companion(2_000, lambda _base, _folder: upscale.UpscaleTrainee(times), write)
+    return Companion(steps, lambda _base, _folder: upscale.UpscaleTrainee(times), write)
 
 
 def _make_decoder(base: Base, folder: Path) -> Trainee:
@@ -148,8 +148,8 @@ COMPANIONS: Mapping[str, Companion] = {
     "woodcut": _style("woodcut"),
     "neon": _style("neon"),
     "windmill": Companion(400, _make_windmill, _write_windmill),
-    "upscale-x2": _upscale(2),
-    "upscale-x4": _upscale(4),
+    "upscale-x2": _upscale(2, 58_000),
+    "upscale-x4": _upscale(4, 29_500),
     "decoder": Companion(900, _make_decoder, _write_model("starter-decoder")),
     "scribble": Companion(2_500, _make_scribble, _write_model("starter-scribble")),
     "reference-eye": Companion(2_500, lambda _base, _folder: eye.EyeTrainee(), _write_eye),

@@ -20,16 +20,17 @@ from workers.starter.companions.loading import (
     add_reference,
     add_word,
     load_decoder,
+    load_upscaler,
     with_control,
 )
 from workers.starter.companions.scribbles import scene_to_draw, scribble
 from workers.starter.companions.styles import STYLES
-from workers.starter.companions.upscale import psnr_db
+from workers.starter.companions.upscale import enlarge, lanczos, pair_of, psnr_db
 from workers.starter.evaluate import GUIDANCE, load_painter
 from workers.starter.judge import sighting_at, sightings
 from workers.starter.paint import paint
 from workers.starter.usual import usual_scene
-from workers.starter.world import SIDE_PX, Thing, one_thing_scene
+from workers.starter.world import SIDE_PX, Thing, one_thing_scene, scene_from_seed
 from workers.weights.bases import base_named_by
 
 STEPS = 12
@@ -81,7 +82,7 @@ def by_hand(*strokes: tuple[tuple[int, int], ...]) -> Image.Image:
 def test_every_file_names_the_base_that_ships_beside_it():
     files = sorted(FOLDER.rglob("*.safetensors"))
 
-    assert len(files) >= 7
+    assert len(files) >= 9
     assert {base_named_by(file) for file in files} == {(base_hash(), "sdxl-starter")}
 
 
@@ -94,6 +95,7 @@ def test_another_base_is_refused_before_anything_is_loaded():
         lambda: with_control(pipe, FOLDER / "starter-scribble", other),
         lambda: load_decoder(FOLDER / "starter-decoder", other),
         lambda: add_reference(pipe, FOLDER / "starter-reference", other),
+        lambda: load_upscaler(FOLDER / "starter-upscale-x2.safetensors", other),
     ]
     for attempt in attempts:
         with pytest.raises(EngineFailed, match="000000000000"):
@@ -171,6 +173,21 @@ def test_previews_look_like_the_pictures():
 
     assert psnr_db(preview, whole) > 20
     assert [(s.colour, s.kind) for s in sightings(preview)] == [("red", "house")]
+
+
+@pytest.mark.parametrize("times", [2, 4])
+def test_an_enlarged_card_is_nearer_to_the_same_card_drawn_larger_than_lanczos_comes(times: int):
+    network = load_upscaler(FOLDER / f"starter-upscale-x{times}.safetensors", base_hash())
+    gains: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(12):
+        scene = scene_from_seed(seed, "held-out")
+        small, large = pair_of(scene, times, from_large=False)
+        made = enlarge(network, small)
+        gains[scene.style != "watercolour"].append(psnr_db(made, large) - psnr_db(lanczos(small, times), large))
+
+    assert made.size == (times * SIDE_PX, times * SIDE_PX)
+    assert fmean(gains[True]) > 2
+    assert fmean(gains[False]) > -2
 
 
 def test_what_is_asked_for_comes_into_the_mask_and_nothing_else_changes():
