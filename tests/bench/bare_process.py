@@ -13,9 +13,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
-from tests.bench.bare_loop import HOPELESS, OURS, ROUNDS
 from workers.devices.cores import counts_up_to, usable_cores
 
+#: What a user who installed diffusers has not set.
+OURS = ("OMP_", "MKL_", "KMP_", "GOMP_", "OPENBLAS_")
+#: Turns of each count, of which the best tells: a shared machine slows down for seconds at a time.
+ROUNDS = 3
+#: A count that is so many times slower than the best is not tried further: two threads that spin on a busy machine are a
+#: hundred times slower.
+HOPELESS = 2.0
 #: Jobs that tell whether a count is hopeless.
 TRIED = 2
 

@@ -1,8 +1,8 @@
-"""The whole stack against bare loops, in one run on one machine: pictures per second, start latency, polls, ids.
+"""The whole stack: start latency, polls, many ids at once.
 
 Run: `python -m tests.bench.bench_stack OUT.json`. All numbers are ratios or medians of this run; absolute ones only mean
 something beside each other. The picture is the toy's at 128², 20 steps. The workers run as shipped: they measure their
-threads themselves. The bare loop is given its best: whatever number of threads is quickest here.
+threads themselves. Pictures a second against a bare loop: `bench_steps`.
 """
 
 import json
@@ -15,30 +15,12 @@ from typing import Any
 
 import httpx
 
-from tests.bench import bare_loop
 from tests.rig import Rig, running_stack
 
 JOB = {"model": "sdxl-toy", "prompt": "a lamp", "width": 128, "height": 128, "steps": 20, "guidance_scale": 5.0}
-PICTURES = 24
 #: The rig fixes one thread for tests; a user has not set any.
 AS_SHIPPED = {"DARKROOM_CPU_THREADS": "0"}
 POLLS = 300
-
-
-def queued_pictures_per_s(rig: Rig) -> float:
-    """Jobs sent at once, so that they queue up and share batches."""
-    since = time.perf_counter()
-    ids = [rig.generate(**JOB, seed=seed)["id"] for seed in range(PICTURES)]
-    wait_for_all(rig, ids)
-    return PICTURES / (time.perf_counter() - since)
-
-
-def unbatched_pictures_per_s(rig: Rig) -> float:
-    """The same jobs, but guidance differs by a hair, so that no two may share a batch."""
-    since = time.perf_counter()
-    ids = [rig.generate(**JOB | {"guidance_scale": 5 + n / 1000}, seed=n)["id"] for n in range(PICTURES)]
-    wait_for_all(rig, ids)
-    return PICTURES / (time.perf_counter() - since)
 
 
 def wait_for_all(rig: Rig, ids: list[str]) -> None:
@@ -84,20 +66,9 @@ def measure() -> dict[str, Any]:
         latencies = start_latencies_ms(rig)
         one_poll_ms, empty_ms = poll_ratio(rig)
         thousand_ms = median_of(lambda: poll(rig, [rig.generate(**JOB | {"steps": 1})["id"]] * 1000), rounds=3)
-        unbatched = unbatched_pictures_per_s(rig)
-        queued = queued_pictures_per_s(rig)
-        rig.stop("workers")
-        by_threads = bare_loop.pictures_per_s(rig.folder / "models" / JOB["model"], JOB, PICTURES)
-    bare = max(by_threads.values())
     return {
         "cpu_threads_as_shipped": first["result"]["cpu_threads"],
         "measuring_and_loading_ms": first["timings"]["loading_ms"],
-        "pictures_per_s_bare_loop_by_threads": {count: round(rate, 3) for count, rate in by_threads.items()},
-        "pictures_per_s_bare_loop": round(bare, 3),
-        "pictures_per_s_queued": round(queued, 3),
-        "pictures_per_s_unbatched": round(unbatched, 3),
-        "ratio_queued": round(queued / bare, 2),
-        "ratio_unbatched": round(unbatched / bare, 2),
         "submit_to_start_ms_median": statistics.median(latencies),
         "submit_to_start_ms_max": max(latencies),
         "poll_ms_median": round(one_poll_ms, 2),
