@@ -4,8 +4,6 @@ Run: `python -m tests.bench.bench_captions OUT.json`; four minutes on two quiet 
 ends by itself, so that lengths are what was asked for. Several batches at once, a length each, of low priority as batches are,
 to one worker as shipped; the bare loop decodes, encodes and answers the same pictures at its quickest number of threads. Both
 take turns; the median of the pairs' ratios counts.
-
-Answers are made in runs (`DARKROOM_CONTINUOUS_BATCHING`), and for comparison from end to end.
 """
 
 import json
@@ -22,7 +20,6 @@ from PIL import Image
 from tests.bench.bare_captions import BareCaptions
 from tests.bench.bench_moondream import MID_SIZE
 from tests.bench.bench_stack import AS_SHIPPED
-from tests.bench.machine import about_this_run
 from tests.bench.rows import Rows, in_turns
 from tests.rig import Rig, wait_for
 from tests.talker import NEVER, ROW
@@ -34,8 +31,7 @@ from workers.engines.moondream.toy import save_snapshot
 #: Tokens of each batch's captions.
 LENGTHS = (8, 24, 48, 96)
 PICTURES_EACH = 4
-#: Of bursts in runs; and from end to end, which is no row of the table.
-PAIRS, PAIRS_COMPARED = 7, 2
+PAIRS = 7
 LIMIT_S = 300.0
 
 
@@ -90,30 +86,21 @@ def batches_s(rig: Rig, burst: list[dict[str, Any]]) -> float:
     return time.perf_counter() - started
 
 
-def compare(rows: Rows, name: str, rig: Rig, bare: BareCaptions, pictures: Pictures, pairs: int) -> None:
-    """How many times more captions a second the batches give: bare loop and batches in turns."""
-    warm = pictures.burst()
-    batches_s(rig, warm)  # loads the model, learns what a turn takes
-    bare.seconds(warm)
-    rows.add_median(name, in_turns(pairs, pictures.burst, bare.seconds, partial(batches_s, rig)), digits=3)
-
-
 def measure(folder: Path, rows: Rows, config: MoondreamConfig = MID_SIZE) -> None:
-    """All rows; `ratio_captions_low` is the one that counts."""
+    """All rows."""
     rows.add("captions", len(LENGTHS) * PICTURES_EACH)
     rows.add("tokens", list(LENGTHS))
     build(folder / "talker", config)
     (folder / "models.toml").write_text(ROW.format(name="talker", folder=folder / "talker"))
     pictures = Pictures(folder / "pictures")
-    with BareCaptions(folder / "talker") as bare:
-        for name, in_runs, pairs in (
-            ("ratio_captions_low", "true", PAIRS),
-            ("ratio_from_end_to_end", "false", PAIRS_COMPARED),
-        ):
-            settings = {"DARKROOM_MODELS_FILE": str(folder / "models.toml"), "DARKROOM_CONTINUOUS_BATCHING": in_runs}
-            with Rig(folder / name, **AS_SHIPPED, **settings) as rig:
-                rig.start_api().start_workers().wait_until_ready()
-                compare(rows, name, rig, bare, pictures, pairs)
+    settings = {"DARKROOM_MODELS_FILE": str(folder / "models.toml")}
+    with BareCaptions(folder / "talker") as bare, Rig(folder / "rig", **AS_SHIPPED, **settings) as rig:
+        rig.start_api().start_workers().wait_until_ready()
+        warm = pictures.burst()
+        batches_s(rig, warm)  # loads the model, learns what a turn takes
+        bare.seconds(warm)
+        ratios = in_turns(PAIRS, pictures.burst, bare.seconds, partial(batches_s, rig))
+        rows.add_median("ratio_captions_low", ratios, digits=3)
         rows.add("cpu_threads_bare_loop", sorted(bare.threads))
 
 
@@ -121,7 +108,7 @@ def main(out: Path) -> dict[str, Any]:
     rows = Rows(out)
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), rows)
-    return rows.numbers | about_this_run()
+    return rows.numbers
 
 
 if __name__ == "__main__":
