@@ -328,14 +328,15 @@ def test_seats_are_as_many_as_memory_has_room_for(services, engine, sent, monkey
     runner.run(queued(services, ask("warm", 5)).id, QUEUE)
     engine.turns.clear()
     jobs = [queued(services, ask(f"job {n}", 9)) for n in range(4)]
-    running: list[int] = []
-    engine.at_turn = lambda samples: running.append(states(services, *jobs).count("running"))
+    seated: list[int] = []
+    company = runner._runs[MODEL]._company
+    engine.at_turn = lambda samples: seated.append(company.standing.seated)
 
     runner.run(jobs[0].id, QUEUE)
 
     assert states(services, *jobs) == ["succeeded"] * 4
     assert max(map(len, engine.turns)) == 2
-    assert max(running) <= 3  # one that is stored behind, and two at work
+    assert max(seated) == 2  # with those who are on their way
 
 
 def test_who_comes_after_a_run_of_one_has_begun_shares_its_passes(services, engine, runner):
