@@ -263,7 +263,7 @@ def _child_watch(common: _Common, pool: Callable[[], Any]) -> watchdog.ChildWatc
 
 def _reader(common: _Common, can_work: Callable[[], bool]) -> Reader:
     """Who chooses the next queue; from now on Celery asks it, and drops tickets that stand for nothing."""
-    files = frozenset(card.id for card in load_catalogue(common.settings).of_kind("embed"))
+    filing = frozenset(card.id for card in load_catalogue(common.settings).of_kind("embed"))
     reader = Reader(
         common.slot.name,
         common.store,
@@ -272,7 +272,7 @@ def _reader(common: _Common, can_work: Callable[[], bool]) -> Reader:
         max_wait_s=common.settings.max_wait_s,
         clock_s=time.monotonic,
         can_work=can_work,
-        files=files,
+        filing=filing,
     )
     set_provider(reader)
     set_stale(stale_by(common.store, Shares(common.store, common.settings.max_wait_s)))

@@ -19,14 +19,14 @@ come first, and among them the one whose people were given least (`shared.jobs.f
    But work that a worker which holds the model will have done before we could even load it is left to that worker,
    for no longer than the switch would take.
 
-What nobody waits for goes behind all else: the low queue of a model that files what was made (`files`) stands one level below low
-until it is neglected like any other. Without that a library that describes each new picture would end a run of pictures
+What nobody waits for goes behind all else: the low queue of a model that files what was made (`filing`) stands one level
+below low, and rises as the others do. Without that a library that describes each new picture would end a run of pictures
 again and again.
 
 A worker's own queues ("@name") hold commands to it and steps of pictures it knows; nobody else may read them, so they
 count as loaded and go first on their level.
 
-Hence with n models the longest neglect of a queue is about 2 `PROMOTE` × `max_wait_s` (low priority; none of that for
+Hence with n models the longest neglect of a queue is about 2 `PROMOTE` × `max_wait_s` (low priority; 3 for filing, none for
 high) plus n − 1 turns, each of max(`max_wait_s`, `TURN` round trips) + a switch + a job; and switching takes at most a
 ninth of a worker's time under rule 1, beside one load for each time that a queue ran empty and filled again (derived in
 `tests/bench/test_simulate_rack.py`). `tests/bench/simulate_rack.py` chose the constants.
@@ -85,7 +85,7 @@ class View:
     #: Seconds a job of a model takes here.
     job_s: Mapping[str, float] = field(default_factory=dict)
     #: Models whose low work is filing.
-    files: Collection[str] = ()
+    filing: Collection[str] = ()
 
     def is_here(self, model: str) -> bool:
         return model.startswith("@") or model in self.residents
@@ -185,7 +185,7 @@ def _interrupting_level(queue: str, trips: float, loaded: _Loaded) -> int:
 def _level(queue: str, view: View) -> int:
     """0 is the most urgent; neglect raises a queue."""
     model, priority = split(queue)
-    own = PRIORITIES.index(priority) + (priority == Priority.LOW and model in view.files)
+    own = PRIORITIES.index(priority) + (priority == Priority.LOW and model in view.filing)
     promoted = int(view.neglect_s(queue) / (PROMOTE * view.max_wait_s))
     return max(0, own - promoted)
 

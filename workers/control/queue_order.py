@@ -61,12 +61,12 @@ class Reader:
         max_wait_s: float,
         clock_s: Callable[[], float],
         can_work: Callable[[], bool] = lambda: True,
-        files: Collection[str] = (),
+        filing: Collection[str] = (),
     ) -> None:
         """
         Args:
             name: of this worker, as its reports and its own queue have it.
-            files: models whose low work is filing, see `affinity`.
+            filing: models whose low work is filing, see `affinity`.
             can_work: whether there is a child to run a job: without one, nothing is taken.
             clock_s: a monotonic clock, for the pace of looking only.
         """
@@ -78,7 +78,7 @@ class Reader:
         self._learned = learned
         self._clock_s = clock_s
         self._can_work = can_work
-        self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={}, files=files)
+        self._view = View(now_ms=0, max_wait_s=max_wait_s, queues={}, filing=filing)
         self._looked_at_s = self._learned_at_s = float("-inf")
         self._told_at_s: dict[str, float] = {}
         self._is_paused = False

@@ -2,15 +2,15 @@
 
 It looks every `LOOK_EVERY_S` for as long as the loop works, and at once when a seat will be free. What it saw last the loop
 reads between two passes, if it was asked since the last pass began, or a moment ago; else the loop has it look, and waits for
-that. So an urgent job, a command and a cancel are heard at each boundary and are at most one step old, however long a step
-takes.
+that. So an urgent job, a command and a cancel are heard at each boundary and are at most one step, or `FRESH_LOOKS` looks, old,
+however long a step takes.
 
 Claimed ahead is only for seats that are free when the pass is over (`Standing`): who is claimed waits for the rest of one
 step, and another worker could not have begun it much sooner. When the loop stops, whoever is on its way comes in first:
 nobody is held that the run does not know.
 
-What breaks a look or a claim is nobody's fault who is under way: it is logged, the next one is made `PAUSE_S` later, and the
-loop goes on with what it knew, as it does while Redis is away.
+What breaks a look or a claim is nobody's fault who is under way: it is logged, the next one is made `arrivals.PAUSE_S`
+later, and the loop goes on with what it knew, as it does while Redis is away.
 
 The limit we know of: a stretch that ends while Redis is away waits for the claim that waits for Redis.
 """
@@ -32,8 +32,6 @@ FRESH_LOOKS = 2
 PATIENCE_S = 0.02
 #: The same at the beginning of a ticket and at the end of a run, where nothing else could be done.
 LONG_PATIENCE_S = 0.25
-#: After a look that broke.
-PAUSE_S = 1.0
 
 
 class Ahead:
@@ -137,7 +135,7 @@ class Ahead:
             except Exception as exc:
                 _broke(exc)
                 with self._news:
-                    self._news.wait_for(lambda: not self._is_open, PAUSE_S)
+                    self._news.wait_for(lambda: not self._is_open, arrivals.PAUSE_S)
 
     def _look(self) -> None:
         self._is_called = False

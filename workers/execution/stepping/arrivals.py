@@ -25,7 +25,7 @@ from workers.execution.runtime import Runtime
 
 #: Between two looks. An urgent job waits for one; what Python does for one, a millisecond, the pass waits for.
 LOOK_EVERY_S = 0.05
-#: After a look in vain, Redis being away.
+#: After a look in vain: Redis is away, or something broke.
 PAUSE_S = 1.0
 #: A queue that is served again and again is told of no more often.
 TELL_EVERY_S = 0.5

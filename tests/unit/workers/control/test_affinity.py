@@ -23,7 +23,7 @@ def view(
     elsewhere: dict[str, int] | None = None,
     job_s: dict[str, float] | None = None,
     tags: dict[str, float] | None = None,
-    files: tuple[str, ...] = (),
+    filing: tuple[str, ...] = (),
 ) -> View:
     """Queues by how long their oldest job has waited; one job each if `depth` does not say otherwise."""
     return View(
@@ -39,7 +39,7 @@ def view(
         elsewhere=elsewhere or {},
         switch_s=dict.fromkeys("abc", SWITCH_S),
         job_s=dict.fromkeys("abc", JOB_S) | (job_s or {}),
-        files=files,
+        filing=filing,
     )
 
 
@@ -55,14 +55,14 @@ def test_filing_waits_behind_low_work_however_little_its_people_were_given():
     waits, tags = {"a.low": 1, "b.low": 20}, {"a.low": 500.0}
 
     assert first(view(waits, ("a", "b"), tags=tags)) == "b.low"
-    assert first(view(waits, ("a", "b"), tags=tags, files=("b",))) == "a.low"
+    assert first(view(waits, ("a", "b"), tags=tags, filing=("b",))) == "a.low"
 
 
 def test_filing_is_not_left_for_ever_and_its_urgent_queries_never_wait():
     neglected = {"a.low": 1, "b.low": PROMOTE * MAX_WAIT_S + 1}
 
-    assert first(view(neglected, ("a", "b"), files=("b",))) == "b.low"
-    assert first(view({"a.normal": 1, "b.high": 1}, ("a", "b"), files=("b",))) == "b.high"
+    assert first(view(neglected, ("a", "b"), filing=("b",))) == "b.low"
+    assert first(view({"a.normal": 1, "b.high": 1}, ("a", "b"), filing=("b",))) == "b.high"
 
 
 def test_a_queue_neglected_for_longer_than_max_wait_comes_before_what_is_loaded():
@@ -199,7 +199,7 @@ BOUND_S = 2 * PROMOTE * MAX_WAIT_S + (len(MODELS) - 1) * (max(MAX_WAIT_S, TURN *
 arrivals = st.lists(st.tuples(st.floats(0, 600), st.sampled_from(QUEUES), st.integers(1, 40)), min_size=1, max_size=20)
 
 
-def neglects(bursts: list[tuple[float, str, int]]) -> list[float]:
+def neglects(bursts: list[tuple[float, str, int]], filing: tuple[str, ...] = ()) -> list[float]:
     """Serve all bursts (second, queue, jobs) with one worker that holds one model; the neglect met at each service."""
     waiting: dict[str, list[float]] = {}
     pending = sorted(bursts)
@@ -220,6 +220,7 @@ def neglects(bursts: list[tuple[float, str, int]]) -> list[float]:
             served_ms={q: round(s * 1000) for q, s in served.items()},
             switch_s=dict.fromkeys(MODELS, SWITCH_S),
             job_s=dict.fromkeys(MODELS, JOB_S),
+            filing=filing,
         )
         queue = next(q for q in order(QUEUES, seen) if q in waiting)
         found.append(max(seen.neglect_s(q) for q in waiting))
@@ -238,6 +239,12 @@ def neglects(bursts: list[tuple[float, str, int]]) -> list[float]:
 @given(arrivals)
 def test_nobody_starves_whatever_comes(bursts):
     assert max(neglects(bursts)) <= BOUND_S
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrivals)
+def test_filing_does_not_starve_either(bursts):
+    assert max(neglects(bursts, filing=("b",))) <= BOUND_S + PROMOTE * MAX_WAIT_S
 
 
 @settings(max_examples=40, deadline=None)

@@ -102,7 +102,7 @@ def test_while_a_pass_is_made_it_looks_by_itself(queues, looking, monkeypatch):
 
 def test_what_breaks_a_look_is_nobodys_fault_and_the_next_one_is_heard(queues, looking, monkeypatch):
     monkeypatch.setattr(ahead, "PATIENCE_S", 0.01)
-    monkeypatch.setattr(ahead, "PAUSE_S", 0.01)
+    monkeypatch.setattr(arrivals, "PAUSE_S", 0.01)
     before = looking.answer()
     queues.breaks = RuntimeError("lost 50 races in a row")
     looking.pass_begins()
