@@ -22,6 +22,7 @@ Lever = Literal[
     "channels_last",
     "fused_projections",
     "compiled_blocks",
+    "traced_passes",
     "fp8_storage",
     "group_offload",
     "encoders_to_host",

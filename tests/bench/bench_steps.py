@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.bench import traced_passes
 from tests.bench.bare_bursts import BareBursts
 from tests.bench.bench_stack import AS_SHIPPED, wait_for_all
 from tests.bench.rows import Rows, in_turns
@@ -144,10 +145,20 @@ def steps_lost(card: SleepingCard) -> float:
     return done - resumed_at
 
 
+# -- a pass by itself --------------------------------------------------------------------------------------------------
+
+
+def traced(rows: Rows) -> None:
+    """How many times quicker a pass is for being traced: of one guided picture, and of as many as share one."""
+    rows.add_median("traced_pass_of_one", traced_passes.ratios(2, PAIRS), digits=3)
+    rows.add_median("traced_pass_of_four", traced_passes.ratios(8, PAIRS), digits=3)
+
+
 def main(out: Path) -> dict[str, Any]:
     rows = Rows(out)
     on_a_sleeping_card(rows)
     against_a_bare_loop(rows)
+    traced(rows)
     return rows.numbers
 
 

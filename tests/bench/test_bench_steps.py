@@ -35,6 +35,15 @@ def test_a_sleeping_card_has_all_its_rows(tmp_path):
     assert 0 <= found["steps_lost_at_a_kill"] <= SMALL["KILLED_STEPS"]
 
 
+def test_a_traced_pass_is_held_against_the_networks_own(tmp_path):
+    rows = Rows(tmp_path / "numbers.json")
+
+    bench_steps.traced(rows)
+
+    assert {"traced_pass_of_one", "traced_pass_of_four"} <= set(rows.numbers)
+    assert min(rows.numbers["traced_pass_of_one_all"]) > 0
+
+
 def test_the_rows_against_a_bare_loop_are_ratios_and_name_the_threads_of_both(monkeypatch, tmp_path):
     some = {"ratio_equal_low": bench_steps.AGAINST_BARE["ratio_equal_low"]}
     monkeypatch.setattr(bench_steps, "AGAINST_BARE", some)

@@ -12,6 +12,7 @@ from tests.bench.card.where import MIB, Where, attempted
 from workers.engines.sdxl import eight_bits
 from workers.engines.sdxl.offloading import enable_streams
 from workers.engines.torch_tools.precision import quantise_nf4
+from workers.engines.torch_tools.traced import Traced
 
 #: One picture with guidance; four.
 SAMPLES = (2, 8)
@@ -26,6 +27,7 @@ def run(where: Where) -> dict[str, Any]:
         unet = unet.to(memory_format=torch.channels_last)
         found[f"{name}, channels_last"] = _timed(where, unet, dtype)
     half_name, half = list(where.dtypes.items())[-1]
+    found[f"{half_name}, traced passes"] = attempted(lambda: _traced(where, half))
     for lever, pull in LEVERS.items():
         found[f"{half_name}, {lever}"] = attempted(lambda p=pull: _with(where, half, p))
         where.free()
@@ -42,20 +44,29 @@ def _with(where: Where, dtype: torch.dtype, pull: Callable[[Where, Any, torch.dt
             undo()
 
 
+def _traced(where: Where, dtype: torch.dtype) -> dict[str, Any]:
+    unet = _unet(where, dtype)
+    return _timed(where, unet, dtype, Traced(unet))
+
+
 def _unet(where: Where, dtype: torch.dtype) -> Any:
     return where.module(lambda: UNet2DConditionModel(**where.unet), dtype).eval()
 
 
-def _timed(where: Where, unet: Any, dtype: torch.dtype) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _timed(where: Where, unet: Any, dtype: torch.dtype, traced: Traced | None = None) -> dict[str, Any]:
+    """
+    Args:
+        traced: is called in its place.
+    """
+    ask, found = traced or unet, dict[str, Any]()
     for samples in SAMPLES[:1] if where.is_dry else SAMPLES:
         inputs = unet_inputs(where, dtype, samples)
-        warm_s = where.seconds(lambda i=inputs: unet(**i))
-        where.seconds(lambda i=inputs: unet(**i))
+        warm_s = where.seconds(lambda i=inputs: ask(**i))
+        where.seconds(lambda i=inputs: ask(**i))
         found[f"{samples} samples"] = {
-            "step_ms": round(where.step_ms(lambda i=inputs: unet(**i), 2 if where.is_dry else 8), 1),
+            "step_ms": round(where.step_ms(lambda i=inputs: ask(**i), 2 if where.is_dry else 8), 1),
             "first_s": round(warm_s, 2),
-            **where.peaks(lambda i=inputs: unet(**i)),
+            **where.peaks(lambda i=inputs: ask(**i)),
         }
     return found | {"weights_mib": round(sum(p.nbytes for p in unet.parameters()) / MIB)}
 

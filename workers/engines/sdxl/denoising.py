@@ -56,10 +56,12 @@ class Denoiser:
         txt2img: a `StableDiffusionXLPipeline` where its plan wants it.
         vae: that pipeline's.
         visits: around whatever the text encoders do.
+        unet: called in place of that pipeline's; None: it itself is.
     """
 
-    def __init__(self, txt2img: Any, vae: Vae, visits: Visits = nullcontext) -> None:
+    def __init__(self, txt2img: Any, vae: Vae, visits: Visits = nullcontext, unet: Any = None) -> None:
         self._vae = vae
+        self._unet = unet or txt2img.unet
         self.txt2img = txt2img
         # Built from the parts, not `from_pipe`: that casts the shared modules to fp32 in place.
         self.img2img = StableDiffusionXLImg2ImgPipeline(
@@ -148,7 +150,7 @@ class Denoiser:
         """
         height, width = (side * self.txt2img.vae_scale_factor for side in samples[0].latents.shape[-2:])
         with named_out_of_vram(f"{len(samples)} × {width}×{height}"):
-            advance(self.txt2img.unet, samples)
+            advance(self._unet, samples)
 
     def _walk(self, group: Sequence[tuple[int, Sample]], report: StepReport, watch: Watch) -> None:
         """A group to its end, a round of passes at a time; in ever smaller passes where memory is short."""

@@ -41,6 +41,7 @@ from workers.engines.torch_tools.noise import NOISE_VERSION
 from workers.engines.torch_tools.out_of_vram import forget_frames, free_cache, named_out_of_vram
 from workers.engines.torch_tools.precision import diffusion_dtype_of, vae_dtype_of
 from workers.engines.torch_tools.run_ahead import RunAhead
+from workers.engines.torch_tools.traced import Traced
 
 
 def load(card: ModelCard, path: Path, plan: LoadPlan, shelf: Shelf | None = None) -> "SdxlEngine":
@@ -87,7 +88,8 @@ class SdxlEngine:
         self._plan = plan
         self._txt2img = pipe
         self._vae = Vae(pipe.vae, plan)
-        self._denoiser = Denoiser(pipe, self._vae, visits_of(pipe, plan))
+        unet = Traced(pipe.unet) if levers.traces(pipe.unet, plan) else pipe.unet
+        self._denoiser = Denoiser(pipe, self._vae, visits_of(pipe, plan), unet)
         self._run_ahead = RunAhead(plan.device)
 
     def held_mib(self) -> int:

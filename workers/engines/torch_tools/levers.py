@@ -7,11 +7,13 @@
     channels_last       UNet, VAE    convolutions read pixels, not planes               other last bits
     fused_projections   UNet         query, key and value in one product                other last bits
     compiled_blocks     UNet         transformer blocks compiled (needs a C compiler)   minutes at the first load
+    traced_passes       UNet         no Python between its operators (`traced`)         RAM for what is written down
     fp8_storage         plan         a rung: the UNet's weights in eight bits           digits of a picture
     group_offload       plan         offloaded layers are copied ahead, with streams    page-locked RAM for all of them
     encoders_to_host    plan         text encoders are on the GPU only to encode        their way there for each new prompt
 
-Those of a plan are pulled where plans are made (`memory.budget.rungs_of`, `engines.base.hosts_encoders`), and obeyed where
+On a CPU passes are traced without being asked: there it was measured, and costs nothing that a picture shows. Those of a plan are
+pulled where plans are made (`memory.budget.rungs_of`, `engines.base.hosts_encoders`), and obeyed where
 models are placed.
 
 None has been measured on a card by us: `make bench-gpu` does (stages `step_times`, `placements`, `switching`), and docs/gpus.md
@@ -73,6 +75,12 @@ def pull_for_model(unet: nn.Module, vae: nn.Module | None, plan: LoadPlan) -> li
     return pulled
 
 
+def traces(unet: nn.Module, plan: LoadPlan) -> bool:
+    """Whether the passes of a UNet that is placed are traced."""
+    wanted = plan.device.startswith("cpu") or "traced_passes" in plan.levers
+    return wanted and not is_compiled(unet) and not _why_not("traced_passes", plan)
+
+
 def is_compiled(module: nn.Module) -> bool:
     """Whether any part of it is compiled at its first call."""
     return any(getattr(part, "_compiled_call_impl", None) is not None for part in module.modules())
@@ -82,11 +90,11 @@ def _why_not(lever: Lever, plan: LoadPlan) -> str:
     """Why this plan's model goes without; "": it does not."""
     if lever in _OF_A_PLAN:
         return _why_no_plan_has(lever, plan)
-    if lever != "compiled_blocks":
+    if lever not in ("compiled_blocks", "traced_passes"):
         return ""
     if plan.offload != "none" or plan.precision in ("nf4", "fp8"):
-        return "weights that are packed or visit the GPU layer by layer break a compiled block"
-    if not any(map(shutil.which, COMPILERS)):
+        return "weights that are packed or visit the GPU layer by layer cannot be written into a graph"
+    if lever == "compiled_blocks" and not any(map(shutil.which, COMPILERS)):
         return f"it needs a C compiler: none of {', '.join(COMPILERS)} is here"
     return ""
 
@@ -120,16 +128,17 @@ def _compiled_blocks(unet: Any, vae: nn.Module | None) -> None:
     unet.compile_repeated_blocks(fullgraph=True, dynamic=True)
 
 
-#: In the order in which they must be pulled: compiling takes what is there.
+def _as_planned(unet: Any, vae: nn.Module | None) -> None:
+    """Nothing is left to do."""
+
+
+#: In the order in which they must be pulled: compiling takes what is there. Passes are traced by the engine (`traces`).
 _OF_A_MODEL: dict[Lever, Callable[[Any, nn.Module | None], None]] = {
     "channels_last": _channels_last,
     "fused_projections": _fused_projections,
     "compiled_blocks": _compiled_blocks,
+    "traced_passes": _as_planned,
 }
-
-
-def _as_planned(unet: Any, vae: nn.Module | None) -> None:
-    """Nothing is left to do."""
 
 
 #: Of the plan: whoever made it has pulled them, and whoever places the model does as it says.

@@ -5,7 +5,8 @@ Memory: whoever ran out of it halves the seats of that shape, for as long as thi
 Time: by default a pass in which somebody is in no hurry to wait (priority normal or above) may take `SLOWER` times what the
 leading sample's step takes alone, so that a job of four steps does not become three times slower because seven jobs of
 fifty sit beside it. What a pass of so many rows takes is measured, first alone; what was not measured yet is taken for
-proportional to its rows, which is never too low.
+proportional to its rows, which is never too low. A first measurement forbids nothing: memory is allocated in that pass,
+kernels are chosen, a graph is written. And what was forbidden so often that it may have been a bad moment is tried again.
 
 Measuring costs: on a GPU a pass returns before it is computed, so one that is to be measured is waited for (`wants`). Its
 first ones are, and then one in a while.
@@ -14,12 +15,14 @@ first ones are, and then one in a while.
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-#: Steps alone before there is company, once a shape: the first may be slow for its own reasons.
-ALONE_FIRST = 2
+#: Passes of a kind before one is known: the first may be slow for its own reasons. So many steps a shape is alone at first.
+SETTLED = 2
 #: How much of a new measurement counts.
 WEIGHT = 0.3
 #: Passes of a kind between two that are measured.
 MEASURE_EVERY = 16
+#: Passes that could have had more rows, had those not been measured as too slow; then they are tried once more.
+TRY_AGAIN_AFTER = 100
 
 
 @dataclass
@@ -29,32 +32,34 @@ class Pace:
     #: How many times its time alone a step may take.
     slower: float
     _took_s: dict[tuple[Hashable, int], float] = field(default_factory=dict)
-    _alone: dict[tuple[Hashable, int], int] = field(default_factory=dict)
+    _seen: dict[tuple[Hashable, int], int] = field(default_factory=dict)
     _most: dict[Hashable, int] = field(default_factory=dict)
     _unmeasured: dict[tuple[Hashable, int], int] = field(default_factory=dict)
+    _refused: dict[tuple[Hashable, int], int] = field(default_factory=dict)
 
     def wants(self, key: Hashable, rows: int) -> bool:
         """Whether the next pass of so many rows is to be measured."""
         passed = self._unmeasured[key, rows] = self._unmeasured.get((key, rows), 0) + 1
-        return self._alone.get((key, rows), 0) < ALONE_FIRST or passed >= MEASURE_EVERY
+        return self._seen.get((key, rows), 0) < SETTLED or passed >= MEASURE_EVERY
 
     def learn(self, key: Hashable, rows: int, took_s: float) -> None:
         """A pass of so many rows took so long."""
         self._unmeasured[key, rows] = 0
         known = self._took_s.get((key, rows))
-        seen = self._alone[key, rows] = self._alone.get((key, rows), 0) + 1
+        seen = self._seen[key, rows] = self._seen.get((key, rows), 0) + 1
         # The first one is replaced: memory was allocated in it, kernels were chosen.
-        fresh = known is None or seen == ALONE_FIRST
+        fresh = known is None or seen == SETTLED
         self._took_s[key, rows] = took_s if fresh or known is None else known + WEIGHT * (took_s - known)
 
     def most_rows(self, key: Hashable, alone: int) -> int:
         """Rows that a pass may have, led by a sample that takes `alone` of them (1 or 2)."""
         solo_s = self._took_s.get((key, alone))
-        if solo_s is None or self._alone[key, alone] < ALONE_FIRST:
+        if solo_s is None or self._seen[key, alone] < SETTLED:
             return alone
         limit_s, rows = self.slower * solo_s, alone
         while rows < 256 and self._expected_s(key, rows + 1) <= limit_s:
             rows += 1
+        self._refuse(key, rows + 1)
         return rows
 
     def halve(self, key: Hashable, samples: int) -> None:
@@ -65,8 +70,18 @@ class Pace:
         """Samples that a pass may have."""
         return min(usual, self._most.get(key, usual))
 
+    def _refuse(self, key: Hashable, rows: int) -> None:
+        """So many rows would have been too slow, by what was measured."""
+        if self._seen.get((key, rows), 0) < SETTLED:
+            return
+        refused = self._refused[key, rows] = self._refused.get((key, rows), 0) + 1
+        if refused >= TRY_AGAIN_AFTER:
+            self._refused[key, rows] = self._seen[key, rows] = 0
+
     def _expected_s(self, key: Hashable, rows: int) -> float:
-        measured = {n: took_s for (known, n), took_s in self._took_s.items() if known == key}
+        measured = {
+            n: took_s for (known, n), took_s in self._took_s.items() if known == key and self._seen[known, n] >= SETTLED
+        }
         if rows in measured:
             return measured[rows]
         below = max((n for n in measured if n < rows), default=None)

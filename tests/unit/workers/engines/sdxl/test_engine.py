@@ -233,14 +233,29 @@ def test_its_smallest_call_leaves_the_engine_as_it_was(engine):
     assert levels_apart(one(engine), before) == 0
 
 
-def test_its_smallest_call_can_be_stopped_between_any_two_modules(engine):
-    before, looks = one(engine), iter(range(200))
+def stopped_at(engine, most: int) -> None:
+    looks = iter(range(most))
 
     def look() -> None:
-        if next(looks) == 150:
+        if next(looks) == most - 1:
             raise CancelRequested("enough")
 
     with pytest.raises(CancelRequested), between_modules(look):
         engine.smallest_call()
+
+
+def test_its_first_smallest_call_can_be_stopped_between_any_two_modules(toy_folder):
+    engine = load(toy_card(), toy_folder, UNSLICED)
+
+    stopped_at(engine, 150)
+
+    assert levels_apart(one(engine), one(load(toy_card(), toy_folder, UNSLICED))) == 0
+
+
+def test_its_smallest_call_can_be_stopped_between_two_passes(engine):
+    before = one(engine)
+    engine.smallest_call()
+
+    stopped_at(engine, 2)
 
     assert levels_apart(one(engine), before) == 0

@@ -61,8 +61,8 @@ def test_after_a_tiled_job_the_next_one_is_whole_again(engine, monkeypatch):
 def test_a_batch_that_does_not_fit_is_split_and_the_pictures_stay_the_same(engine, monkeypatch):
     works = [work(seed=1, n=2), work(seed=5, prompt="a castle")]
     whole = engine.generate(works, Watch())
-    unet = engine._txt2img.unet
-    monkeypatch.setattr(unet, "forward", fails(1, NO_MEMORY[0], unet.forward))
+    unet = engine._denoiser._unet
+    monkeypatch.setattr(engine._denoiser, "_unet", fails(1, NO_MEMORY[0], unet))
     watch = Watch()
 
     split = engine.generate(works, watch)
@@ -85,8 +85,8 @@ def test_a_starting_picture_whose_encoding_does_not_fit_is_encoded_in_tiles(engi
 
 
 def test_a_single_picture_that_never_fits_is_out_of_vram_with_the_numbers(engine, monkeypatch):
-    unet = engine._txt2img.unet
-    monkeypatch.setattr(unet, "forward", fails(99, NO_MEMORY[0], unet.forward))
+    unet = engine._denoiser._unet
+    monkeypatch.setattr(engine._denoiser, "_unet", fails(99, NO_MEMORY[0], unet))
 
     with pytest.raises(OutOfVram, match=r"1 × 64×64.*2\.00 GiB"):
         engine.generate([work()], Watch())
@@ -113,8 +113,9 @@ def test_after_out_of_vram_nothing_stays_allocated_and_the_engine_works_on(engin
 
 
 def test_other_failures_are_not_mistaken_for_want_of_memory(engine, monkeypatch):
-    unet = engine._txt2img.unet
-    monkeypatch.setattr(unet, "forward", fails(1, RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None))
+    monkeypatch.setattr(
+        engine._denoiser, "_unet", fails(1, RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None)
+    )
     watch = Watch()
 
     with pytest.raises(RuntimeError, match="shapes"):

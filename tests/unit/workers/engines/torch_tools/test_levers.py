@@ -97,6 +97,28 @@ def test_packed_and_visiting_weights_are_not_compiled(pipe, plan):
     assert not levers.is_compiled(pipe.unet)
 
 
+@pytest.mark.parametrize(
+    ("plan", "are"),
+    [
+        (LoadPlan(), True),
+        (LoadPlan(device="cuda:0", precision="fp16"), False),
+        (LoadPlan(device="cuda:0", precision="fp16", levers=("traced_passes",)), True),
+        (LoadPlan(device="cuda:0", precision="nf4", levers=("traced_passes",)), False),
+        (LoadPlan(device="cuda:0", precision="fp8", levers=("traced_passes",)), False),
+        (LoadPlan(device="cuda:0", precision="fp16", offload="group", levers=("traced_passes",)), False),
+    ],
+)
+def test_passes_are_traced_on_a_cpu_and_where_an_operator_says_so(pipe, plan, are):
+    assert levers.traces(pipe.unet, plan) is are
+
+
+def test_compiled_blocks_are_not_traced(pipe, monkeypatch):
+    monkeypatch.setattr(levers, "COMPILERS", ("python3", "python"))
+    pull_for_model(pipe.unet, pipe.vae, LoadPlan(levers=("compiled_blocks",)))
+
+    assert not levers.traces(pipe.unet, LoadPlan())
+
+
 def test_without_a_compiler_nothing_is_compiled(pipe, monkeypatch):
     monkeypatch.setattr(levers, "COMPILERS", ("no-such-compiler",))
 

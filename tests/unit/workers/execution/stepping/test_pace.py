@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.execution.stepping.pace import ALONE_FIRST, MEASURE_EVERY, Pace
+from workers.execution.stepping.pace import MEASURE_EVERY, SETTLED, TRY_AGAIN_AFTER, Pace
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def pace() -> Pace:
     return Pace(slower=2.5)
 
 
-def measured(pace: Pace, rows: int, took_s: float, key="64", times: int = ALONE_FIRST) -> None:
+def measured(pace: Pace, rows: int, took_s: float, key="64", times: int = SETTLED) -> None:
     for _ in range(times):
         pace.learn(key, rows, took_s)
 
@@ -28,10 +28,10 @@ def passes(pace: Pace, many: int, key="64", rows: int = 1) -> list[bool]:
 
 
 def test_the_first_passes_of_a_kind_are_measured_and_then_one_in_a_while(pace):
-    found = passes(pace, ALONE_FIRST + 2 * MEASURE_EVERY)
+    found = passes(pace, SETTLED + 2 * MEASURE_EVERY)
 
     at = [number for number, is_measured in enumerate(found) if is_measured]
-    assert at == [0, 1, ALONE_FIRST + MEASURE_EVERY - 1, ALONE_FIRST + 2 * MEASURE_EVERY - 1]
+    assert at == [0, 1, SETTLED + MEASURE_EVERY - 1, SETTLED + 2 * MEASURE_EVERY - 1]
 
 
 def test_each_number_of_rows_and_each_key_is_measured_for_itself(pace):
@@ -43,7 +43,7 @@ def test_each_number_of_rows_and_each_key_is_measured_for_itself(pace):
 
 
 def test_a_pass_that_was_to_be_measured_and_broke_off_is_measured_the_next_time(pace):
-    passes(pace, ALONE_FIRST + MEASURE_EVERY - 1)
+    passes(pace, SETTLED + MEASURE_EVERY - 1)
 
     assert pace.wants("64", 1)  # it runs out of memory: nothing is learned
     assert pace.wants("64", 1)
@@ -83,6 +83,27 @@ def test_rows_that_cost_little_are_found_out_as_they_are_measured(pace):
     measured(pace, 2, 0.11)
 
     assert pace.most_rows("64", 1) == 4  # 0.11 × 4 / 2 is within 0.25, 5 rows would be 0.275
+
+
+def test_a_first_pass_that_was_slow_for_its_own_reasons_forbids_nothing(pace):
+    measured(pace, 2, 0.2)
+    pace.learn("64", 4, 9.0)
+
+    assert pace.most_rows("64", 2) == 5
+    pace.learn("64", 4, 0.3)
+    assert pace.most_rows("64", 2) == 6
+
+
+def test_what_was_too_slow_in_a_bad_moment_is_tried_again(pace):
+    measured(pace, 2, 0.2)
+    measured(pace, 3, 9.0)
+    measured(pace, 4, 0.3)
+
+    asked = [pace.most_rows("64", 2) for _ in range(TRY_AGAIN_AFTER + 1)]
+
+    assert asked == [2] * TRY_AGAIN_AFTER + [6]
+    measured(pace, 3, 9.0)
+    assert pace.most_rows("64", 2) == 2
 
 
 def test_a_guided_leader_is_held_against_its_own_two_rows(pace):
