@@ -58,6 +58,10 @@ class TypedEngine(PlayedEngine):
         super().step(samples)
         self.told.steps += [(self.dtype, s.work.params.prompt, s.step) for s in samples]
 
+    def finish(self, samples, watch):
+        self.told.at_decode(self, samples)
+        return super().finish(samples, watch)
+
     def resumed(self, work, place, data, watch):
         return Typed(work, work.params.seeds()[place], int(data), dtype=self.dtype)
 
@@ -72,6 +76,7 @@ class Rack:
     steps: list[tuple[str, str, int]]
     at_pass: Any = lambda engine, samples: None
     at_begin: Any = lambda work: None
+    at_decode: Any = lambda engine, samples: None
 
     def loaded(self, card):
         engine = TypedEngine(card)
@@ -251,6 +256,36 @@ def test_a_run_that_is_put_in_four_bits_goes_on_where_it_was(services, rack):
     assert "nf4" in rungs
     for name in ("one", "two"):
         assert [step for _, step in rack.steps_of(name)] == list(range(1, 7))
+
+
+def test_a_picture_that_cannot_be_decoded_for_want_of_memory_is_decoded_smaller_and_no_step_is_repeated(services, rack):
+    job, decoded = queued(services, "sole", steps=6), []
+
+    def full(engine, samples):
+        decoded.append(rack.runtime.plans.of(engine.card).precision)
+        if decoded[-1] != "nf4":
+            raise OutOfVram("no room to decode")
+
+    rack.at_decode = full
+    rack.runner.run(job.id, QUEUE)
+
+    assert states(services, job) == ["succeeded"]
+    assert len(decoded) > 1
+    assert [step for _, step in rack.steps_of("sole")] == list(range(1, 7))
+
+
+def test_a_picture_whose_latents_are_no_numbers_is_made_again_in_a_wider_range(services, rack):
+    job = queued(services, "sole", steps=6)
+
+    def overflow(engine, samples):
+        if engine.dtype == "fp16":
+            raise NotFinite("the latents are not finite")
+
+    rack.at_decode = overflow
+    rack.runner.run(job.id, QUEUE)
+
+    assert states(services, job) == ["succeeded"]
+    assert rack.steps_of("sole")[-6:] == [("bf16", step) for step in range(1, 7)]
 
 
 @pytest.mark.parametrize("why", [OutOfVram("no room for the starting picture"), NotFinite("no numbers")])

@@ -153,7 +153,8 @@ class Passes:
         except DarkroomError as exc:
             may_pass = isinstance(exc, OutOfVram | NotFinite)
             if may_pass and not any(other.is_begun for other in self._company.members if other is not member):
-                member.restart()
+                if isinstance(exc, NotFinite):
+                    member.restart()  # in a wider range; for want of memory, what is made is decoded by a smaller plan
                 raise  # the ladder may help
             self._company.fail([member], exc, in_batch=2 if may_pass else 1)
             return
