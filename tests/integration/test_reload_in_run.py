@@ -258,20 +258,54 @@ def test_a_run_that_is_put_in_four_bits_goes_on_where_it_was(services, rack):
         assert [step for _, step in rack.steps_of(name)] == list(range(1, 7))
 
 
-def test_a_picture_that_cannot_be_decoded_for_want_of_memory_is_decoded_smaller_and_no_step_is_repeated(services, rack):
-    job, decoded = queued(services, "sole", steps=6), []
+def too_large_to_decode(rack, name: str, decoded: list[str]):
+    """In any form but four bits, as long as it is that job's."""
 
     def full(engine, samples):
-        decoded.append(rack.runtime.plans.of(engine.card).precision)
-        if decoded[-1] != "nf4":
-            raise OutOfVram("no room to decode")
+        if samples[0].work.params.prompt == name:
+            decoded.append(rack.runtime.plans.of(engine.card).precision)
+            if decoded[-1] != "nf4":
+                raise OutOfVram("no room to decode")
 
-    rack.at_decode = full
+    return full
+
+
+def test_a_picture_that_cannot_be_decoded_for_want_of_memory_is_decoded_smaller_and_no_step_is_repeated(services, rack):
+    job, decoded = queued(services, "sole", steps=6), []
+    rack.at_decode = too_large_to_decode(rack, "sole", decoded)
+
     rack.runner.run(job.id, QUEUE)
 
     assert states(services, job) == ["succeeded"]
     assert len(decoded) > 1
     assert [step for _, step in rack.steps_of("sole")] == list(range(1, 7))
+
+
+def test_so_it_is_in_company_which_goes_on_where_it_was(services, rack):
+    job, other, decoded = queued(services, "large", steps=4), queued(services, "other", steps=8), []
+    rack.at_decode = too_large_to_decode(rack, "large", decoded)
+
+    rack.runner.run(job.id, QUEUE)
+
+    assert states(services, job, other) == ["succeeded"] * 2
+    assert [record.attempt for record in records(services, job, other)] == [1, 1]
+    assert [step for _, step in rack.steps_of("large")] == list(range(1, 5))
+    assert [step for _, step in rack.steps_of("other")] == list(range(1, 9))
+
+
+def test_one_that_can_be_decoded_in_no_form_fails_alone(services, rack):
+    job, other = queued(services, "large", steps=4), queued(services, "other", steps=8)
+
+    def full(engine, samples):
+        if samples[0].work.params.prompt == "large":
+            raise OutOfVram("no room to decode")
+
+    rack.at_decode = full
+    run_all(services, rack, job)
+
+    assert states(services, job, other) == ["failed", "succeeded"]
+    assert services.store.get(job.id).error.code == OutOfVram.code
+    assert services.store.get(other.id).attempt == 1
 
 
 def test_a_picture_whose_latents_are_no_numbers_is_made_again_in_a_wider_range(services, rack):

@@ -150,13 +150,14 @@ class Passes:
         began_s = self._clock()
         try:
             self.finishing.decode(engine, member, place)
+        except OutOfVram:
+            raise  # the ladder may help: what is made is decoded by a smaller plan
         except DarkroomError as exc:
-            may_pass = isinstance(exc, OutOfVram | NotFinite)
-            if may_pass and not any(other.is_begun for other in self._company.members if other is not member):
-                if isinstance(exc, NotFinite):
-                    member.restart()  # in a wider range; for want of memory, what is made is decoded by a smaller plan
-                raise  # the ladder may help
-            self._company.fail([member], exc, in_batch=2 if may_pass else 1)
+            is_alone = not any(other.is_begun for other in self._company.members if other is not member)
+            if isinstance(exc, NotFinite) and is_alone:
+                member.restart()
+                raise  # in a wider range
+            self._company.fail([member], exc, in_batch=2 if isinstance(exc, NotFinite) else 1)
             return
         member.spent_s += self._spend(began_s)
         if len(member.pictures) == len(member.samples):
