@@ -41,6 +41,8 @@ def generators(seed: int, n: int) -> list[torch.Generator]:
         {"guidance_scale": 5.0, "negative_prompt": "a cat"},
         {"guidance_scale": 0.0},
         {"guidance_scale": 2.5, "width": 72, "height": 104},
+        {"guidance_scale": 2.5, "width": 136, "height": 40},
+        {"guidance_scale": 0.0, "width": 96, "height": 80},
     ],
 )
 def test_a_picture_equals_plain_diffusers_pixel_for_pixel(engine, plain, settings):
@@ -53,6 +55,18 @@ def test_a_picture_equals_plain_diffusers_pixel_for_pixel(engine, plain, setting
         **{"width": SIDE, "height": SIDE} | settings,
     ).images[0]
     assert levels_apart(ours, theirs) == 0
+
+
+def test_on_a_cpu_the_python_of_a_unet_runs_once_a_shape(engine):
+    asked = []
+    hook = engine._txt2img.unet.register_forward_pre_hook(lambda *_: asked.append(1))
+    try:
+        pictures = [one(engine, width=48, height=80, steps=5) for _ in range(2)]
+    finally:
+        hook.remove()
+
+    assert 1 <= len(asked) <= 2, "the first call, and one that writes a graph down where there is none yet"
+    assert levels_apart(*pictures) == 0
 
 
 @pytest.mark.parametrize("strength", [0.4, 1.0])
