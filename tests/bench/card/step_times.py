@@ -46,7 +46,7 @@ def _with(where: Where, dtype: torch.dtype, pull: Callable[[Where, Any, torch.dt
 
 def _traced(where: Where, dtype: torch.dtype) -> dict[str, Any]:
     unet = _unet(where, dtype)
-    return _timed(where, unet, dtype, Traced(unet))
+    return _timed(where, unet, dtype, Traced(unet, after=0))
 
 
 def _unet(where: Where, dtype: torch.dtype) -> Any:

@@ -58,15 +58,23 @@ def assert_alike(network: Halves, graph: Traced, *args, **kwargs) -> None:
 
 
 def test_from_the_second_call_on_no_python_is_run(network):
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     graph(rows(4))
 
     assert python_runs(network, lambda: graph(rows(4, seed=1))) == 0
     assert_alike(network, graph, rows(4, seed=2))
 
 
+def test_the_network_answers_the_first_calls_of_all(network):
+    graph = Traced(network, after=3)
+
+    assert python_runs(network, lambda: [graph(rows(4)) for _ in range(3)]) == 3
+    graph(rows(4))
+    assert python_runs(network, lambda: graph(rows(4))) == 0
+
+
 def test_one_graph_serves_all_sizes_that_go_the_same_way(network):
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     graph(rows(4))
 
     assert python_runs(network, lambda: graph(rows(6))) == 1, "its first answer is the network's own"
@@ -75,7 +83,7 @@ def test_one_graph_serves_all_sizes_that_go_the_same_way(network):
 
 
 def test_sizes_that_go_another_way_are_not_answered_by_that_graph(network):
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     for n in (4, 3, 4, 3):
         assert_alike(network, graph, rows(n, seed=n))
 
@@ -83,14 +91,14 @@ def test_sizes_that_go_another_way_are_not_answered_by_that_graph(network):
 
 
 def test_what_is_no_tensor_makes_another_call(network):
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     for more in (None, {"by": torch.tensor(3.0)}):
         for is_doubled in (False, True, False):
             assert_alike(network, graph, rows(4), more, is_doubled=is_doubled)
 
 
 def test_it_follows_weights_that_are_changed_or_replaced(network):
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     graph(rows(4))
 
     with torch.no_grad():
@@ -108,14 +116,14 @@ def test_what_a_graph_cannot_tell_stays_with_the_network():
         def forward(self, x):
             return x + torch.rand(1)
 
-    graph = Traced(Drawing())
+    graph = Traced(Drawing(), after=0)
     first, *later = (graph(torch.zeros(1)).item() for _ in range(4))
 
     assert len({first, *later}) == 4
 
 
 def test_what_answers_no_numbers_is_tried_again(network):
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     broken = torch.full((4, 8), float("nan"))
     for _ in range(2):
         assert python_runs(network, lambda: graph(broken)) == 1
@@ -126,7 +134,7 @@ def test_what_answers_no_numbers_is_tried_again(network):
 
 
 def test_a_graph_that_breaks_is_not_believed(network, monkeypatch):
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     graph(rows(4))
     monkeypatch.setattr(graph, "_answered", lambda *_: 1 / 0)
 
@@ -135,7 +143,7 @@ def test_a_graph_that_breaks_is_not_believed(network, monkeypatch):
 
 
 def test_what_the_network_refuses_is_raised(network):
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     graph(rows(4))
 
     for _ in range(2):
@@ -145,7 +153,7 @@ def test_what_the_network_refuses_is_raised(network):
 
 def test_long_calls_are_not_traced(network, monkeypatch):
     monkeypatch.setattr(traced, "LONG_S", 0.0)
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     graph(rows(4))
 
     assert python_runs(network, lambda: graph(rows(4))) == 1
@@ -153,7 +161,7 @@ def test_long_calls_are_not_traced(network, monkeypatch):
 
 def test_shapes_are_forgotten_before_they_are_too_many(network, monkeypatch):
     monkeypatch.setattr(traced, "MOST_SHAPES", 2)
-    graph = Traced(network)
+    graph = Traced(network, after=0)
     for n in (2, 4, 6):
         graph(rows(n))
 
@@ -163,7 +171,7 @@ def test_shapes_are_forgotten_before_they_are_too_many(network, monkeypatch):
 
 def test_nothing_is_kept_of_a_network_that_is_gone():
     network = halves()
-    graph, weights = Traced(network), weakref.ref(network.mix.weight)
+    graph, weights = Traced(network, after=0), weakref.ref(network.mix.weight)
     for _ in range(2):
         graph(rows(4))
 
