@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.bench import traced_passes
+from tests.bench import unet_passes
 from tests.bench.bare_bursts import BareBursts
 from tests.bench.bench_stack import AS_SHIPPED, wait_for_all
 from tests.bench.rows import Rows, in_turns
@@ -148,17 +148,19 @@ def steps_lost(card: SleepingCard) -> float:
 # -- a pass by itself --------------------------------------------------------------------------------------------------
 
 
-def traced(rows: Rows) -> None:
-    """How many times quicker a pass is for being traced: of one guided picture, and of as many as share one."""
-    rows.add_median("traced_pass_of_one", traced_passes.ratios(2, PAIRS), digits=3)
-    rows.add_median("traced_pass_of_four", traced_passes.ratios(8, PAIRS), digits=3)
+def by_itself(rows: Rows) -> None:
+    """What tracing gains of one picture and of four, and what company gains of a traced pass."""
+    rows.add_median("traced_pass_of_one", unet_passes.traced_gains(1, PAIRS), digits=3)
+    rows.add_median("traced_pass_of_four", unet_passes.traced_gains(4, PAIRS), digits=3)
+    rows.add_median("picture_in_four_against_one", unet_passes.sharing_gains(1, 4, PAIRS), digits=3)
+    rows.add_median("picture_in_eight_against_four", unet_passes.sharing_gains(4, 8, PAIRS), digits=3)
 
 
 def main(out: Path) -> dict[str, Any]:
     rows = Rows(out)
     on_a_sleeping_card(rows)
     against_a_bare_loop(rows)
-    traced(rows)
+    by_itself(rows)
     return rows.numbers
 
 

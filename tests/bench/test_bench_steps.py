@@ -35,13 +35,19 @@ def test_a_sleeping_card_has_all_its_rows(tmp_path):
     assert 0 <= found["steps_lost_at_a_kill"] <= SMALL["KILLED_STEPS"]
 
 
-def test_a_traced_pass_is_held_against_the_networks_own(tmp_path):
+def test_a_pass_by_itself_says_what_tracing_and_company_gain(tmp_path):
     rows = Rows(tmp_path / "numbers.json")
 
-    bench_steps.traced(rows)
+    bench_steps.by_itself(rows)
 
-    assert {"traced_pass_of_one", "traced_pass_of_four"} <= set(rows.numbers)
-    assert min(rows.numbers["traced_pass_of_one_all"]) > 0
+    medians = {name: value for name, value in rows.numbers.items() if not name.endswith("_all")}
+    assert set(medians) == {
+        "traced_pass_of_one",
+        "traced_pass_of_four",
+        "picture_in_four_against_one",
+        "picture_in_eight_against_four",
+    }
+    assert min(medians.values()) > 0
 
 
 def test_the_rows_against_a_bare_loop_are_ratios_and_name_the_threads_of_both(monkeypatch, tmp_path):
