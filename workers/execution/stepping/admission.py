@@ -48,6 +48,10 @@ class Admission:
         self._in_vain, self._in_vain_until_s = asked, now_s + VAIN_S
         return False
 
+    def forget(self) -> None:
+        """Who was there when somebody could not be taken."""
+        self._in_vain = None
+
     def _admit(self, waiting: Waiting) -> None:
         for level in sorted({*waiting.levels, *waiting.own}):
             if not self._arrivals.may_go_on or self._company.standing.is_alone:
@@ -67,7 +71,7 @@ class Admission:
         if not standing.at_work or level < min(member.level for member in standing.at_work):
             self._take_next(level)
             return
-        first, free = standing.at_work[0].record, standing.free
+        first, free = min(standing.at_work, key=lambda member: member.level).record, standing.free
         while free > 0 and (claim := self._arrivals.next_one(level, lambda job: self._may_join(first, job))):
             self.take_in_turn(claim)
             free -= self._company.trade.samples_of(claim.record)

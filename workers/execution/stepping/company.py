@@ -71,8 +71,14 @@ class Company:
 
     @property
     def seated(self) -> int:
-        """Samples that have steps to take."""
-        return sum(self.trade.samples_of(member.record) for member in self.at_work)
+        """Seats that samples with steps to take have or wait for."""
+        return sum(map(self._seats_of, self.at_work))
+
+    def _seats_of(self, member: Member) -> int:
+        """Of a job: one for each picture that has steps to take, and no more than there are: a job of many pictures waits for
+        its own ones."""
+        all_of_it = self.trade.samples_of(member.record)
+        return min(self.seats, sum(not s.is_done for s in member.samples) if member.is_begun else all_of_it)
 
     # -- coming, on the thread of `ahead` ----------------------------------------------------------------------------
 
@@ -83,7 +89,7 @@ class Company:
             at_work = (*self._staying, *self._coming)
         return Standing(
             self.seats,
-            sum(self.trade.samples_of(member.record) for member in at_work),
+            sum(map(self._seats_of, at_work)),
             at_work,
             is_alone=any(member.must_be_alone for member in (*self.members, *at_work)),
         )

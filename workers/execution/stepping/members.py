@@ -106,6 +106,11 @@ class Member:
         """The place of a picture that took its last step and is not decoded; None: there is none."""
         return next((i for i, s in enumerate(self.samples) if s.is_done and i not in self.pictures), None)
 
+    @property
+    def waiting_pictures(self) -> int:
+        """Pictures that took their last step and are not decoded."""
+        return sum(sample.is_done for sample in self.samples) - len(self.pictures)
+
     def begin(self, samples: Sequence[Any]) -> None:
         """Its pictures stand before their next step."""
         self.samples, self.is_begun, self.is_paused = list(samples), True, False

@@ -6,9 +6,10 @@ when something breaks stands in `at_work`: whose fault that is, the run decides.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from shared.errors import DarkroomError, NotFinite, OutOfVram
+from shared.errors import DarkroomError, DeviceLost, NotFinite, OutOfVram
 from shared.models.catalogue import ModelCard
 from workers.engines.stepping import Stepping
 from workers.execution.runtime import Runtime
@@ -67,6 +68,8 @@ class Passes:
             member.began_with = (self._runtime.gpu_now(), self.busy_s)
             try:
                 samples = self._keeping.resumed(engine, member) or engine.begin(member.work.result(), member.watch)
+            except DeviceLost:
+                raise
             except DarkroomError as exc:
                 may_pass = isinstance(exc, OutOfVram | NotFinite)
                 if may_pass and not begun:
@@ -91,7 +94,9 @@ class Passes:
 
         def room(lead: Seated) -> Room:
             member, sample = there[next(i for i, each in enumerate(seated) if each is lead)]
-            return self.room.of(sample, member, stays_quick=member.level < LEAST_LEVEL)
+            able = [other for other, each in there if each.key == sample.key]
+            shape = replace(member.shape, is_guided=any(other.shape.is_guided for other in able))
+            return self.room.of(sample, shape, stays_quick=any(other.level < LEAST_LEVEL for other in able))
 
         places = next_pass(seated, self._previous_key, room, most_s)
         return [there[place] for place in places]
@@ -122,7 +127,8 @@ class Passes:
         if is_measured:
             self._pace.learn(key, rows, took_s)
         self._previous_key = key
-        self.room.note_use(chosen[0][0].shape, len(samples))
+        guided = any(member.shape.is_guided for member, _ in chosen)
+        self.room.note_use(replace(chosen[0][0].shape, is_guided=guided), len(samples))
         for member, sample in chosen:
             member.spent_s += took_s * sample.rows / rows
             member.last_step_s = self._clock()
@@ -140,8 +146,15 @@ class Passes:
                 member.preempted += 1
                 member.pause()
 
-    def decode_one(self, engine: Stepping, threads: int) -> None:
-        """One picture that took its last step, the most urgent one; with its job's last one the job is made."""
+    def decode(self, engine: Stepping, threads: int) -> None:
+        """One picture that took its last step, the most urgent one; more where more wait than may be made at once, for whoever
+        takes their seats comes to its end no later."""
+        self._decode_one(engine, threads)
+        while sum(member.waiting_pictures for member in self._company.members) > self._company.seats:
+            self._decode_one(engine, threads)
+
+    def _decode_one(self, engine: Stepping, threads: int) -> None:
+        """With its job's last one the job is made."""
         done = [member for member in self._company.members if member.undecoded is not None]
         member = min(done, key=lambda m: (m.level, m.order), default=None)
         if member is None or (place := member.undecoded) is None:
@@ -150,8 +163,8 @@ class Passes:
         began_s = self._clock()
         try:
             self.finishing.decode(engine, member, place)
-        except OutOfVram:
-            raise  # the ladder may help: what is made is decoded by a smaller plan
+        except (DeviceLost, OutOfVram):
+            raise  # short of memory, what is made is decoded by a smaller plan
         except DarkroomError as exc:
             is_alone = not any(other.is_begun for other in self._company.members if other is not member)
             if isinstance(exc, NotFinite) and is_alone:

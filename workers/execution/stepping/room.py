@@ -61,11 +61,15 @@ class PassRoom:
         is_within = member.shape.megapixels <= asked.megapixels and member.shape.is_guided <= asked.is_guided
         return is_within or self._need_mib(member.shape) <= self._need_mib(asked)
 
-    def of(self, sample: Any, member: Member, *, stays_quick: bool) -> Room:
-        """What a pass may hold that a sample leads."""
+    def of(self, sample: Any, shape: Shape, *, stays_quick: bool) -> Room:
+        """What a pass may hold that a sample leads.
+
+        Args:
+            shape: what a pass of the one among those that may be in it takes that takes the most.
+        """
         most = self._pace.most_samples(sample.key, self._trade.most_seats(self._runtime.settings))
         limit_mib = self._need_mib(self.reserved)
-        fitting = (n for n in range(most, 1, -1) if self._need_mib(self._trade.together(member.shape, n)) <= limit_mib)
+        fitting = (n for n in range(most, 1, -1) if self._need_mib(self._trade.together(shape, n)) <= limit_mib)
         rows = self._pace.most_rows(sample.key, sample.rows) if stays_quick else None
         return Room(next(fitting, 1), rows)
 

@@ -113,6 +113,12 @@ class SteppingRun:
         finally:
             if not self.members:
                 self._behind.wait()
+                self._forget()
+
+    def _forget(self) -> None:
+        """Nobody is under way: nothing is kept of those who were, their latents least of all."""
+        self._passes.at_work = []
+        self._admission.forget()
 
     def tend(self, *, must_leave: bool) -> bool:
         """Between two tickets: members are paused, and told to be alive; whose end is written meanwhile leaves.
@@ -147,6 +153,7 @@ class SteppingRun:
 
     def _stretch(self) -> bool:
         """As long as the model has the memory it was given; whether somebody else's turn has come."""
+        self._passes.at_work = []  # what happens before anybody is at work is nobody's of the stretch before
         loading = Stopwatch(self._clock)
         was_loaded = any(resident.model == self.card.id for resident in self._runtime.residency.residents())
         most = self._company.trade.most_seats(self._runtime.settings)
@@ -186,7 +193,7 @@ class SteppingRun:
                     self._passes.make(engine, chosen)
                 elif not self._company.wait_for_pictures():
                     return False
-                self._passes.decode_one(engine, threads)
+                self._passes.decode(engine, threads)
                 self._keeping.look(engine, self.members, at_once=self._waiting.is_leaving)
             return is_over
         finally:

@@ -3,13 +3,17 @@
 A run holds *samples*: pictures on their way. One pass takes samples of one key (shape, length of prompt) as far as there are
 seats. The most urgent level goes first; inside it the key that the last pass had, because nothing is gained by going to
 and fro; but whoever waited longer than `max_wait_s` for a step leads the next pass. The seats beside the leading sample
-go to others of its key, by level and then in the order in which they were claimed, which was the fair one.
+go to others of its key, by level and then in the order in which they were claimed, which was the fair one; a row that
+is too little for whoever is next goes to the next one of that level that it is enough for.
 
 Who holds no seat waits with what it has: nothing is lost by it.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+
+#: Less urgent than anybody.
+LEAST = 2**31
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,15 @@ def next_pass(
     there = room(seated[lead])
     others = [i for i, sample in enumerate(seated) if sample.key == seated[lead].key and i != lead]
     chosen, rows = [lead], seated[lead].rows
+    left_out = LEAST
     for place in sorted(others, key=lambda i: (seated[i].level, seated[i].order)):
-        rows += seated[place].rows
-        if len(chosen) >= there.samples or (there.rows is not None and rows > there.rows):
+        each = seated[place]
+        if len(chosen) >= there.samples or each.level > left_out:
             break
+        if there.rows is not None and rows + each.rows > there.rows:
+            left_out = each.level
+            continue
+        rows += each.rows
         chosen.append(place)
     return sorted(chosen, key=lambda i: seated[i].order)
 

@@ -69,10 +69,17 @@ def test_rows_are_counted_and_not_samples():
     assert chosen(*seated, room=Room(samples=9, rows=4)) == [1, 2]
 
 
-def test_nobody_overtakes_one_who_does_not_fit_beside_the_leader():
-    seated = (sample(1, rows=2), sample(2, rows=2), sample(3, rows=1))
+def test_a_row_that_is_too_little_for_the_next_one_goes_to_nobody_less_urgent():
+    seated = (sample(1, rows=2), sample(2, rows=2), sample(3, rows=1, level=LOW))
 
     assert chosen(*seated, room=Room(samples=9, rows=3)) == [1]
+
+
+def test_a_row_that_is_too_little_for_the_next_one_goes_to_whom_it_is_enough_for():
+    seated = (sample(1, rows=2), sample(2, rows=2), sample(3, rows=1))
+
+    assert chosen(*seated, room=Room(samples=9, rows=3)) == [1, 3]
+    assert chosen(*seated, room=Room(samples=9, rows=4)) == [1, 2]
 
 
 def test_the_room_asked_for_is_that_of_the_leader():

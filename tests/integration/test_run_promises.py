@@ -1,0 +1,150 @@
+"""What a run owes to those who are in it, in the cases in which it is easily forgotten: blame, seats, room, an end."""
+
+import gc
+import weakref
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from shared.contracts.base import Priority
+from shared.contracts.jobs import JobRecord
+from shared.errors import DeviceLost
+from shared.jobs.routing import queue_of
+from tests.integration.test_stepping_run import (
+    MODEL,
+    QUEUE,
+    PlayedEngine,
+    _every_step_looks_and_tells,
+    engine,
+    queued,
+    runner,
+    runtime_of,
+    sent,
+    states,
+    warm,
+)
+from workers.execution.runner import Runner
+from workers.memory.residency import Residency
+from workers.memory.shapes import Shape
+
+__all__ = ["_every_step_looks_and_tells", "engine", "runner", "sent"]
+
+LOW = queue_of(MODEL, Priority.LOW)
+
+
+def runner_of(services, engine, sent, **settings) -> Runner:
+    return warm(Runner(runtime_of(services, engine, sent, **settings)), services, engine)
+
+
+def first_pass_of(engine: PlayedEngine, name: str) -> int | None:
+    return next((number for number, each in enumerate(engine.passes) if (name, 1) in each), None)
+
+
+def lost(*_) -> None:
+    raise DeviceLost("CUDA error: an illegal memory access was encountered")
+
+
+@pytest.mark.parametrize("doing", ["begin", "at_finish"])
+def test_a_card_that_is_lost_beside_a_pass_is_told_to_be_lost_and_its_jobs_go_back(
+    services, engine, runner, monkeypatch, doing
+):
+    jobs = [queued(services, "one", steps=2), queued(services, "two", steps=6)]
+    monkeypatch.setattr(engine, doing, lost)
+
+    runner.run(jobs[0].id, QUEUE)
+
+    assert runner.has_lost_device
+    assert states(services, *jobs) == ["queued"] * 2
+
+
+def test_who_is_at_work_is_not_blamed_for_an_urgent_one_that_does_not_fit(services, engine, sent):
+    runtime = runtime_of(services, engine, sent)
+    need_mib = runtime.need_mib(services.catalogue.get(MODEL), Shape(64, 64, 1, False))
+    runtime = replace(runtime, residency=Residency(lambda card: engine, need_mib + 40))
+    runner, large = warm(Runner(runtime), services, engine), []
+    small = queued(services, "small", steps=8)
+
+    def send(samples):
+        if len(engine.passes) == 2 and not large:
+            large.append(queued(services, "large", side=2048, priority=Priority.HIGH))
+
+    engine.at_pass = send
+    runner.run(small.id, QUEUE)
+
+    assert states(services, small, *large) == ["succeeded", "failed"]
+    assert services.store.get(large[0].id).error.code == "does_not_fit"
+
+
+@pytest.mark.parametrize("n", [4, 8, 16])
+def test_an_urgent_job_takes_a_seat_of_one_of_many_pictures(services, engine, sent, n):
+    runner, urgent = runner_of(services, engine, sent, max_batch=4), []
+    many = queued(services, "many", steps=10, n=n, priority=Priority.LOW)
+
+    def send(samples):
+        if len(engine.passes) == 3 and not urgent:
+            urgent.append(queued(services, "urgent", steps=2, priority=Priority.HIGH))
+
+    engine.at_pass = send
+    runner.run(many.id, LOW)
+
+    assert states(services, many, *urgent) == ["succeeded"] * 2
+    assert first_pass_of(engine, "urgent") <= 5
+
+
+def test_the_last_picture_of_a_job_leaves_no_seat_empty(services, engine, sent):
+    runner = runner_of(services, engine, sent, max_batch=2)
+    jobs = [queued(services, "many", steps=6, n=3), queued(services, "other", steps=6)]
+
+    runner.run(jobs[0].id, QUEUE)
+
+    assert states(services, *jobs) == ["succeeded"] * 2
+    assert [len(each) for each in engine.passes] == [2] * 12
+
+
+def test_urgent_jobs_of_another_size_share_their_passes_beside_one_that_waits(services, engine, sent):
+    runner, urgent = runner_of(services, engine, sent, max_batch=4), []
+    patient = queued(services, "patient", steps=30)
+
+    def send(samples):
+        if len(engine.passes) == 3 and not urgent:
+            urgent.extend(queued(services, name, steps=20, side=72, priority=Priority.HIGH) for name in ("one", "two"))
+
+    engine.at_pass = send
+    runner.run(patient.id, QUEUE)
+
+    assert states(services, patient, *urgent) == ["succeeded"] * 3
+    assert max(first_pass_of(engine, name) for name in ("one", "two")) <= 6
+
+
+def test_no_more_pictures_wait_to_be_decoded_than_are_made_at_once(services, engine, sent):
+    runner, waiting = runner_of(services, engine, sent, max_batch=4), []
+    jobs = [queued(services, f"job {number}", steps=1, n=4) for number in range(10)]
+
+    def look(samples):
+        members = runner._runs[MODEL].members
+        waiting.append(sum(member.waiting_pictures for member in members))
+
+    engine.at_pass = look
+    runner.run(jobs[0].id, QUEUE)
+
+    assert Counter(states(services, *jobs)) == {"succeeded": len(jobs)}
+    assert max(waiting) <= 4
+
+
+def test_nothing_is_kept_of_samples_once_nobody_is_under_way(services, engine, runner, monkeypatch):
+    jobs: list[JobRecord] = [queued(services, f"job {number}", n=2, steps=3) for number in range(3)]
+    made, begin = [], engine.begin
+
+    def noted(work, watch):
+        samples = begin(work, watch)
+        made.extend(weakref.ref(sample) for sample in samples)
+        return samples
+
+    monkeypatch.setattr(engine, "begin", noted)
+    runner.run(jobs[0].id, QUEUE)
+    engine.passes.clear()
+    gc.collect()
+
+    assert states(services, *jobs) == ["succeeded"] * 3
+    assert [each for each in made if each() is not None] == []
