@@ -20,7 +20,7 @@ from workers.execution.stepping.keeping import Keeping
 from workers.execution.stepping.members import Member
 from workers.execution.stepping.pace import Pace
 from workers.execution.stepping.room import PassRoom
-from workers.execution.stepping.seats import Room, Seated, next_pass
+from workers.execution.stepping.seats import OVERTAKES, Room, Seated, next_pass, overtakes
 
 #: Waits of `max_wait_s` after which somebody without a seat counts as more urgent by a level, as a queue does (`affinity`).
 PROMOTE = 4.0
@@ -53,6 +53,8 @@ class Passes:
         #: Seconds of its work so far.
         self.busy_s = 0.0
         self._previous_key: Any = None
+        #: Passes in a row in which somebody went before an older one.
+        self._overtaken = 0
 
     def begin(self, engine: Stepping) -> None:
         """Samples of one who has come, the most urgent one: one job a time, so that nobody waits for many to be encoded."""
@@ -90,15 +92,19 @@ class Passes:
         for member, sample in there:
             waited_s = now_s - member.last_step_s
             level = max(0, member.seat_level - int(waited_s / (PROMOTE * most_s)))
-            seated.append(Seated(sample.key, sample.rows, level, member.order, waited_s))
+            left = sample.steps - sample.step
+            seated.append(Seated(sample.key, sample.rows, level, member.order, waited_s, left))
 
         def room(lead: Seated) -> Room:
             member, sample = there[next(i for i, each in enumerate(seated) if each is lead)]
-            able = [other for other, each in there if each.key == sample.key]
-            shape = replace(member.shape, is_guided=any(other.shape.is_guided for other in able))
-            return self.room.of(sample, shape, stays_quick=any(other.level < LEAST_LEVEL for other in able))
+            able = [(other, each) for other, each in there if each.key == sample.key]
+            shape = replace(member.shape, is_guided=any(other.shape.is_guided for other, _ in able))
+            stays_quick = any(other.level < LEAST_LEVEL for other, _ in able)
+            return self.room.of(sample, shape, {each.rows for _, each in able} if stays_quick else ())
 
-        places = next_pass(seated, self._previous_key, room, most_s)
+        by_age = self._overtaken >= OVERTAKES
+        places = next_pass(seated, self._previous_key, room, most_s, by_age=by_age)
+        self._overtaken = self._overtaken + 1 if not by_age and overtakes(seated, places) else 0
         return [there[place] for place in places]
 
     def make(self, engine: Stepping, chosen: Sequence[tuple[Member, Any]]) -> None:

@@ -4,6 +4,7 @@ A stretch of a run has the room of one shape: the largest picture under way, as 
 needs more joins in the next stretch, which asks for it.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -61,17 +62,18 @@ class PassRoom:
         is_within = member.shape.megapixels <= asked.megapixels and member.shape.is_guided <= asked.is_guided
         return is_within or self._need_mib(member.shape) <= self._need_mib(asked)
 
-    def of(self, sample: Any, shape: Shape, *, stays_quick: bool) -> Room:
+    def of(self, sample: Any, shape: Shape, rows: Collection[int]) -> Room:
         """What a pass may hold that a sample leads.
 
         Args:
             shape: what a pass of the one among those that may be in it takes that takes the most.
+            rows: that those who may be in it take of it, for each of whom it is to stay quick; none: it may take long.
         """
         most = self._pace.most_samples(sample.key, self._trade.most_seats(self._runtime.settings))
         limit_mib = self._need_mib(self.reserved)
         fitting = (n for n in range(most, 1, -1) if self._need_mib(self._trade.together(shape, n)) <= limit_mib)
-        rows = self._pace.most_rows(sample.key, sample.rows) if stays_quick else None
-        return Room(next(fitting, 1), rows)
+        quick = {own: self._pace.most_rows(sample.key, own) for own in rows}
+        return Room(next(fitting, 1), quick or None)
 
     def note_use(self, shape: Shape, samples: int) -> None:
         """A pass of so many samples was made."""

@@ -1,5 +1,6 @@
 """Who takes a pass, where the members of a run and not only its policy decide."""
 
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,15 +22,15 @@ class Asked(PassRoom):
     def __init__(self) -> None:
         self.asked: list[tuple[Shape, bool]] = []
 
-    def of(self, sample: Any, shape: Shape, *, stays_quick: bool) -> Room:
-        self.asked.append((shape, stays_quick))
+    def of(self, sample: Any, shape: Shape, rows: Collection[int]) -> Room:
+        self.asked.append((shape, bool(rows)))
         return Room(9)
 
 
 def member(
     order: int, priority: Priority, *, is_guided: bool = True, waited_s: float = 0.1, preempted: int = 0
 ) -> Member:
-    sample = SimpleNamespace(key="64", rows=2 if is_guided else 1, is_done=False)
+    sample = SimpleNamespace(key="64", rows=2 if is_guided else 1, is_done=False, step=0, steps=20)
     claim: Any = SimpleNamespace(record=SimpleNamespace(priority=priority, history=()))
     shape, nothing = Shape(64, 64, 1, is_guided), SimpleNamespace()
     found = Member(claim, order, shape, nothing, nothing, nothing, nothing, samples=[sample], is_begun=True)  # type: ignore[arg-type]
@@ -41,6 +42,7 @@ def member(
 def passes() -> Passes:
     passes = Passes.__new__(Passes)
     passes.room, passes._clock, passes._previous_key = Asked(), lambda: NOW_S, "64"
+    passes._overtaken = 0
     passes._runtime = SimpleNamespace(settings=SimpleNamespace(max_wait_s=MAX_WAIT_S))  # type: ignore[assignment]
     return passes
 
