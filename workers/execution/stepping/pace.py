@@ -2,11 +2,13 @@
 
 Memory: whoever ran out of it halves the seats of that shape, for as long as this process lives.
 
-Time: by default a pass in which somebody is in no hurry to wait (priority normal or above) may take `SLOWER` times what the
+Time: by default a pass in which somebody is in no hurry to wait (priority normal or above) may take `slower` times what the
 leading sample's step takes alone, so that a job of four steps does not become three times slower because seven jobs of
 fifty sit beside it. What a pass of so many rows takes is measured, first alone; what was not measured yet is taken for
-proportional to its rows, which is never too low. A first measurement forbids nothing: memory is allocated in that pass,
-kernels are chosen, a graph is written. And what was forbidden so often that it may have been a bad moment is tried again.
+proportional to its rows, which is never too low. One slow pass among the first ones forbids nothing and allows nothing,
+because memory is allocated in such a pass, kernels are chosen, a graph is written: the quickest of them counts. What was
+forbidden so often that it may have been a bad moment is tried again. And whoever was not measured alone for long, because
+company never ended, has none for as many passes as that takes: else one bad moment would make its passes slow for ever.
 
 Measuring costs: on a GPU a pass returns before it is computed, so one that is to be measured is waited for (`wants`). Its
 first ones are, and then one in a while.
@@ -23,6 +25,9 @@ WEIGHT = 0.3
 MEASURE_EVERY = 16
 #: Passes that could have had more rows, had those not been measured as too slow; then they are tried once more.
 TRY_AGAIN_AFTER = 100
+#: Passes led by a kind since it was last measured alone; then it is measured alone again. `SETTLED` in so many are 0.7 % of
+#: them without company, and a bound that came from a bad moment is gone after half a minute of passes of 0.1 s.
+ALONE_AGAIN_AFTER = 300
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Pace:
     _most: dict[Hashable, int] = field(default_factory=dict)
     _unmeasured: dict[tuple[Hashable, int], int] = field(default_factory=dict)
     _refused: dict[tuple[Hashable, int], int] = field(default_factory=dict)
+    _led: dict[tuple[Hashable, int], int] = field(default_factory=dict)
 
     def wants(self, key: Hashable, rows: int) -> bool:
         """Whether the next pass of so many rows is to be measured."""
@@ -44,15 +50,21 @@ class Pace:
 
     def learn(self, key: Hashable, rows: int, took_s: float) -> None:
         """A pass of so many rows took so long."""
-        self._unmeasured[key, rows] = 0
-        known = self._took_s.get((key, rows))
+        self._unmeasured[key, rows] = self._led[key, rows] = 0
+        known = self._took_s.get((key, rows), took_s)
         seen = self._seen[key, rows] = self._seen.get((key, rows), 0) + 1
-        # The first one is replaced: memory was allocated in it, kernels were chosen.
-        fresh = known is None or seen == SETTLED
-        self._took_s[key, rows] = took_s if fresh or known is None else known + WEIGHT * (took_s - known)
+        if seen == 1:
+            self._took_s[key, rows] = took_s
+        elif seen <= SETTLED:
+            self._took_s[key, rows] = min(known, took_s)
+        else:
+            self._took_s[key, rows] = known + WEIGHT * (took_s - known)
 
     def most_rows(self, key: Hashable, alone: int) -> int:
-        """Rows that a pass may have, led by a sample that takes `alone` of them (1 or 2)."""
+        """Rows that a pass may have, led by a sample that takes `alone` of them (1 or 2). Asked once a pass."""
+        led = self._led[key, alone] = self._led.get((key, alone), 0) + 1
+        if led > ALONE_AGAIN_AFTER:
+            self._led[key, alone] = self._seen[key, alone] = 0
         solo_s = self._took_s.get((key, alone))
         if solo_s is None or self._seen[key, alone] < SETTLED:
             return alone

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.execution.stepping.pace import MEASURE_EVERY, SETTLED, TRY_AGAIN_AFTER, Pace
+from workers.execution.stepping.pace import ALONE_AGAIN_AFTER, MEASURE_EVERY, SETTLED, TRY_AGAIN_AFTER, Pace
 
 
 @pytest.fixture
@@ -34,6 +34,16 @@ def test_the_first_passes_of_a_kind_are_measured_and_then_one_in_a_while(pace):
     assert at == [0, 1, SETTLED + MEASURE_EVERY - 1, SETTLED + 2 * MEASURE_EVERY - 1]
 
 
+def led(pace: Pace, many: int, waiting: int, a_row_s: float = 0.1, alone: int = 1) -> list[int]:
+    """Rows of so many passes, with so many rows always there to share them; those that were to be measured are learned."""
+    found = []
+    for _ in range(many):
+        found.append(max(alone, min(waiting, pace.most_rows("64", alone))))
+        if pace.wants("64", found[-1]):
+            pace.learn("64", found[-1], a_row_s * found[-1])
+    return found
+
+
 def test_each_number_of_rows_and_each_key_is_measured_for_itself(pace):
     passes(pace, 5)
 
@@ -58,18 +68,73 @@ def test_a_sample_has_no_company_before_it_was_measured_alone(pace):
 
 
 def test_the_first_measurement_is_forgotten_for_memory_was_allocated_in_it(pace):
+    measured(pace, 2, 0.2)
+
     pace.learn("64", 1, 9.0)
     pace.learn("64", 1, 0.1)
 
-    assert pace._took_s["64", 1] == pytest.approx(0.1)
+    assert pace.most_rows("64", 1) == 2  # 3 rows would be 0.3
+
+
+def test_the_second_measurement_is_forgotten_where_a_graph_was_written_in_it(pace):
+    measured(pace, 2, 0.2)
+
+    pace.learn("64", 1, 0.1)
+    pace.learn("64", 1, 9.0)
+
+    assert pace.most_rows("64", 1) == 2
 
 
 def test_later_measurements_count_a_little(pace):
     measured(pace, 1, 0.1)
+    measured(pace, 2, 0.2)
 
     pace.learn("64", 1, 0.2)
 
-    assert pace._took_s["64", 1] == pytest.approx(0.13)
+    assert pace.most_rows("64", 1) == 3  # 0.13 alone: 3 rows are within 0.325, 4 would be 0.4
+
+
+@pytest.mark.parametrize("alone", [1, 2])
+def test_a_step_whose_company_never_ends_is_measured_alone_again(pace, alone):
+    measured(pace, alone, 9.0)  # both in a bad moment
+
+    found = led(pace, 3 * ALONE_AGAIN_AFTER, waiting=8, alone=alone)
+
+    before, after = found[:ALONE_AGAIN_AFTER], found[ALONE_AGAIN_AFTER:]
+    assert max(before) == 8
+    assert min(before) > alone
+    assert after[:SETTLED] == [alone] * SETTLED
+    assert max(after) == int(2.5 * alone)
+
+
+def test_measuring_alone_again_costs_company_less_than_one_pass_in_a_hundred(pace):
+    measured(pace, 1, 0.1)
+
+    found = led(pace, 10_000, waiting=2)
+
+    assert set(found) == {1, 2}
+    assert found.count(1) < 100
+
+
+def test_who_is_alone_now_and_then_is_not_kept_alone_to_be_measured(pace):
+    measured(pace, 1, 0.1)
+
+    found = []
+    for _ in range(2 * ALONE_AGAIN_AFTER // MEASURE_EVERY):
+        led(pace, 1, waiting=1)
+        found += led(pace, MEASURE_EVERY, waiting=2)
+
+    assert set(found) == {2}
+
+
+def test_a_pass_alone_that_broke_off_is_made_alone_the_next_time(pace):
+    measured(pace, 1, 0.1)
+    led(pace, ALONE_AGAIN_AFTER, waiting=2)
+
+    for _ in range(3):  # they run out of memory: nothing is learned
+        assert pace.most_rows("64", 1) == 1
+        assert pace.wants("64", 1)
+    assert led(pace, SETTLED + 1, waiting=2) == [1] * SETTLED + [2]
 
 
 def test_what_was_not_measured_is_taken_for_proportional_to_its_rows(pace):
