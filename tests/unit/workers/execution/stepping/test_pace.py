@@ -4,7 +4,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.execution.stepping.pace import ALONE_AGAIN_AFTER, MEASURE_EVERY, SETTLED, TRY_AGAIN_AFTER, Pace
+from workers.execution.stepping.pace import (
+    ALONE_AGAIN_AFTER,
+    MEASURE_EVERY,
+    MOST_KEYS,
+    MOST_ROWS,
+    SETTLED,
+    TRY_AGAIN_AFTER,
+    Pace,
+)
+
+
+class CountedKey:
+    """A key that counts how often it was held against another, or looked up."""
+
+    def __init__(self, name: str, counts: list[str]) -> None:
+        self._name, self._counts = name, counts
+
+    def __eq__(self, other: object) -> bool:
+        self._counts.append(self._name)
+        return isinstance(other, CountedKey) and self._name == other._name
+
+    def __hash__(self) -> int:
+        self._counts.append(self._name)
+        return hash(self._name)
 
 
 @pytest.fixture
@@ -187,7 +210,51 @@ def test_who_may_not_become_slower_stays_alone():
 def test_passes_that_take_no_time_have_an_end(pace):
     measured(pace, 1, 0.0)
 
-    assert pace.most_rows("64", 1) == 256
+    assert pace.most_rows("64", 1) == MOST_ROWS
+
+
+def test_what_a_pass_costs_does_not_grow_with_the_keys_that_were_measured(pace):
+    counts: list[str] = []
+    keys = [CountedKey(str(n), counts) for n in range(100)]
+    for key in keys:
+        measured(pace, 1, 0.1, key)
+    counts.clear()
+
+    pace.most_rows(keys[0], 1)
+    pace.wants(keys[0], 2)
+    pace.learn(keys[0], 2, 0.2)
+
+    assert set(counts) == {"0"}
+    assert len(counts) < 20
+
+
+def test_the_key_that_was_unused_the_longest_is_forgotten_and_measured_alone_again(pace):
+    for n in range(MOST_KEYS + 1):
+        measured(pace, 1, 0.1, key=n)
+
+    assert [pace.most_rows(n, 1) for n in range(1, MOST_KEYS + 1)] == [2] * MOST_KEYS
+    assert pace.wants(0, 1)
+    assert pace.most_rows(0, 1) == 1
+
+
+@pytest.mark.parametrize("use", [Pace.wants, Pace.most_rows])
+def test_a_key_whose_passes_are_not_measured_now_is_in_use_too(pace, use):
+    for n in range(MOST_KEYS):
+        measured(pace, 1, 0.1, key=n)
+
+    use(pace, 0, 1)
+
+    measured(pace, 1, 0.1, key="new")
+    assert (pace.most_rows(0, 1), pace.most_rows(1, 1)) == (2, 1)
+
+
+def test_what_memory_refused_is_remembered_however_many_keys_come_after(pace):
+    pace.halve("64", 8)
+
+    for n in range(2 * MOST_KEYS):
+        measured(pace, 1, 0.1, key=n)
+
+    assert pace.most_samples("64", 8) == 4
 
 
 def test_memory_that_ran_out_halves_the_seats_of_that_key_alone_and_never_below_one(pace):
@@ -216,8 +283,10 @@ def test_the_pass_it_allows_is_within_the_bound_or_has_the_leader_alone(times, a
 
     most = pace.most_rows("64", alone)
 
-    assert alone <= most <= 256
+    assert alone <= most <= MOST_ROWS
     if most > alone:
-        assert pace._expected_s("64", most) <= slower * times[alone]
+        measured_rows = max(rows for rows in times if rows <= most)
+        expected_s = times[measured_rows] * most / measured_rows
+        assert expected_s <= slower * times[alone] * (1 + 1e-9)
     if alone not in times:
         assert most == alone
