@@ -2,17 +2,23 @@
 
 Memory: whoever ran out of it halves the seats of that shape, for as long as this process lives.
 
-Time: by default a pass in which somebody is in no hurry to wait (priority normal or above) may take `SLOWER` times what the
+Time: by default a pass in which somebody is in no hurry to wait (priority normal or above) may take `slower` times what the
 leading sample's step takes alone, so that a job of four steps does not become three times slower because seven jobs of
 fifty sit beside it. What a pass of so many rows takes is measured, first alone; what was not measured yet is taken for
-proportional to its rows, which is never too low. A first measurement forbids nothing: memory is allocated in that pass,
-kernels are chosen, a graph is written. And what was forbidden so often that it may have been a bad moment is tried again.
+proportional to its rows, which is never too low. One slow pass among the first ones forbids nothing and allows nothing,
+because memory is allocated in such a pass, kernels are chosen, a graph is written: the quickest of them counts. What was
+forbidden so often that it may have been a bad moment is tried again. And whoever was not measured alone for long, because
+company never ended, has none for as many passes as that takes: else one bad moment would make its passes slow for ever.
 
 Measuring costs: on a GPU a pass returns before it is computed, so one that is to be measured is waited for (`wants`). Its
 first ones are, and then one in a while.
+
+Times are kept by key, so that a pass costs what its own key has, and of the `MOST_KEYS` keys used last; one that comes back
+later is measured alone again. What memory refused is never forgotten: to find it out again would cost a pass.
 """
 
-from collections.abc import Hashable
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 #: Passes of a kind before one is known: the first may be slow for its own reasons. So many steps a shape is alone at first.
@@ -23,6 +29,53 @@ WEIGHT = 0.3
 MEASURE_EVERY = 16
 #: Passes that could have had more rows, had those not been measured as too slow; then they are tried once more.
 TRY_AGAIN_AFTER = 100
+#: Passes led by a kind since it was last measured alone; then it is measured alone again. `SETTLED` in so many are 0.7 % of
+#: them without company, and a bound that came from a bad moment is gone after half a minute of passes of 0.1 s.
+ALONE_AGAIN_AFTER = 300
+#: Keys whose times are remembered: four for every seat that there can be (`max_batch` is 64 at most), so that none of those
+#: under way is forgotten. Each with eight numbers of rows, they take 330 KiB.
+MOST_KEYS = 256
+#: Rows of a pass, whatever they take.
+MOST_ROWS = 256
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Passes of one key and so many rows."""
+
+    took_s: float = 0.0
+    #: Measurements.
+    seen: int = 0
+    #: Passes since the last measurement.
+    unmeasured: int = 0
+    #: Passes that were not of this kind because it would have been too slow.
+    refused: int = 0
+    #: Passes, of any number of rows, that were led by a sample of so many since the last measurement.
+    led: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        return self.seen >= SETTLED
+
+    def learn(self, took_s: float) -> None:
+        self.seen += 1
+        self.unmeasured = self.led = 0
+        if self.seen == 1:
+            self.took_s = took_s
+        elif self.seen <= SETTLED:
+            self.took_s = min(self.took_s, took_s)
+        else:
+            self.took_s += WEIGHT * (took_s - self.took_s)
+
+    def lead(self) -> None:
+        self.led += 1
+        if self.led > ALONE_AGAIN_AFTER:
+            self.led = self.seen = 0
+
+    def refuse(self) -> None:
+        self.refused += 1
+        if self.refused >= TRY_AGAIN_AFTER:
+            self.refused = self.seen = 0
 
 
 @dataclass
@@ -31,36 +84,32 @@ class Pace:
 
     #: How many times its time alone a step may take.
     slower: float
-    _took_s: dict[tuple[Hashable, int], float] = field(default_factory=dict)
-    _seen: dict[tuple[Hashable, int], int] = field(default_factory=dict)
+    #: By key, the one used last at the end, and by rows.
+    _kinds: OrderedDict[Hashable, dict[int, _Kind]] = field(default_factory=OrderedDict)
     _most: dict[Hashable, int] = field(default_factory=dict)
-    _unmeasured: dict[tuple[Hashable, int], int] = field(default_factory=dict)
-    _refused: dict[tuple[Hashable, int], int] = field(default_factory=dict)
 
     def wants(self, key: Hashable, rows: int) -> bool:
         """Whether the next pass of so many rows is to be measured."""
-        passed = self._unmeasured[key, rows] = self._unmeasured.get((key, rows), 0) + 1
-        return self._seen.get((key, rows), 0) < SETTLED or passed >= MEASURE_EVERY
+        kind = self._kind(key, rows)
+        kind.unmeasured += 1
+        return not kind.is_known or kind.unmeasured >= MEASURE_EVERY
 
     def learn(self, key: Hashable, rows: int, took_s: float) -> None:
         """A pass of so many rows took so long."""
-        self._unmeasured[key, rows] = 0
-        known = self._took_s.get((key, rows))
-        seen = self._seen[key, rows] = self._seen.get((key, rows), 0) + 1
-        # The first one is replaced: memory was allocated in it, kernels were chosen.
-        fresh = known is None or seen == SETTLED
-        self._took_s[key, rows] = took_s if fresh or known is None else known + WEIGHT * (took_s - known)
+        self._kind(key, rows).learn(took_s)
 
     def most_rows(self, key: Hashable, alone: int) -> int:
-        """Rows that a pass may have, led by a sample that takes `alone` of them (1 or 2)."""
-        solo_s = self._took_s.get((key, alone))
-        if solo_s is None or self._seen[key, alone] < SETTLED:
+        """Rows that a pass may have, led by a sample that takes `alone` of them (1 or 2). Asked once a pass."""
+        leading = self._kind(key, alone)
+        leading.lead()
+        if not leading.is_known:
             return alone
-        limit_s, rows = self.slower * solo_s, alone
-        while rows < 256 and self._expected_s(key, rows + 1) <= limit_s:
-            rows += 1
-        self._refuse(key, rows + 1)
-        return rows
+        known = {rows: kind for rows, kind in self._kinds[key].items() if kind.is_known}
+        took_s = {rows: kind.took_s for rows, kind in known.items()}
+        most = _rows_within(self.slower * leading.took_s, alone, took_s)
+        if most + 1 in known:
+            known[most + 1].refuse()
+        return most
 
     def halve(self, key: Hashable, samples: int) -> None:
         """A pass of so many samples did not fit."""
@@ -70,21 +119,23 @@ class Pace:
         """Samples that a pass may have."""
         return min(usual, self._most.get(key, usual))
 
-    def _refuse(self, key: Hashable, rows: int) -> None:
-        """So many rows would have been too slow, by what was measured."""
-        if self._seen.get((key, rows), 0) < SETTLED:
-            return
-        refused = self._refused[key, rows] = self._refused.get((key, rows), 0) + 1
-        if refused >= TRY_AGAIN_AFTER:
-            self._refused[key, rows] = self._seen[key, rows] = 0
+    def _kind(self, key: Hashable, rows: int) -> _Kind:
+        """Of a key that is used now."""
+        of_key = self._kinds.setdefault(key, {})
+        self._kinds.move_to_end(key)
+        if len(self._kinds) > MOST_KEYS:
+            self._kinds.popitem(last=False)
+        return of_key.setdefault(rows, _Kind())
 
-    def _expected_s(self, key: Hashable, rows: int) -> float:
-        measured = {
-            n: took_s for (known, n), took_s in self._took_s.items() if known == key and self._seen[known, n] >= SETTLED
-        }
-        if rows in measured:
-            return measured[rows]
-        below = max((n for n in measured if n < rows), default=None)
-        if below is not None:
-            return measured[below] * rows / below
-        return measured[min(measured)]
+
+def _rows_within(limit_s: float, alone: int, took_s: Mapping[int, float]) -> int:
+    """Rows that a pass may have to take no longer, by what so many took; `alone` of them are among those. Pure."""
+    rows = below = alone
+    while rows < MOST_ROWS:
+        more = rows + 1
+        expected_s = took_s[more] if more in took_s else took_s[below] * more / below
+        if expected_s > limit_s:
+            return rows
+        rows = more
+        below = more if more in took_s else below
+    return rows
