@@ -2,8 +2,8 @@
 
 Memory: whoever ran out of it halves the seats of that shape, for as long as this process lives.
 
-Time: by default a pass in which somebody is in no hurry to wait (priority normal or above) may take `slower` times what the
-leading sample's step takes alone, so that a job of four steps does not become three times slower because seven jobs of
+Time: by default a pass in which somebody is in no hurry to wait (priority normal or above) may take `slower` times what a step
+of each sample in it takes alone, so that a job of four steps does not become three times slower because seven jobs of
 fifty sit beside it. What a pass of so many rows takes is measured, first alone; what was not measured yet is taken for
 proportional to its rows, which is never too low. One slow pass among the first ones forbids nothing and allows nothing,
 because memory is allocated in such a pass, kernels are chosen, a graph is written: the quickest of them counts. What was
@@ -104,12 +104,16 @@ class Pace:
         leading.lead()
         if not leading.is_known:
             return alone
-        known = {rows: kind for rows, kind in self._kinds[key].items() if kind.is_known}
-        took_s = {rows: kind.took_s for rows, kind in known.items()}
-        most = _rows_within(self.slower * leading.took_s, alone, took_s)
+        known = self._known(key)
+        most = self._rows_within(known, alone)
         if most + 1 in known:
             known[most + 1].refuse()
         return most
+
+    def most_rows_beside(self, key: Hashable, alone: int) -> int:
+        """The same for one who does not lead it; whoever was not measured alone yet goes by what its leader may."""
+        known = self._known(key)
+        return self._rows_within(known, alone) if alone in known else MOST_ROWS
 
     def halve(self, key: Hashable, samples: int) -> None:
         """A pass of so many samples did not fit."""
@@ -118,6 +122,13 @@ class Pace:
     def most_samples(self, key: Hashable, usual: int) -> int:
         """Samples that a pass may have."""
         return min(usual, self._most.get(key, usual))
+
+    def _known(self, key: Hashable) -> dict[int, _Kind]:
+        return {rows: kind for rows, kind in self._kinds.get(key, {}).items() if kind.is_known}
+
+    def _rows_within(self, known: Mapping[int, _Kind], alone: int) -> int:
+        took_s = {rows: kind.took_s for rows, kind in known.items()}
+        return _rows_within(self.slower * took_s[alone], alone, took_s)
 
     def _kind(self, key: Hashable, rows: int) -> _Kind:
         """Of a key that is used now."""

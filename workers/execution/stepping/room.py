@@ -72,7 +72,9 @@ class PassRoom:
         most = self._pace.most_samples(sample.key, self._trade.most_seats(self._runtime.settings))
         limit_mib = self._need_mib(self.reserved)
         fitting = (n for n in range(most, 1, -1) if self._need_mib(self._trade.together(shape, n)) <= limit_mib)
-        quick = {own: self._pace.most_rows(sample.key, own) for own in rows}
+        quick = {own: self._pace.most_rows_beside(sample.key, own) for own in rows if own != sample.rows}
+        if rows:
+            quick[sample.rows] = self._pace.most_rows(sample.key, sample.rows)
         return Room(next(fitting, 1), quick or None)
 
     def note_use(self, shape: Shape, samples: int) -> None:

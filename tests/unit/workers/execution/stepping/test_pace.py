@@ -257,6 +257,15 @@ def test_what_memory_refused_is_remembered_however_many_keys_come_after(pace):
     assert pace.most_samples("64", 8) == 4
 
 
+def test_whoever_does_not_lead_has_a_bound_of_its_own_once_it_was_measured_alone(pace):
+    measured(pace, 2, 0.2)
+
+    assert pace.most_rows_beside("64", 1) == 256
+    assert pace.most_rows_beside("72", 1) == 256
+    measured(pace, 1, 0.1)
+    assert pace.most_rows_beside("64", 1) == 2
+
+
 def test_memory_that_ran_out_halves_the_seats_of_that_key_alone_and_never_below_one(pace):
     pace.halve("64", 5)
 

@@ -147,7 +147,7 @@ def played(step_s, seats: int, others: int) -> float:
     jobs.append(quick)
     while quick["left"]:
         seated = [sample(job["order"], rows=job["rows"], left=job["left"]) for job in jobs]
-        most = {own: pace.most_rows("64", own) for own in (1, 2)}
+        most = {own: pace.most_rows_beside("64", own) for own in (1, 2)}
         by_age = overtaken >= OVERTAKES
         places = next_pass(seated, "64", lambda lead, most=most: Room(seats, most), MAX_WAIT_S, by_age=by_age)
         overtaken = overtaken + 1 if not by_age and overtakes(seated, places) else 0
