@@ -5,7 +5,8 @@ may write it, while the job runs (`keep.lua`): so it goes with the job's end (`m
 worker that was given up touches nothing of the next attempt's.
 
 All workers together write at most `MOST_BYTES_PER_S`: what is beyond is left out, for a checkpoint that comes rarer costs
-steps, and a Redis that is busy with them costs everybody.
+steps, and a Redis that is busy with them costs everybody. One that is larger than that is written whole, and those after it
+wait until it would have been (`afford.lua`): so the largest gets through, and the rate holds over any few of its like.
 """
 
 from collections.abc import Mapping
@@ -39,10 +40,11 @@ class Checkpoints:
     def __init__(self, client: "redis.Redis") -> None:
         self._redis: Any = client
         self._keep = script(client, "keep")
+        self._afford = script(client, "afford")
 
     def put(self, job_id: str, token: str, states: Mapping[int, bytes], *, was_resumed: bool) -> bool:
-        """Keep a job's states instead of those before; False: too much was written in this second, or the job is no longer
-        this claim's, and nothing has changed.
+        """Keep a job's states instead of those before; False: too much was written of late, or the job is no longer this
+        claim's, and nothing has changed.
 
         Args:
             token: of the claim that made them.
@@ -66,11 +68,7 @@ class Checkpoints:
         return Kept({int(place): data for place, data in fields.items()}, was_resumed)
 
     def _may_write(self, size: int) -> bool:
-        """A budget of seconds: what one large checkpoint overdraws, those after it wait for."""
+        """Whether what was written so far leaves room for more; if so, this much counts as written."""
         with redis_errors():
-            now_s = int(self._redis.time()[0])
-            pipe = self._redis.pipeline()
-            pipe.incrby(keys.checkpoint_budget(now_s), size)
-            pipe.expire(keys.checkpoint_budget(now_s), 5)
-            written, _ = pipe.execute()
-        return int(written) <= max(MOST_BYTES_PER_S, size)
+            may = self._afford(keys=[keys.CHECKPOINTS], args=[size, MOST_BYTES_PER_S, MOST_BYTES])
+        return bool(may)

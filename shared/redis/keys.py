@@ -55,7 +55,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:gone:{id}           string  ttl + GONE_TTL_S      marks ids that existed, so that they answer 410; "of person"
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
     darkroom:checkpoint:{id}     hash    CHECKPOINT_TTL_S      keep.lua: picture's place → state; gone at the job's end
-    darkroom:checkpoints:{s}     string  5 s                   bytes of checkpoints written in that second
+    darkroom:checkpoints         string  until it is used up   when what was written of them so far has drained (µs); afford.lua
     darkroom:draining:{worker}   string  as drain_s            set when a worker is asked to stop
     darkroom:turn:{worker}       string  TURN_TTL_S            the model whose turn it is there, while a run of another goes on
     darkroom:tokens:{id}         stream  PREVIEW_TTL_S         text deltas of a streaming answer
@@ -150,6 +150,7 @@ QUEUES = PREFIX + "queues"
 DELAYED = PREFIX + "delayed"
 DEADLINES = PREFIX + "deadlines"
 PENDING = PREFIX + "pending"
+CHECKPOINTS = PREFIX + "checkpoints"
 ROOM = PREFIX + "room"
 STORE = PREFIX + "store"
 WORKERS = PREFIX + "workers"
@@ -271,10 +272,6 @@ def preview(job_id: str) -> str:
 
 def checkpoint(job_id: str) -> str:
     return f"{PREFIX}checkpoint:{job_id}"
-
-
-def checkpoint_budget(second: int) -> str:
-    return f"{PREFIX}checkpoints:{second}"
 
 
 def turn(worker_name: str) -> str:

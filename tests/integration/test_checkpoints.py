@@ -1,13 +1,17 @@
-"""A checkpoint is written with its claim's pen: whoever lost the job meanwhile, or saw it end, leaves nothing behind."""
+"""A checkpoint is written with its claim's pen: whoever lost the job meanwhile, or saw it end, leaves nothing behind.
+
+And all together are written at no more than so many bytes a second.
+"""
 
 import threading
+import time
 
 import pytest
 
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, Reason, State
 from shared.jobs import lifecycle
-from shared.jobs.checkpoints import Checkpoints
+from shared.jobs.checkpoints import MOST_BYTES, MOST_BYTES_PER_S, Checkpoints
 from shared.jobs.routing import queue_of
 from shared.redis import keys
 from tests.integration.test_stepping_run import (
@@ -144,3 +148,84 @@ def test_a_job_goes_back_once_what_was_kept_of_it_at_the_end_is_written(services
     # The command is heard at the boundary after the third step, or at the next where its look came late.
     assert len(engine.passes) < 8
     assert kept.get(job.id).states == {0: str(len(engine.passes)).encode()}
+
+
+# -- what all together may write ------------------------------------------------------------------------------------------
+
+MIB = 2**20
+LARGEST = MOST_BYTES / MIB
+
+
+def later(services, seconds: float) -> None:
+    """So much time is over for what was written so far."""
+    drained_at_us = services.store.redis.get(keys.CHECKPOINTS)
+    if drained_at_us is not None:
+        services.store.redis.set(keys.CHECKPOINTS, int(drained_at_us) - round(seconds * 1e6), keepttl=True)
+
+
+@pytest.fixture
+def job(services) -> JobRecord:
+    return claimed(services, queued(services, "large"), "mine")
+
+
+def put(kept: Checkpoints, job: JobRecord, mib: float) -> bool:
+    return kept.put(job.id, "mine", {0: bytes(round(mib * MIB))}, was_resumed=False)
+
+
+def test_what_one_overdraws_those_of_the_next_second_wait_for_too(services, kept, job):
+    assert put(kept, job, LARGEST)
+    second = services.store.redis.time()[0]
+    wait_for(lambda: services.store.redis.time()[0] > second)
+
+    assert not put(kept, job, LARGEST)
+    assert not put(kept, job, 0.001)
+
+
+@pytest.mark.parametrize("mib", [1, 3, 16])
+def test_all_together_are_written_at_the_rate_that_is_promised(services, kept, job, mib):
+    began_s, written_mib = time.monotonic(), 0
+    for _ in range(120):  # 30 s, four looks in each
+        while put(kept, job, mib):
+            written_mib += mib
+        later(services, 0.25)
+
+    per_s, took_s = MOST_BYTES_PER_S / MIB, time.monotonic() - began_s
+    assert 30 * per_s - mib <= written_mib <= (30 + took_s) * per_s + per_s + mib
+
+
+def test_the_largest_gets_through_while_others_come_all_the_time(services, kept, job):
+    while put(kept, job, 3):
+        pass
+    looks = 0
+    while not put(kept, job, LARGEST):
+        later(services, 0.25)
+        looks += 1
+        if looks % 2:
+            put(kept, job, 3)
+        assert looks < 100
+
+    assert not put(kept, job, 3)
+    later(services, LARGEST * MIB / MOST_BYTES_PER_S)
+    assert put(kept, job, 3)
+
+
+def test_one_that_is_refused_makes_nobody_wait_longer(services, kept, job):
+    put(kept, job, LARGEST)
+    drained_at_us = services.store.redis.get(keys.CHECKPOINTS)
+
+    assert not put(kept, job, LARGEST)
+    assert services.store.redis.get(keys.CHECKPOINTS) == drained_at_us
+
+
+def test_the_count_goes_once_it_is_used_up(services, kept, job):
+    put(kept, job, LARGEST)
+
+    assert 0 < services.store.redis.pttl(keys.CHECKPOINTS) <= 1000 * MOST_BYTES / MOST_BYTES_PER_S
+
+
+def test_a_clock_that_went_back_locks_nobody_out(services, kept, job):
+    put(kept, job, LARGEST)
+    later(services, -3600)
+
+    assert put(kept, job, LARGEST)
+    assert not put(kept, job, 1)

@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
-from shared.contracts.jobs import Phase
-from shared.errors import DarkroomError, DeviceLost
+from pydantic import ValidationError
+
+from shared.contracts.jobs import JobRecord, Phase
+from shared.errors import DarkroomError, DeviceLost, EngineFailed
 from shared.jobs.chains import Chains
 from shared.log import bound, logger
 from shared.models.catalogue import ModelCard
@@ -99,9 +101,17 @@ class Company:
         return {member.record.id: member.claim.token for member in list(self.members)}
 
     def take(self, claim: Claim) -> None:
-        """A job is on its way; the picture it names is fetched beside the passes."""
+        """A job is on its way; the picture it names is fetched beside the passes. One that cannot be read, because another
+        version wrote it, fails by itself: nobody holds it, or counts on it, after this."""
         record, stopwatch = claim.record, Stopwatch(self._clock)
         endings = Endings(self._runtime, self._chains, [record], stopwatch, self._ratings, sends_all=True)
+        order, self.orders = self.orders, self.orders + 1
+        try:
+            shape, _ = self.trade.shape_of(record), self.trade.samples_of(record)
+        except Exception as exc:  # whatever it is that reading it takes
+            with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
+                endings.fail_one(claim, unreadable(exc), in_batch=1, degradations=record.degradations)
+            return
         watch = GpuBatchWatch(
             self._runtime.store,
             [claim],
@@ -110,16 +120,20 @@ class Company:
             on_stop=endings.stop,
             beside=partial(self._telling.take, record.id),
         )
-        shape = self.trade.shape_of(record)
-        work = self._fetching.submit(self.trade.work_of, record, self._runtime, watch)
-        member = Member(claim, self.orders, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
-        self.orders += 1
+        work = self._fetching.submit(self._work_of, record, watch)
+        member = Member(claim, order, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
         with self._door:
             self._coming.append(member)
         with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
             logger().info("job.started", kind=record.kind, attempt=record.attempt, gpu_batch=len(self.standing.at_work))
             for what in what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card)):
                 watch.degrade(what)
+
+    def _work_of(self, record: JobRecord, watch: GpuBatchWatch) -> Any:
+        try:
+            return self.trade.work_of(record, self._runtime, watch)
+        except ValidationError as exc:
+            raise unreadable(exc) from exc
 
     # -- between two passes ------------------------------------------------------------------------------------------
 
@@ -220,3 +234,16 @@ class Company:
         """See `engines.base.Watch`."""
         for member in self.members:
             member.watch.degrade(what)
+
+
+def unreadable(why: Exception) -> EngineFailed:
+    """What a job fails with whose parameters are not of this version. Names fields, not what is in them: a prompt may be.
+    Pure."""
+    if isinstance(why, ValidationError):
+        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in why.errors()[:3]]
+    else:
+        problems = [type(why).__name__]
+    return EngineFailed(
+        f"the job's parameters are not of this worker's version, which cannot read them ({'; '.join(problems)}); "
+        "send it again once all workers are of one version"
+    )
