@@ -24,7 +24,7 @@ __all__ = ["_every_step_looks_and_tells", "engine", "folder", "runner", "sent"]
 folder = answers.folder
 QUEUE = queue_of(MODEL, Priority.NORMAL)
 #: What another version may have written: a field that is new here, one of another type, pictures that cannot be counted.
-UNREADABLE: list[dict[str, Any]] = [{"clip_skip": 2}, {"steps": None}, {"n": "many"}, {"n": {"least": 2}}]
+UNREADABLE: list[dict[str, Any]] = [{"clip_skip": 2}, {"steps": None}, {"n": "many"}, {"n": {"least": 2}}, {"n": 0}]
 #: Which is found out when its work is fetched.
 UNREADABLE_LATER: list[dict[str, Any]] = [{"n": 2.5}]
 
@@ -101,16 +101,19 @@ def test_one_whose_size_cannot_be_read_is_left_for_last_and_fails(services, engi
     assert states(services, good) == ["succeeded"]
 
 
-def test_a_question_that_cannot_be_read_fails_alone(services, folder, sent):
+@pytest.mark.parametrize(
+    ("change", "is_told"), [({"detail": "high"}, True), ({"tasks": "why?"}, False), ({"tasks": ["why?"]}, False)]
+)
+def test_a_question_that_cannot_be_read_fails_alone(services, folder, sent, change, is_told):
     card = services.catalogue.get(answers.MODEL)
     talker = answers.moondream.load(card, folder, answers.LoadPlan(prefix_cache_mib=64))
     talker.__class__ = answers.Listening
     runner = answers.runner_of(services, talker.listen(), sent)
     good = answers.queued(services, answers.ask("why?", 12))
-    job = changed(services, answers.queued(services, answers.ask("a secret", 5)), {"detail": "high"})
+    job = changed(services, answers.queued(services, answers.ask("a secret", 5)), change)
 
     while services.store.counts()["queued"]:
         runner.run(good.id, answers.QUEUE)
 
-    assert has_failed_and_says_why(services, job)
-    assert states(services, good) == ["succeeded"]
+    assert states(services, good, job) == ["succeeded", "failed"]
+    assert not is_told or has_failed_and_says_why(services, job)

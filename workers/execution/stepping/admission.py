@@ -74,7 +74,7 @@ class Admission:
         first, free = min(standing.at_work, key=lambda member: member.level).record, standing.free
         while free > 0 and (claim := self._arrivals.next_one(level, lambda job: self._may_join(first, job))):
             self.take_in_turn(claim)
-            free -= self._company.trade.samples_of(claim.record)
+            free = self._company.standing.free
         if free > 0 and self._clock() < self._peers_until_s:
             for claim in self._arrivals.peers(first, level, free, self._company.trade.takes):
                 self._company.take(claim)

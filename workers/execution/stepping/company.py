@@ -107,7 +107,9 @@ class Company:
         endings = Endings(self._runtime, self._chains, [record], stopwatch, self._ratings, sends_all=True)
         order, self.orders = self.orders, self.orders + 1
         try:
-            shape, _ = self.trade.shape_of(record), self.trade.samples_of(record)
+            shape, samples = self.trade.shape_of(record), self.trade.samples_of(record)
+            if samples < 1:
+                raise ValueError("it asks for nothing")
         except Exception as exc:  # whatever it is that reading it takes
             with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
                 endings.fail_one(claim, unreadable(exc), in_batch=1, degradations=record.degradations)

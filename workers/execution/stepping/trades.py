@@ -143,8 +143,10 @@ class Answers:
 
     def takes(self, record: JobRecord) -> bool:
         """See `Trade`."""
-        tasks = record.params.get("tasks") or []
-        return bool(tasks) and all(task.get("engine") == record.model for task in tasks)
+        tasks = record.params.get("tasks")
+        if not isinstance(tasks, list) or not tasks:  # another version's record may hold anything
+            return False
+        return all(isinstance(task, dict) and task.get("engine") == record.model for task in tasks)
 
     def may_join(self, first: JobRecord, other: JobRecord) -> bool:
         """See `Trade`: whatever they ask."""
