@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord
-from shared.errors import DeviceLost
+from shared.errors import DeviceLost, EngineFailed
 from shared.jobs.routing import queue_of
 from tests.integration.test_stepping_run import (
     MODEL,
@@ -45,9 +45,14 @@ def lost(*_) -> None:
     raise DeviceLost("CUDA error: an illegal memory access was encountered")
 
 
+def lost_by_another_name(*_) -> None:
+    raise EngineFailed("no picture") from RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+@pytest.mark.parametrize("lost", [lost, lost_by_another_name])
 @pytest.mark.parametrize("doing", ["begin", "at_finish"])
 def test_a_card_that_is_lost_beside_a_pass_is_told_to_be_lost_and_its_jobs_go_back(
-    services, engine, runner, monkeypatch, doing
+    services, engine, runner, monkeypatch, doing, lost
 ):
     jobs = [queued(services, "one", steps=2), queued(services, "two", steps=6)]
     monkeypatch.setattr(engine, doing, lost)

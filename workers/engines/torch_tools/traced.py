@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from shared.errors import Signal
 from shared.log import logger
 from workers.engines.torch_tools.host_copy import places_of
 
@@ -136,6 +137,8 @@ class Traced:
                 return graph
         try:
             graph = Graph(self._operators(call), pytree.tree_structure(answer))
+        except Signal:  # whoever looks in between modules has had enough
+            raise
         except Exception as exc:  # TorchScript cannot write everything down
             logger().warning("pass.not_traced", reason=_said(exc))
             return None

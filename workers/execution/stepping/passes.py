@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import DarkroomError, DeviceLost, NotFinite, OutOfVram
+from shared.errors import DarkroomError, NotFinite, OutOfVram
 from shared.models.catalogue import ModelCard
 from workers.engines.stepping import Stepping
+from workers.engines.torch_tools.device_lost import raise_if_lost
 from workers.execution.runtime import Runtime
 from workers.execution.stepping.behind import Behind
 from workers.execution.stepping.company import Company
@@ -70,9 +71,8 @@ class Passes:
             member.began_with = (self._runtime.gpu_now(), self.busy_s)
             try:
                 samples = self._keeping.resumed(engine, member) or engine.begin(member.work.result(), member.watch)
-            except DeviceLost:
-                raise
             except DarkroomError as exc:
+                raise_if_lost(exc)
                 may_pass = isinstance(exc, OutOfVram | NotFinite)
                 if may_pass and not begun:
                     raise  # the ladder may help
@@ -153,14 +153,14 @@ class Passes:
                 member.pause()
 
     def decode(self, engine: Stepping, threads: int) -> None:
-        """One picture that took its last step, the most urgent one; more where more wait than may be made at once, for whoever
-        takes their seats comes to its end no later."""
+        """One picture that took its last step; more where more of them wait than may be made at once: jobs of few steps would
+        pile up finished pictures otherwise."""
         self._decode_one(engine, threads)
         while sum(member.waiting_pictures for member in self._company.members) > self._company.seats:
             self._decode_one(engine, threads)
 
     def _decode_one(self, engine: Stepping, threads: int) -> None:
-        """With its job's last one the job is made."""
+        """The most urgent one; with its job's last one the job is made."""
         done = [member for member in self._company.members if member.undecoded is not None]
         member = min(done, key=lambda m: (m.level, m.order), default=None)
         if member is None or (place := member.undecoded) is None:
@@ -169,14 +169,15 @@ class Passes:
         began_s = self._clock()
         try:
             self.finishing.decode(engine, member, place)
-        except (DeviceLost, OutOfVram):
-            raise  # short of memory, what is made is decoded by a smaller plan
+        except OutOfVram:
+            raise  # the ladder may help: what is made is decoded by a smaller plan
         except DarkroomError as exc:
-            is_alone = not any(other.is_begun for other in self._company.members if other is not member)
-            if isinstance(exc, NotFinite) and is_alone:
+            raise_if_lost(exc)
+            may_pass = isinstance(exc, NotFinite)
+            if may_pass and not any(other.is_begun for other in self._company.members if other is not member):
                 member.restart()
                 raise  # in a wider range
-            self._company.fail([member], exc, in_batch=2 if isinstance(exc, NotFinite) else 1)
+            self._company.fail([member], exc, in_batch=2 if may_pass else 1)
             return
         member.spent_s += self._spend(began_s)
         if len(member.pictures) == len(member.samples):

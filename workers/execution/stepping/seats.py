@@ -17,11 +17,10 @@ Who holds no seat waits with what it has: nothing is lost by it.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 #: Passes in a row in which younger samples may go before older ones: a job of four steps is through then.
 OVERTAKES = 3
-#: Less urgent than anybody.
-LEAST = 2**31
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ class Room:
     #: Rows that a pass may have so that it stays quick for one who takes so many of them itself; None: as many as there are.
     rows: Mapping[int, int] | None = None
 
-    def most_rows(self, own: int) -> int:
+    def most_rows(self, own: int) -> float:
         """In a pass with one who takes so many of them."""
-        return LEAST if self.rows is None else self.rows[own]
+        return inf if self.rows is None else self.rows[own]
 
 
 def next_pass(
@@ -84,7 +83,7 @@ def next_pass(
     there = room(seated[lead])
     others = [i for i, sample in enumerate(seated) if sample.key == seated[lead].key and i != lead]
     chosen, rows, most = [lead], seated[lead].rows, there.most_rows(seated[lead].rows)
-    left_out = LEAST
+    left_out = inf
     for place in sorted(others, key=lambda i: (seated[i].level, *turn(i))):
         each = seated[place]
         if len(chosen) >= there.samples or each.level > left_out:

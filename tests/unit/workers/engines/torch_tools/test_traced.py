@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from shared.errors import CancelRequested
 from workers.engines.torch_tools import traced
+from workers.engines.torch_tools.torch_threads import between_modules
 from workers.engines.torch_tools.traced import Traced
 
 
@@ -149,6 +151,20 @@ def test_what_the_network_refuses_is_raised(network):
     for _ in range(2):
         with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
             graph(torch.zeros(4, 7))
+
+
+def test_who_looks_in_between_modules_may_stop_what_is_being_written_down(network):
+    graph, looks = Traced(network, after=0), iter(range(9))
+
+    def look() -> None:
+        if next(looks) == 2:  # the network's own answer takes two
+            raise CancelRequested("enough")
+
+    with pytest.raises(CancelRequested), between_modules(look):
+        graph(rows(4))
+
+    graph(rows(4))
+    assert python_runs(network, lambda: graph(rows(4))) == 0
 
 
 def test_long_calls_are_not_traced(network, monkeypatch):
