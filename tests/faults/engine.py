@@ -10,6 +10,7 @@ its own process in step 2. It makes pictures a step at a time, in any company; o
     leak=N     step N loses memory that no unload brings back
     under=MIB  only on workers whose budget is smaller
     once=N     break only the first time: a file named after N remembers
+    gate=N     step 3 waits for a file named after N (`stack.open_gate`): a test decides how long the job runs
 """
 
 import importlib
@@ -32,6 +33,7 @@ from workers.devices import slot
 from workers.engines.base import EngineKind, GenerateWork, LoadPlan, Watch
 
 HANG_S = 3600.0
+GATED_STEP = 3
 
 
 @dataclass(eq=False)
@@ -125,11 +127,16 @@ def orders_in(prompt: str) -> dict[str, int]:
     return {name: int(value) for name, _, value in pairs if value.isdigit()}
 
 
+def mark_of(number: int) -> Path:
+    """The file that is named after a number."""
+    return Path(tempfile.gettempdir()) / f"darkroom-fault-{number}"
+
+
 def _is_done(order: dict[str, int]) -> bool:
     """Whether an order to break once was obeyed before."""
     if "once" not in order:
         return False
-    mark = Path(tempfile.gettempdir()) / f"darkroom-fault-{order['once']}"
+    mark = mark_of(order["once"])
     if mark.exists():
         return True
     mark.touch()
@@ -146,6 +153,8 @@ def _obey(order: dict[str, int], step: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if order.get("hang") == step:
         time.sleep(HANG_S)
+    while step == GATED_STEP and "gate" in order and not mark_of(order["gate"]).exists():
+        time.sleep(0.01)
     if order.get("raise") == step:
         raise ValueError("as ordered")
     if order.get("leak") == step:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from shared.rack.worker_registry import WorkerRegistry, WorkerReport
+from tests.faults.engine import mark_of
 from tests.rig import Rig, wait_for
 
 MODELS = Path(__file__).with_name("models.toml")
@@ -133,8 +134,13 @@ def pass_time(seconds: float) -> None:
 
 
 def new_mark() -> int:
-    """For `once=N` in a prompt."""
+    """For `once=N` and `gate=N` in a prompt."""
     return secrets.randbits(60)
+
+
+def open_gate(mark: int) -> None:
+    """A job with `gate=N` goes on."""
+    mark_of(mark).touch()
 
 
 @contextlib.contextmanager

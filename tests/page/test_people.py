@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests import pictures
-from tests.faults.stack import FaultRig
+from tests.faults.stack import FaultRig, new_mark, open_gate
 from tests.page.conftest import Visit, barriers, shoot, until
 from tests.rig import wait_for
 
@@ -135,7 +135,7 @@ def test_two_people_see_nothing_of_each_other_but_what_is_shared(
     rig, ann: Person, bob: Person, visit: Visit, tmp_path
 ) -> None:
     secret = ann.picture("pace=1 a secret boat of ann")
-    waits = ann.make("pace=50 a long secret of ann", steps=100)
+    waits = ann.make("pace=600 a long secret of ann", steps=150)  # until it is cancelled
     (tmp_path / "uploaded by ann.png").write_bytes(pictures.png(40, 30))
     hers, his = signed_in(visit, ann, "/gallery"), signed_in(visit, bob, "/gallery")
     hers.locator("input[type=file]").set_input_files(tmp_path / "uploaded by ann.png")
@@ -199,7 +199,8 @@ def test_the_door_and_the_settings_keep_nobody_out(theme: str, ann: Person, visi
 def test_the_page_says_that_the_api_is_away_keeps_what_it_shows_and_goes_on_by_itself(
     rig: FaultRig, ann: Person, visit: Visit
 ) -> None:
-    ann.make("pace=100 goes on meanwhile", steps=100, seed=5)
+    gate = new_mark()
+    ann.make(f"pace=20 gate={gate} goes on meanwhile", steps=10, seed=5)
     page = signed_in(visit, ann)
     tile = page.get_by_role("listitem").filter(has_text="goes on meanwhile")
     page.get_by_label("What should it show?").fill("typed before")
@@ -213,6 +214,7 @@ def test_the_page_says_that_the_api_is_away_keeps_what_it_shows_and_goes_on_by_i
     expect(page.locator("form").get_by_role("alert").last).to_contain_text("does not answer")
     assert tile.is_visible()
     shoot(page, "away-dark")
+    open_gate(gate)
     rig.start_api()
     banner.wait_for(state="detached")
     expect(page.locator("form").get_by_role("alert").last).to_have_count(0)

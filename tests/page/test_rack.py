@@ -192,8 +192,8 @@ def test_the_rack_keeps_nobody_out_and_nothing_hangs_over_on_a_phone(theme: str,
 
 
 def occupied(rig: FaultRig) -> list[str]:
-    """Both workers have half a minute to do, and no seat is left beside it."""
-    ids = [str(rig.generate("pace=200", steps=150, width=64 + 8 * at, n=4)["id"]) for at in range(2)]
+    """Both workers have a minute and a half to do, and no seat is left beside it; to be cancelled."""
+    ids = [str(rig.generate("pace=600", steps=150, width=64 + 8 * at, n=4)["id"]) for at in range(2)]
     for job in ids:
         rig.wait_for_state(job, "running")
     return ids
