@@ -88,12 +88,13 @@ class Rack:
         return [(dtype, step) for dtype, who, step in self.steps if who == name]
 
 
-def rack_of(services, *, has_bf16: bool = True, **settings) -> Rack:
+def rack_of(services, *, has_bf16: bool = True, budget_mib: int = 8000, **settings) -> Rack:
     played = runtime_of(services, None, [], **settings)
     slot = played.slot.model_copy(update={"device": "cuda:0", "has_bf16": has_bf16})
     plans = assembly.plans_of(played.settings, slot, services.catalogue, NoPeaks())
     rack = Rack(None, None, [])
-    rack.runtime = replace(played, slot=slot, plans=plans, residency=Residency(lambda card: rack.loaded(card), 8000))
+    residency = Residency(lambda card: rack.loaded(card), budget_mib)
+    rack.runtime = replace(played, slot=slot, plans=plans, residency=residency)
     rack.runner = Runner(rack.runtime)
     rack.runner.run(queued(services, "warm").id, QUEUE)
     rack.steps.clear()
@@ -174,6 +175,37 @@ def test_who_joins_the_model_in_its_wider_form_says_so_too(services, rack):
 
     assert states(services, first, short, *later) == ["succeeded"] * 3
     assert [job.degradations for job in records(services, first, short, *later)] == [("upcast",)] * 3
+
+
+def test_who_is_under_way_says_nothing_of_what_was_tried_for_one_that_fits_in_no_form(services, rack):
+    small, large = queued(services, "small", steps=8), []
+
+    def send(engine, samples):
+        if len(rack.steps) == 3:
+            large.append(queued(services, "large", steps=2, side=2048, priority=Priority.HIGH))
+
+    rack.at_pass = send
+    run_all(services, rack, small)
+
+    assert states(services, small, *large) == ["succeeded", "failed"]
+    of_small, of_large = (job.degradations for job in records(services, small, *large))
+    assert of_small == ()
+    assert {"vae_tiling", "precision_nf4"} <= set(of_large)
+
+
+def test_who_takes_its_next_step_with_what_was_given_up_for_another_says_so(services):
+    rack = rack_of(services, budget_mib=4643)  # beside the large one's latents there is room for four bits
+    small, large = queued(services, "small", steps=8), []
+
+    def send(engine, samples):
+        if len(rack.steps) == 3:
+            large.append(queued(services, "large", steps=2, side=512, priority=Priority.HIGH))
+
+    rack.at_pass = send
+    run_all(services, rack, small)
+
+    assert states(services, small, *large) == ["succeeded"] * 2
+    assert all("precision_nf4" in job.degradations for job in records(services, small, *large))
 
 
 def test_a_job_that_had_gone_on_from_a_checkpoint_says_that_it_began_again(services, rack):

@@ -124,12 +124,11 @@ class Company:
         )
         work = self._fetching.submit(self._work_of, record, watch)
         member = Member(claim, order, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
+        member.given_up = what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card))
         with self._door:
             self._coming.append(member)
         with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
             logger().info("job.started", kind=record.kind, attempt=record.attempt, gpu_batch=len(self.standing.at_work))
-            for what in what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card)):
-                watch.degrade(what)
 
     def _work_of(self, record: JobRecord, watch: GpuBatchWatch) -> Any:
         try:
@@ -185,6 +184,12 @@ class Company:
         if member.is_wanted and member.endings.give_back(member.claim):
             logger().info("job.given_back", job=member.record.id, step=member.steps_done)
 
+    def stretch_begins(self, seats: int) -> None:
+        """The model is as its plan says, which is told anew; what it gave up for somebody who has left concerns nobody."""
+        self.seats = seats
+        for member in self.members:
+            member.given_up = []
+
     def loads(self) -> None:
         """The model is on its way to the GPU, once more for those who have begun: that takes longer than a step may."""
         for member in self.members:
@@ -194,6 +199,7 @@ class Company:
     def fail(self, members: Sequence[Member], error: DarkroomError, in_batch: int = 1) -> None:
         """Some fail, by themselves or because of one another; see `Endings.fail_one`."""
         for member in members:
+            member.works()
             degradations = member.watch.degradations_of(member.claim)
             member.watch.fall_silent()
             with bound(job=member.record.id, model=self._card.id, worker=self._runtime.slot.name):
@@ -233,9 +239,9 @@ class Company:
             member.pulse()
 
     def degrade(self, what: str) -> None:
-        """See `engines.base.Watch`."""
+        """See `engines.base.Watch`. Those say so who work with the model as it is then."""
         for member in self.members:
-            member.watch.degrade(what)
+            member.given_up.append(what)
 
 
 def unreadable(why: Exception) -> EngineFailed:

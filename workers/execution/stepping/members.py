@@ -50,6 +50,8 @@ class Member:
     #: How often others took its seat.
     preempted: int = 0
     is_paused: bool = False
+    #: What its model gave up, and it has not worked with since.
+    given_up: list[str] = field(default_factory=list)
     #: Seconds of the GPU that were its own: its rows of each pass, its encoding and decoding.
     spent_s: float = 0.0
     last_step_s: float = 0.0
@@ -133,6 +135,12 @@ class Member:
         if not self.is_paused:
             self.is_paused = True
             self.phase("paused")
+
+    def works(self) -> None:
+        """What is done for it from here on, its model does as it is now: its record says what that gave up."""
+        for what in self.given_up:
+            self.watch.degrade(what)
+        self.given_up = []
 
     def phase(self, phase: Phase, *, at_once: bool = False) -> None:
         """Tell its record, soon or before this returns; whoever is heard not to want it any more leaves (`is_wanted`)."""

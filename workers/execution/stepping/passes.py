@@ -65,7 +65,7 @@ class Passes:
                 continue
             if begun and (member.must_be_alone or any(other.must_be_alone for other in begun)):
                 continue
-            self.at_work = [member]
+            self._work_for([member])
             began_s = self._clock()
             member.stopwatch.start("running")
             member.began_with = (self._runtime.gpu_now(), self.busy_s)
@@ -111,7 +111,7 @@ class Passes:
         """One pass. Raises as `Stepping.step`, where fewer at once would not help."""
         samples = [sample for _, sample in chosen]
         key, rows = samples[0].key, sum(sample.rows for sample in samples)
-        self.at_work = list(dict.fromkeys(member for member, _ in chosen))
+        self._work_for(list(dict.fromkeys(member for member, _ in chosen)))
         is_measured = self._pace.wants(key, rows)
         began_s = self._clock()
         try:
@@ -165,7 +165,7 @@ class Passes:
         member = min(done, key=lambda m: (m.level, m.order), default=None)
         if member is None or (place := member.undecoded) is None:
             return
-        self.at_work = [member]
+        self._work_for([member])
         began_s = self._clock()
         try:
             self.finishing.decode(engine, member, place)
@@ -183,6 +183,11 @@ class Passes:
         if len(member.pictures) == len(member.samples):
             self._company.members.remove(member)
             self.finishing.hand_over(engine, member, threads)
+
+    def _work_for(self, members: list[Member]) -> None:
+        self.at_work = members
+        for member in members:
+            member.works()
 
     def _spend(self, since_s: float) -> float:
         took_s = self._clock() - since_s

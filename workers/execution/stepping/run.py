@@ -159,7 +159,7 @@ class SteppingRun:
         most = self._company.trade.most_seats(self._runtime.settings)
         seats = most if self._ahead.latest().wants_seats else min(most, self._company.seated)
         shape = self._room.begin(self.members, seats=seats)
-        self._company.seats = self._company.trade.seats_in(shape, self._runtime.settings)
+        self._company.stretch_begins(self._company.trade.seats_in(shape, self._runtime.settings))
         if not was_loaded:
             self._company.loads()
 
