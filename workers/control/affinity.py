@@ -9,7 +9,7 @@ come first, and among them the one whose people were given least (`shared.jobs.f
 2. A higher priority comes first. If that means a switch, `JUMP` round trips must have passed since the last: a trickle
    of urgent jobs must not turn a GPU into a machine that only loads. Low priority rises one level each `PROMOTE` ×
    `max_wait_s` of neglect, so it waits, but not for ever. To interrupt loaded work by a level that it has risen to, it
-   needs rule 1's round trips.
+   needs rule 1's round trips. But where a switch is due anyway, it goes to whoever has risen as high and waits longest.
 3. A queue that would be worked off much faster (`WORTH` times the jobs per second, switch included) comes before what is
    loaded, if nobody holds its model and rule 1's round trips have passed: its backlog outweighs the switch.
    So does a queue whose people are owed more than a job and `OWED` × max_wait_s GPU-seconds beside the people of what is loaded,
@@ -125,7 +125,25 @@ def order(queues: Sequence[str], view: View) -> list[str]:
         return_s=sum(view.switch_of(model) for model in {split(queue)[0] for queue in loaded}),
     )
     wanted = [queue for queue in queues if not is_left_to_others(queue, view)]
-    return sorted(wanted, key=lambda queue: _rank(queue, view, now))
+    ranked = sorted(wanted, key=lambda queue: _rank(queue, view, now))
+    passed_over = _passed_over(ranked, view)
+    return ranked if passed_over is None else [passed_over, *(queue for queue in ranked if queue != passed_over)]
+
+
+def _passed_over(ranked: Sequence[str], view: View) -> str | None:
+    """Where another model is to be loaded: the queue that has risen as high as that one's and was neglected longest. Each switch
+    begins rule 1's round trips anew, so whoever may not interrupt would wait for as long as others do."""
+    first = next((queue for queue in ranked if queue in view.queues), None)
+    if first is None or view.is_here(split(first)[0]):
+        return None
+    risen = [
+        queue
+        for queue in ranked
+        if not view.is_here(split(queue)[0])
+        and view.neglect_s(queue) > max(PROMOTE * view.max_wait_s, view.neglect_s(first))
+        and _level(queue, view) <= _level(first, view)
+    ]
+    return max(risen, key=view.neglect_s, default=None)
 
 
 def is_left_to_others(queue: str, view: View) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -235,10 +236,20 @@ def neglects(bursts: list[tuple[float, str, int]], filing: tuple[str, ...] = ())
     return found
 
 
+@pytest.mark.timeout(900)
 @settings(max_examples=40, deadline=None)
 @given(arrivals)
 def test_nobody_starves_whatever_comes(bursts):
     assert max(neglects(bursts)) <= BOUND_S
+
+
+@pytest.mark.parametrize(("gap_s", "jobs"), [(12, 1), (20, 3), (32, 6)])
+@pytest.mark.parametrize("beside", [(), ("a.low", "c.low"), ("a.normal", "c.normal")])
+def test_urgent_work_that_goes_to_and_fro_between_two_models_does_not_starve_a_third(gap_s, jobs, beside):
+    """Each switch begins the round trips anew that a queue which has risen needs to interrupt."""
+    to_and_fro = [(float(gap_s * turn), ("a.high", "c.high")[turn % 2], jobs) for turn in range(60)]
+
+    assert max(neglects([(0.0, "b.low", 1), *((0.0, queue, 40) for queue in beside), *to_and_fro])) <= BOUND_S
 
 
 @settings(max_examples=40, deadline=None)
