@@ -1,6 +1,6 @@
 """How far running jobs were: bytes of their engines' own, beside the records, for whoever takes a job over.
 
-One hash a job: place of a picture → its state, and whether the attempt that wrote it was resumed itself. Only the current pen
+One hash a job: place of a picture → its state, and what is to be known of the attempt that wrote it. Only the current pen
 may write it, while the job runs (`keep.lua`): so it goes with the job's end (`move.lua`), whatever is on its way then, and a
 worker that was given up touches nothing of the next attempt's.
 
@@ -20,9 +20,8 @@ from shared.redis import keys
 from shared.redis.client import redis_errors, script
 
 MOST_BYTES_PER_S = 4 * 2**20
-#: The largest there is: 16 pictures of the largest size.
+#: Nothing larger is kept. 16 pictures of 2048 × 2048 in fp32 take 16 MiB, with what most samplers remember 48.
 MOST_BYTES = 64 * 2**20
-WAS_RESUMED = b"was_resumed"
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,18 @@ class Kept:
     """What is kept of a job."""
 
     #: Place of a picture → its state.
-    states: dict[int, bytes] = field(default_factory=dict)
+    states: Mapping[int, bytes] = field(default_factory=dict)
+    #: Which attempt wrote it.
+    attempt: int = 1
+    #: Whether that one had gone on from an earlier one's.
     was_resumed: bool = False
+    #: GPU-seconds that the job's steps so far took.
+    spent_s: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Bytes of all states."""
+        return sum(map(len, self.states.values()))
 
 
 class Checkpoints:
@@ -42,30 +51,33 @@ class Checkpoints:
         self._keep = script(client, "keep")
         self._afford = script(client, "afford")
 
-    def put(self, job_id: str, token: str, states: Mapping[int, bytes], *, was_resumed: bool) -> bool:
-        """Keep a job's states instead of those before; False: too much was written of late, or the job is no longer this
+    def put(self, job_id: str, token: str, kept: Kept) -> bool:
+        """Keep this of a job instead of what was kept before; False: too much was written of late, or the job is no longer this
         claim's, and nothing has changed.
 
         Args:
             token: of the claim that made them.
         """
-        size = sum(map(len, states.values()))
-        if size > MOST_BYTES or not self._may_write(size):
+        if kept.size > MOST_BYTES or not self._may_write(kept.size):
             return False
-        fields = {str(place): data for place, data in states.items()} | {"was_resumed": b"1" if was_resumed else b""}
+        about = {"attempt": kept.attempt, "was_resumed": int(kept.was_resumed), "spent_s": kept.spent_s}
+        fields: dict[Any, Any] = {**kept.states, **about}
         with redis_errors():
-            kept = self._keep(
+            has_kept = self._keep(
                 keys=[keys.job(job_id), keys.checkpoint(job_id)],
                 args=[token, keys.CHECKPOINT_TTL_S, *chain.from_iterable(fields.items())],
             )
-        return bool(kept)
+        return bool(has_kept)
 
     def get(self, job_id: str) -> Kept:
         """What is kept of a job; nothing where nothing is."""
         with redis_errors():
             fields = self._redis.hgetall(keys.checkpoint(job_id))
-        was_resumed = bool(fields.pop(WAS_RESUMED, b""))
-        return Kept({int(place): data for place, data in fields.items()}, was_resumed)
+        states = {int(name): data for name, data in fields.items() if name.isdigit()}
+        attempt, was_resumed = (
+            int(fields.get(name, default)) for name, default in ((b"attempt", 1), (b"was_resumed", 0))
+        )
+        return Kept(states, attempt, bool(was_resumed), float(fields.get(b"spent_s", 0)))
 
     def _may_write(self, size: int) -> bool:
         """Whether what was written so far leaves room for more; if so, this much counts as written."""

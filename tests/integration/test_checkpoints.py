@@ -7,12 +7,14 @@ import threading
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.contracts.base import Priority
-from shared.contracts.jobs import JobRecord, Reason, State
-from shared.jobs import lifecycle
-from shared.jobs.checkpoints import MOST_BYTES, MOST_BYTES_PER_S, Checkpoints
+from shared.contracts.jobs import JobRecord, Progress, Reason, State
+from shared.jobs import checkpoints, lifecycle
+from shared.jobs.checkpoints import MOST_BYTES, MOST_BYTES_PER_S, Checkpoints, Kept
 from shared.jobs.routing import queue_of
+from shared.models.measurements import Measurements
 from shared.redis import keys
 from tests.integration.test_stepping_run import (
     MODEL,
@@ -48,8 +50,8 @@ def lost(services, record: JobRecord, token: str) -> None:
 def test_who_holds_a_job_keeps_its_states_instead_of_those_before(services, kept):
     job = claimed(services, queued(services, "long"), "mine")
 
-    kept.put(job.id, "mine", {0: b"1", 1: b"1"}, was_resumed=False)
-    has_kept = kept.put(job.id, "mine", {0: b"2"}, was_resumed=True)
+    kept.put(job.id, "mine", Kept({0: b"1", 1: b"1"}))
+    has_kept = kept.put(job.id, "mine", Kept({0: b"2"}, was_resumed=True))
 
     assert has_kept
     assert (kept.get(job.id).states, kept.get(job.id).was_resumed) == ({0: b"2"}, True)
@@ -61,9 +63,9 @@ def test_a_late_write_of_a_worker_that_lost_the_job_leaves_the_newer_attempts(se
     claimed(services, job, "late")
     lost(services, job, "late")
     claimed(services, job, "newer")
-    kept.put(job.id, "newer", {0: b"12"}, was_resumed=False)
+    kept.put(job.id, "newer", Kept({0: b"12"}))
 
-    has_kept = kept.put(job.id, "late", {0: b"3"}, was_resumed=False)
+    has_kept = kept.put(job.id, "late", Kept({0: b"3"}))
 
     assert not has_kept
     assert kept.get(job.id).states == {0: b"12"}
@@ -72,10 +74,10 @@ def test_a_late_write_of_a_worker_that_lost_the_job_leaves_the_newer_attempts(se
 def test_a_late_write_to_a_job_that_waits_again_changes_nothing(services, kept):
     job = queued(services, "long")
     claimed(services, job, "late")
-    kept.put(job.id, "late", {0: b"5"}, was_resumed=False)
+    kept.put(job.id, "late", Kept({0: b"5"}))
     lost(services, job, "late")
 
-    assert not kept.put(job.id, "late", {0: b"9"}, was_resumed=False)
+    assert not kept.put(job.id, "late", Kept({0: b"9"}))
     assert kept.get(job.id).states == {0: b"5"}
 
 
@@ -87,7 +89,7 @@ def test_nothing_outlives_a_job_that_ended_between_the_snapshot_and_its_writing(
     else:
         services.store.move(job.id, lambda r, now: lifecycle.end(r, now, state=State(end), token="mine"))
 
-    has_kept = kept.put(job.id, "mine", {0: b"9"}, was_resumed=False)
+    has_kept = kept.put(job.id, "mine", Kept({0: b"9"}))
 
     assert not has_kept
     assert not services.store.redis.exists(keys.checkpoint(job.id))
@@ -150,6 +152,99 @@ def test_a_job_goes_back_once_what_was_kept_of_it_at_the_end_is_written(services
     assert kept.get(job.id).states == {0: str(len(engine.passes)).encode()}
 
 
+def test_what_happened_since_it_was_written_decides_whether_a_job_goes_on_from_it(services, kept):
+    engine = PlayedEngine(services.catalogue.get(MODEL))
+    job = queued(services, "long", steps=20)
+    claimed(services, job, "mine")
+    kept.put(job.id, "mine", Kept({0: b"12"}))
+    lost(services, job, "mine")
+    claimed(services, job, "mine")
+    services.store.beat(job.id, "mine", Progress(resumed_at=12), ())
+    lost(services, job, "mine")
+    drained_before_it_began(services, job)
+
+    run_of(services, engine, []).run(job.id, QUEUE)
+
+    assert len(engine.passes) == 20
+
+
+def test_a_job_that_broke_a_pass_starts_at_its_beginning_though_an_attempt_in_between_wrote_nothing(services, kept):
+    engine = PlayedEngine(services.catalogue.get(MODEL))
+    job = queued(services, "long", steps=20)
+    claimed(services, job, "mine")
+    kept.put(job.id, "mine", Kept({0: b"12"}))
+    services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="mine", reason=Reason.RUNS_ALONE))
+    drained_before_it_began(services, job)
+
+    run_of(services, engine, []).run(job.id, QUEUE)
+
+    assert len(engine.passes) == 20
+
+
+def test_who_goes_on_from_a_newer_attempts_checkpoint_is_not_asked_what_was_before_that(services, kept):
+    engine = PlayedEngine(services.catalogue.get(MODEL))
+    job = queued(services, "long", steps=20)
+    claimed(services, job, "mine")
+    services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="mine", reason=Reason.RUNS_ALONE))
+    claimed(services, job, "mine")
+    kept.put(job.id, "mine", Kept({0: b"15"}, attempt=2))
+    lost(services, job, "mine")
+
+    run_of(services, engine, []).run(job.id, QUEUE)
+
+    assert len(engine.passes) == 5
+
+
+def drained_before_it_began(services, job: JobRecord) -> None:
+    claimed(services, job, "mine")
+    services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="mine", reason=Reason.DRAINED))
+
+
+def test_what_the_steps_took_that_a_job_goes_on_from_is_charged_with_the_rest_and_teaches_nobody(services, kept):
+    engine = PlayedEngine(services.catalogue.get(MODEL))
+    runner = run_of(services, engine, [])
+    runner.run(queued(services, "whole", steps=20).id, QUEUE)
+    learned = Measurements(services.store.redis).times(MODEL)
+    job = queued(services, "long", steps=20)
+    claimed(services, job, "mine")
+    kept.put(job.id, "mine", Kept({0: b"18"}, spent_s=100.0))
+    services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="mine", reason=Reason.DRAINED))
+
+    runner.run(job.id, QUEUE)
+
+    assert 100.0 <= services.store.get(job.id).spent_s < 200.0
+    assert Measurements(services.store.redis).times(MODEL) == learned
+
+
+def test_a_run_that_gives_way_again_and_again_writes_no_more_often_than_others(services, monkeypatch):
+    engine, sent, written = PlayedEngine(services.catalogue.get(MODEL)), [], []
+    put = Checkpoints.put
+    monkeypatch.setattr(keeping, "LEAST_S", 3600.0)
+    monkeypatch.setattr(Checkpoints, "put", lambda *args: written.append(args) or put(*args))
+    runner = run_of(services, engine, sent)
+    job = queued(services, "long", steps=20)
+    engine.at_pass = lambda samples: len(engine.passes) % 2 == 0 and command(services)
+
+    runner.run(job.id, QUEUE)
+    while states(services, job) == ["running"]:
+        runner.run(*sent.pop())
+
+    assert len(written) == 1
+
+
+def test_what_is_too_large_to_be_kept_is_said(services, monkeypatch):
+    monkeypatch.setattr(checkpoints, "MOST_BYTES", 0)
+    monkeypatch.setattr(keeping, "MOST_BYTES", 0)
+    engine = PlayedEngine(services.catalogue.get(MODEL))
+    runner = run_of(services, engine, [])
+
+    with capture_logs() as said:
+        runner.run(queued(services, "large", steps=4).id, QUEUE)
+        runner._runs[MODEL].leave()
+
+    assert "checkpoint.not_kept" in [line["event"] for line in said]
+
+
 # -- what all together may write ------------------------------------------------------------------------------------------
 
 MIB = 2**20
@@ -169,7 +264,7 @@ def job(services) -> JobRecord:
 
 
 def put(kept: Checkpoints, job: JobRecord, mib: float) -> bool:
-    return kept.put(job.id, "mine", {0: bytes(round(mib * MIB))}, was_resumed=False)
+    return kept.put(job.id, "mine", Kept({0: bytes(round(mib * MIB))}))
 
 
 def test_what_one_overdraws_those_of_the_next_second_wait_for_too(services, kept, job):

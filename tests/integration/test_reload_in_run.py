@@ -9,7 +9,7 @@ from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, Reason
 from shared.errors import NotFinite, OutOfVram
 from shared.jobs import lifecycle
-from shared.jobs.checkpoints import Checkpoints
+from shared.jobs.checkpoints import Checkpoints, Kept
 from shared.jobs.routing import queue_of
 from shared.rack.worker_registry import WorkerRegistry
 from tests.integration.test_stepping_run import (
@@ -211,7 +211,7 @@ def test_who_takes_its_next_step_with_what_was_given_up_for_another_says_so(serv
 def test_a_job_that_had_gone_on_from_a_checkpoint_says_that_it_began_again(services, rack):
     job, other = queued(services, "drained", steps=20), queued(services, "other", steps=20)
     services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="w", gpu="G", token="t"))
-    Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=False)
+    Checkpoints(services.store.redis).put(job.id, "t", Kept({0: b"12"}))
     services.store.move(
         job.id, lambda r, now: lifecycle.give_back(r, now, token="t", reason=Reason.DRAINED, not_before_ms=0)
     )

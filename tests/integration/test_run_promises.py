@@ -1,6 +1,7 @@
 """What a run owes to those who are in it, in the cases in which it is easily forgotten: blame, seats, room, an end."""
 
 import gc
+import time
 import weakref
 from collections import Counter
 from dataclasses import replace
@@ -8,14 +9,16 @@ from dataclasses import replace
 import pytest
 
 from shared.contracts.base import Priority
-from shared.contracts.jobs import JobRecord
+from shared.contracts.jobs import JobRecord, Reason
 from shared.errors import DeviceLost, EngineFailed
+from shared.jobs import lifecycle
 from shared.jobs.routing import queue_of
 from tests.integration.test_stepping_run import (
     MODEL,
     QUEUE,
     PlayedEngine,
     _every_step_looks_and_tells,
+    command,
     engine,
     queued,
     runner,
@@ -25,6 +28,7 @@ from tests.integration.test_stepping_run import (
     warm,
 )
 from workers.execution.runner import Runner
+from workers.execution.stepping import vigil
 from workers.memory.residency import Residency
 from workers.memory.shapes import Shape
 
@@ -153,3 +157,131 @@ def test_nothing_is_kept_of_samples_once_nobody_is_under_way(services, engine, r
 
     assert states(services, *jobs) == ["succeeded"] * 3
     assert [each for each in made if each() is not None] == []
+
+
+# -- what a job is charged -----------------------------------------------------------------------------------------------
+
+
+def busy_s(runner: Runner) -> float:
+    """What the card has worked so far."""
+    return runner._runs[MODEL]._passes.busy_s
+
+
+@pytest.mark.parametrize("end", ["cancelled", "overdue", "failed"])
+def test_jobs_that_end_early_are_charged_together_no_more_than_the_card_worked(services, engine, sent, end):
+    runner = runner_of(services, engine, sent, max_batch=4)
+    worked_before_s = busy_s(runner)
+    jobs = [queued(services, f"{end} {n}", steps=20) for n in range(4)]
+
+    def stop(samples):
+        time.sleep(0.01)
+        if len(engine.passes) == 18 and end != "failed":
+            rule = lifecycle.cancel if end == "cancelled" else lifecycle.overdue
+            for job in jobs:
+                services.store.move(job.id, rule)
+
+    def crash(samples):
+        raise EngineFailed("no picture")
+
+    engine.at_pass = stop
+    if end == "failed":
+        engine.at_finish = crash
+    runner.run(jobs[0].id, QUEUE)
+
+    ended = [services.store.get(job.id) for job in jobs]
+    assert {job.state.value for job in ended} == {"cancelled" if end == "cancelled" else "failed"}
+    assert sum(job.spent_s for job in ended) <= busy_s(runner) - worked_before_s + 0.01
+
+
+def test_a_job_that_is_cancelled_while_it_is_paused_is_charged_its_own_passes(services, engine, sent):
+    runner, own_s = runner_of(services, engine, sent, max_batch=1), []
+    patient = queued(services, "patient", steps=30, priority=Priority.LOW)
+
+    def press(samples):
+        time.sleep(0.01)
+        if samples[0].work.params.prompt == "patient":
+            own_s.append(busy_s(runner))
+        if len(engine.passes) == 2:
+            queued(services, "urgent", steps=30, priority=Priority.HIGH)
+        if len(engine.passes) == 25:
+            services.store.move(patient.id, lifecycle.cancel)
+
+    engine.at_pass = press
+    worked_before_s = busy_s(runner)
+    runner.run(patient.id, LOW)
+
+    ended = services.store.get(patient.id)
+    assert ended.state.value == "cancelled"
+    assert 0 < ended.spent_s < (busy_s(runner) - worked_before_s) / 2
+
+
+# -- tickets -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_though_the_message_of_what_it_gives_way_to_is_lost(services, engine, runner, sent):
+    job = queued(services, "long", steps=8)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and command(services)
+    runner.run(job.id, QUEUE)
+
+    for _ in range(8):
+        if states(services, job) == ["running"]:
+            runner.run(*sent.pop())
+
+    assert states(services, job) == ["succeeded"]
+
+
+@pytest.mark.parametrize("where", ["_room.begin", "_ahead.turn_begins"])
+def test_what_breaks_outside_of_a_pass_holds_nobody_for_ever(services, engine, runner, sent, monkeypatch, where):
+    one, two = queued(services, "one", steps=8), queued(services, "two", steps=8)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and command(services)
+    runner.run(one.id, QUEUE)
+    part, name = where.split(".")
+
+    def crash(*args, **kwargs):
+        raise RuntimeError("a bug of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(getattr(runner._runs[MODEL], part), name, crash)
+        runner.run(*sent.pop())
+
+    assert runner._runs[MODEL].members == []
+    assert states(services, one, two) == ["queued"] * 2  # each alone
+    assert {services.store.get(job.id).history[-1].reason for job in (one, two)} == {Reason.RUNS_ALONE}
+
+
+def test_a_run_without_a_ticket_is_sent_one(services, engine, runner, sent, monkeypatch):
+    job = queued(services, "long", steps=8)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and command(services)
+    runner.run(job.id, QUEUE)
+    runner._run_tickets.clear()
+    sent.clear()
+    monkeypatch.setattr(vigil, "LOST_AFTER_S", -1.0)
+
+    runner._vigil.look()
+    runner._vigil.look()
+    while states(services, job) == ["running"]:
+        runner.run(*sent.pop())
+
+    assert states(services, job) == ["succeeded"]
+
+
+def test_nothing_is_kept_of_samples_whose_job_is_cancelled_between_two_tickets(services, engine, runner, monkeypatch):
+    made, begin = [], engine.begin
+
+    def noted(work, watch):
+        samples = begin(work, watch)
+        made.extend(map(weakref.ref, samples))
+        return samples
+
+    monkeypatch.setattr(engine, "begin", noted)
+    job = queued(services, "long", steps=8, n=2)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and command(services)
+    runner.run(job.id, QUEUE)
+    services.store.move(job.id, lifecycle.cancel)
+    engine.at_pass = lambda samples: None
+
+    runner._vigil.look()
+    gc.collect()
+
+    assert made
+    assert [each() for each in made] == [None] * len(made)

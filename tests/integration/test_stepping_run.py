@@ -14,7 +14,7 @@ from shared.contracts.generation import GenerationParams
 from shared.contracts.jobs import JobRecord, Progress, Reason, State, new_job_id
 from shared.errors import EngineFailed, NotFinite, OutOfVram, RedisUnavailable
 from shared.jobs import lifecycle
-from shared.jobs.checkpoints import Checkpoints
+from shared.jobs.checkpoints import Checkpoints, Kept
 from shared.jobs.routing import batch_key_of, own_queue_of, queue_of
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis import keys
@@ -427,7 +427,7 @@ def test_a_picture_that_is_none_fails_its_own_job_alone(services, engine, runner
 def test_a_job_whose_worker_died_goes_on_from_its_checkpoint(services, engine, runner):
     job = queued(services, "long", steps=20)
     services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
-    Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=False)
+    Checkpoints(services.store.redis).put(job.id, "t", Kept({0: b"12"}))
     services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
 
     runner.run(job.id, QUEUE)
@@ -442,7 +442,7 @@ def test_a_job_whose_worker_died_goes_on_from_its_checkpoint(services, engine, r
 def test_a_job_whose_resumed_attempt_was_lost_starts_from_zero(services, engine, runner):
     job = queued(services, "long", steps=20)
     services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
-    Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=True)
+    Checkpoints(services.store.redis).put(job.id, "t", Kept({0: b"12"}, was_resumed=True))
     services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
 
     runner.run(job.id, QUEUE)
@@ -488,21 +488,25 @@ def await_on_their_way(runner, *records) -> None:
 
 
 def test_who_follows_the_last_step_of_another_is_claimed_while_that_is_made_and_nobody_before(
-    services, engine, sent, looks_by_itself
+    services, engine, sent, looks_by_itself, monkeypatch
 ):
     runner = warm(Runner(runtime_of(services, engine, sent, max_batch=1)), services, engine)
     first, second = queued(services, "first", steps=3), queued(services, "second", steps=2)
-    seen = []
+    seen, pass_begins = [], ahead.Ahead.pass_begins
+
+    def noted(self, *, leaves):
+        seen.append((leaves, running(services, second)))
+        pass_begins(self, leaves=leaves)
 
     def look(samples):
-        seen.append(running(services, second))
         if len(engine.passes) == 2:
             wait_for(lambda: running(services, second))
 
+    monkeypatch.setattr(ahead.Ahead, "pass_begins", noted)
     engine.at_pass = look
     runner.run(first.id, QUEUE)
 
-    assert seen[:3] == [False, False, False]
+    assert seen[:3] == [(False, False), (False, False), (True, False)]
     assert states(services, first, second) == ["succeeded"] * 2
     assert len(engine.passes) == 5
 
@@ -961,7 +965,7 @@ def test_a_resumed_attempt_that_is_lost_before_its_first_checkpoint_starts_from_
     for resumed_at in (0, 12):
         claimed = services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="w", gpu="G", token="t"))
         if not resumed_at:
-            Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=False)
+            Checkpoints(services.store.redis).put(job.id, "t", Kept({0: b"12"}))
         services.store.beat(job.id, claimed.token, Progress(resumed_at=resumed_at))
         services.store.move(job.id, lambda r, now: lifecycle.lose(r, now, reason="died", token="t"))
 

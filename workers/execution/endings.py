@@ -91,6 +91,8 @@ class Endings:
         self._first_id = "" if sends_all else records[0].id
         self._stopwatch = stopwatch
         self._parts = dict(zip((r.id for r in records), parts([r.cost_s for r in records]), strict=True))
+        #: GPU-seconds that were a job's own, where they are counted; None: its part of the batch's time.
+        self.spent_s: Callable[[], float] | None = None
         #: The next step of the first job's chain, once it is queued; its ticket is the caller's to send.
         self.following: JobRecord | None = None
 
@@ -115,18 +117,11 @@ class Endings:
 
     # -- one of them -------------------------------------------------------------------------------------------------
 
-    def end_one(
-        self, claim: Claim, outcome: Outcome, degradations: tuple[str, ...], *, spent_s: float | None = None
-    ) -> None:
-        """A job ends with its outcome, whether the others go on or not.
-
-        Args:
-            spent_s: GPU-seconds that were its own; None: its part of the batch's time.
-        """
+    def end_one(self, claim: Claim, outcome: Outcome, degradations: tuple[str, ...]) -> None:
+        """A job ends with its outcome, whether the others go on or not."""
         honest = outcome.honest
         state = State.FAILED if honest.error else State.SUCCEEDED
-        more: dict[str, Any] = {} if spent_s is None else {"spent_s": round(spent_s, 3)}
-        ended = self._end(claim, state, result=honest.result, error=honest.error, degradations=degradations, **more)
+        ended = self._end(claim, state, result=honest.result, error=honest.error, degradations=degradations)
         if ended is not None and ended.state == State.SUCCEEDED and honest.artifacts:
             # The record names them now; recovery need not look after them.
             until_redis_answers(lambda: self._runtime.store.settle(honest.artifacts, self._runtime.slot.name))
@@ -215,8 +210,7 @@ class Endings:
 
     def _end(self, claim: Claim, state: State, **how: Any) -> JobRecord | None:
         timings = self._stopwatch.timings()
-        how = {"spent_s": self._spent_s(claim, timings)} | how
-        how |= {"token": claim.token, "state": state, "timings": timings}
+        how |= {"token": claim.token, "state": state, "timings": timings, "spent_s": self._spent(claim, timings)}
         ended = self._write(claim, lambda job, now_ms: lifecycle.end(job, now_ms, **how))
         if ended is not None:
             error = ended.error.code if ended.error else None
@@ -231,10 +225,12 @@ class Endings:
             what, owner=record.caller, worker=worker, model=record.model, job=record.id, **facts
         )
 
-    def _spent_s(self, claim: Claim, timings: Timings) -> float:
+    def _spent(self, claim: Claim, timings: Timings) -> float:
         """GPU-seconds of one job. Bringing the model onto the GPU is not its person's: the next one's is there already."""
         if not KIND_RULES[claim.record.kind].is_work:
             return 0.0
+        if self.spent_s is not None:
+            return round(self.spent_s(), 3)
         return round(self._parts[claim.record.id] * (timings.running_ms + timings.storing_ms) / 1000, 3)
 
     def _put_back(self, claim: Claim, rule: Callable[[JobRecord, int], JobRecord]) -> JobRecord | None:

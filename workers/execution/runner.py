@@ -143,21 +143,24 @@ class Runner:
             logger().error("device.lost", gpu=self._runtime.slot.gpu, reason=exc.message)
             return
         if run.members and run.card.id not in self._run_tickets.values():
-            ticket = RUN_TICKET + uuid.uuid4().hex
-            self._run_tickets[ticket] = run.card.id
-            self._send_ticket(ticket, run)
+            self._send_ticket(self._new_ticket(run), run)
         self._tidy()
+
+    def _new_ticket(self, run: SteppingRun) -> str:
+        ticket = RUN_TICKET + uuid.uuid4().hex
+        self._run_tickets[ticket] = run.card.id
+        return ticket
 
     def _send_ticket(self, ticket: str, run: SteppingRun) -> None:
         level = min((member.level for member in run.members), default=0)
         self._runtime.dispatcher.send_run(ticket, own_queue_of(self._runtime.slot.name, PRIORITIES[level]))
 
     def _send_again(self, run: SteppingRun) -> None:
-        """Its message is lost, or late; whichever copy comes second finds nothing to do."""
-        for ticket, model in list(self._run_tickets.items()):
-            if model == run.card.id:
-                logger().warning("run.ticket_sent_again", model=model)
-                self._send_ticket(ticket, run)
+        """Its message is lost, or late, or was never sent; whichever copy comes second finds nothing to do."""
+        tickets = [ticket for ticket, model in list(self._run_tickets.items()) if model == run.card.id]
+        for ticket in tickets or [self._new_ticket(run)]:
+            logger().warning("run.ticket_sent_again", model=run.card.id)
+            self._send_ticket(ticket, run)
 
     def _room_for_peers(self, first: JobRecord) -> int:
         if first.attempt > 1 or not first.batch_key:

@@ -125,6 +125,7 @@ class Company:
         work = self._fetching.submit(self._work_of, record, watch)
         member = Member(claim, order, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
         member.given_up = what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card))
+        endings.spent_s = lambda: member.spent_s
         with self._door:
             self._coming.append(member)
         with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
@@ -149,6 +150,11 @@ class Company:
         """Admission may count on the seats of those who take their last step in this pass."""
         with self._door:
             self._staying = tuple(member for member in self.at_work if member not in leaving)
+
+    def forget(self) -> None:
+        """Nobody is under way, and nobody will be after the next pass."""
+        with self._door:
+            self._staying = ()
 
     def wait_for_pictures(self) -> bool:
         """Until a starting picture is there; whether anybody waits for one, or for its pictures to be decoded."""

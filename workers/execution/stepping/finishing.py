@@ -53,8 +53,8 @@ class Finishing:
             return None
         before, busy_s = member.began_with
         per_picture = joules_per_picture(before, self._runtime.gpu_now(), len(member.samples))
-        spent_s = self._busy_s() - busy_s
-        return None if per_picture is None or spent_s <= 0 else per_picture * min(1.0, member.spent_s / spent_s)
+        spent_s, own_s = self._busy_s() - busy_s, member.spent_s - member.spent_before_s
+        return None if per_picture is None or spent_s <= 0 else per_picture * min(1.0, own_s / spent_s)
 
     def _store(self, member: Member, pictures: list[Any], about: Any) -> None:
         with bound(job=member.record.id, model=self._card.id, worker=self._runtime.slot.name):
@@ -71,10 +71,12 @@ class Finishing:
                 member.endings.fail_one(member.claim, error, in_batch=1, degradations=degradations)
                 return
             member.watch.fall_silent()
-            member.endings.end_one(member.claim, outcome, degradations, spent_s=member.spent_s)
+            member.endings.end_one(member.claim, outcome, degradations)
             self._learn(member)
 
     def _learn(self, member: Member) -> None:
+        if member.resumed_at or member.is_restarted:
+            return  # it took fewer or more steps than such a job does
         load_ms, self.load_ms = self.load_ms, None
         took = Timings(running_ms=round(member.spent_s * 1000), loading_ms=load_ms or 0)
         record_timing(self._learned, self._runtime.slot.name, [member.record], took, has_loaded=load_ms is not None)

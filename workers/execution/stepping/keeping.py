@@ -1,20 +1,22 @@
 """What a run keeps of its samples, so that a kill costs a few steps: checkpoints to Redis, beside the passes.
 
-A job's is written every `checkpoint_steps` steps, at most every `LEAST_S`, and at once when the worker drains. Written by
-one thread; what finds it busy, or Redis slow or full, is left out: the job goes on, and the next one is newer anyway. Only
-whoever holds the job may write one, so those who leave a run wait for theirs first (`settle`).
+A job's is written every `checkpoint_steps` steps, at most every `LEAST_S`, and at once when the worker drains. A run that
+gives way notes where its jobs stand, and writes that should they go back before its next ticket. Written by one thread; what
+finds it busy, or Redis slow or full, is left out: the job goes on, and the next one is newer anyway. Only whoever holds the
+job may write one, so those who leave a run wait for theirs first (`settle`).
 
-Who takes a job over goes on from there. Not, though, where that is what may have broken it: a job that broke a pass, or
-whose resumed attempt was lost, starts at its beginning.
+Who takes a job over goes on from there. Not, though, where that is what may have broken it: a job that has broken a pass
+since it was written, or an attempt of which was lost that had gone on from it, starts at its beginning.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from shared.contracts.jobs import JobRecord, Reason
 from shared.errors import DarkroomError, EngineFailed, RedisUnavailable
-from shared.jobs.checkpoints import Checkpoints
+from shared.jobs.checkpoints import MOST_BYTES, Checkpoints, Kept
 from shared.log import logger
 from shared.models.catalogue import ModelCard
 from workers.engines.stepping import Stepping
@@ -38,6 +40,8 @@ class Keeping:
         self._every = trade_of(card).checkpoint_every(runtime.settings)
         self._clock = clock
         self._thread = SideThread("checkpoints")
+        #: Where those stand who gave way and whose last checkpoint is young.
+        self._noted: list[tuple[Claim, Kept]] = []
 
     def look(self, engine: Stepping, members: Sequence[Member], *, at_once: bool = False) -> None:
         """Write the checkpoint that is due longest.
@@ -45,6 +49,7 @@ class Keeping:
         Args:
             at_once: the worker drains: whatever has changed is due.
         """
+        self.forget()  # they have gone on since
         if not self._every or not self._thread.is_free:
             return
         due = [member for member in members if self._is_due(member, at_once)]
@@ -52,19 +57,25 @@ class Keeping:
             self._write(engine, min(due, key=lambda member: member.saved_at_s))
 
     def keep_all(self, engine: Stepping, members: Sequence[Member]) -> None:
-        """Nobody takes a step for a while, or ever again here: whatever has changed is written, one after the other."""
-        due = [member for member in members if self._every and self._is_due(member, at_once=True)]
-        kept = [(member.claim, self._states(engine, member), member.resumed_at > 0) for member in due]
+        """Nobody takes a step for a while, or ever again here: what is due is written, one after the other, and where the others
+        stand is noted."""
+        self.forget()
+        for member in members if self._every else ():
+            if self._is_due(member, at_once=False):
+                self._write(engine, member)
+            elif self._is_due(member, at_once=True):
+                self._noted.append((member.claim, self._kept(engine, member)))
 
-        def send() -> None:
-            for claim, states, was_resumed in kept:
-                self._put(claim, states, was_resumed=was_resumed)
-
-        if kept:
-            self._thread.take(send)
+    def forget(self) -> None:
+        """Nothing is noted any more."""
+        self._noted = []
 
     def settle(self) -> None:
-        """Until what is on its way is written: a job that went back is no longer this worker's to write about."""
+        """Until what was noted, and what is on its way, is written: a job that went back is no longer this worker's to write
+        about."""
+        for claim, kept in self._noted:
+            self._thread.take(partial(self._put, claim, kept))
+        self.forget()
         self._thread.wait(SETTLE_S)
 
     def resumed(self, engine: Stepping, member: Member) -> list[Any] | None:
@@ -77,24 +88,25 @@ class Keeping:
             return None
         try:
             kept = self._store.get(record.id)
-            if not kept.states or not may_resume(record, was_resumed=kept.was_resumed):
+            if not kept.states or not may_resume(record, kept):
                 return None
-            return self._restored(engine, member, kept.states)
+            return self._restored(engine, member, kept)
         except (EngineFailed, RedisUnavailable) as exc:
             logger().warning("checkpoint.not_used", job=record.id, reason=exc.message)
             return None
 
-    def _restored(self, engine: Stepping, member: Member, states: dict[int, bytes]) -> list[Any]:
+    def _restored(self, engine: Stepping, member: Member, kept: Kept) -> list[Any]:
         work = member.work.result()
         resumed = {
             place: engine.resumed(work, place, data, member.watch)
-            for place, data in states.items()
+            for place, data in kept.states.items()
             if place < work.params.n
         }
         missing = len(resumed) < work.params.n
         fresh = engine.begin(work, member.watch) if missing else []
         samples = [resumed.get(place) or fresh[place] for place in range(work.params.n)]
         member.resumed_at = sum(sample.step for sample in samples) // len(samples)
+        member.spent_s = member.spent_before_s = kept.spent_s
         member.watch.resumed(member.resumed_at)
         logger().info("job.resumed", job=member.record.id, step=member.resumed_at, steps=samples[0].steps)
         return samples
@@ -106,35 +118,37 @@ class Keeping:
         return at_once or (has_gone_on and self._clock() - member.saved_at_s >= LEAST_S)
 
     def _write(self, engine: Stepping, member: Member) -> None:
-        states = self._states(engine, member)
-        claim, was_resumed = member.claim, member.resumed_at > 0
-        self._thread.take(lambda: self._put(claim, states, was_resumed=was_resumed))
-
-    def _states(self, engine: Stepping, member: Member) -> dict[int, bytes]:
-        """Of its pictures, by place; none where its engine cannot say."""
+        kept = self._kept(engine, member)
         member.saved_at_s, member.saved_steps = self._clock(), member.steps_done
+        self._thread.take(partial(self._put, member.claim, kept))
+
+    def _kept(self, engine: Stepping, member: Member) -> Kept:
+        """Where its pictures stand; nothing where its engine cannot say."""
+        states: dict[int, bytes] = {}
         try:
-            return {place: engine.saved(sample) for place, sample in enumerate(member.samples) if sample.step}
+            states = {place: engine.saved(sample) for place, sample in enumerate(member.samples) if sample.step}
         except EngineFailed as exc:
             logger().warning("checkpoint.not_kept", job=member.record.id, reason=exc.message)
-            return {}
+        return Kept(states, member.record.attempt, member.resumed_at > 0, member.spent_s)
 
-    def _put(self, claim: Claim, states: dict[int, bytes], *, was_resumed: bool) -> None:
-        if not states:
+    def _put(self, claim: Claim, kept: Kept) -> None:
+        if not kept.states:
             return
         try:
-            self._store.put(claim.record.id, claim.token, states, was_resumed=was_resumed)
+            has_kept = self._store.put(claim.record.id, claim.token, kept)
         except DarkroomError as exc:
             logger().warning("checkpoint.not_kept", job=claim.record.id, reason=exc.message)
+            return
+        if not has_kept and kept.size > MOST_BYTES:
+            logger().warning(
+                "checkpoint.not_kept", job=claim.record.id, reason=f"{kept.size} bytes, limit {MOST_BYTES}"
+            )
 
 
-def may_resume(record: JobRecord, *, was_resumed: bool) -> bool:
-    """Whether a job may go on from its checkpoint. Pure.
-
-    Args:
-        was_resumed: whether the attempt that wrote it had been resumed itself. One that was lost before it wrote any says so
-            in its history.
-    """
-    last = record.history[-1]
-    had_resumed = was_resumed or last.resumed_at_step > 0
-    return last.reason != Reason.RUNS_ALONE and not (had_resumed and last.has_lost_worker)
+def may_resume(record: JobRecord, kept: Kept) -> bool:
+    """Whether a job may go on from what is kept of it: nothing that has happened since may be its fault. Pure."""
+    since = [past for past in record.history if past.attempt >= kept.attempt]
+    if any(past.reason == Reason.RUNS_ALONE for past in since):
+        return False
+    had_resumed = [past.resumed_at_step > 0 or (kept.was_resumed and past.attempt == kept.attempt) for past in since]
+    return not any(past.has_lost_worker and had for past, had in zip(since, had_resumed, strict=True))

@@ -54,6 +54,8 @@ class Member:
     given_up: list[str] = field(default_factory=list)
     #: Seconds of the GPU that were its own: its rows of each pass, its encoding and decoding.
     spent_s: float = 0.0
+    #: Of those, what an earlier attempt had spent on the steps from which it went on.
+    spent_before_s: float = 0.0
     last_step_s: float = 0.0
     #: Steps of all its samples at the last checkpoint, and when that was.
     saved_steps: int = 0

@@ -73,6 +73,7 @@ class Passes:
                 samples = self._keeping.resumed(engine, member) or engine.begin(member.work.result(), member.watch)
             except DarkroomError as exc:
                 raise_if_lost(exc)
+                member.spent_s += self._spend(began_s)
                 may_pass = isinstance(exc, OutOfVram | NotFinite)
                 if may_pass and not begun:
                     raise  # the ladder may help
@@ -173,6 +174,7 @@ class Passes:
             raise  # the ladder may help: what is made is decoded by a smaller plan
         except DarkroomError as exc:
             raise_if_lost(exc)
+            member.spent_s += self._spend(began_s)
             may_pass = isinstance(exc, NotFinite)
             if may_pass and not any(other.is_begun for other in self._company.members if other is not member):
                 member.restart()

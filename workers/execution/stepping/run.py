@@ -72,6 +72,8 @@ class SteppingRun:
         self._passes = Passes(runtime, card, self._company, self._keeping, behind, clock)
         self._room = self._passes.room
         self._ticket_ends_s = 0.0
+        #: Whether anything was done on this ticket.
+        self._has_gone_on = False
         self._stood_still_s = 0.0
         #: Held by whoever has the members in hand: a ticket, or the vigil between two.
         self._in_hand = threading.Lock()
@@ -97,12 +99,20 @@ class SteppingRun:
         with self._in_hand:
             try:
                 self._go(first)
+            except DeviceLost:
+                raise
+            except (
+                Exception
+            ) as exc:  # outside of any stretch: it may be anybody's fault, and nobody is to be held for ever
+                logger().error("run.broke", model=self.card.id, exc_info=exc)
+                self._company.come_in()
+                self._company.fail(self.members, engine_failed(exc), in_batch=len(self.members))
             finally:
                 self._stood_still_s = self._clock()
 
     def _go(self, first: Claim | None) -> None:
         self._ahead.turn_begins()
-        self._ticket_ends_s = self._clock() + TICKET_S
+        self._ticket_ends_s, self._has_gone_on = self._clock() + TICKET_S, False
         if first is not None:
             self._admission.take_in_turn(first)
             self._company.come_in()
@@ -118,7 +128,9 @@ class SteppingRun:
     def _forget(self) -> None:
         """Nobody is under way: nothing is kept of those who were, their latents least of all."""
         self._passes.at_work = []
+        self._company.forget()
         self._admission.forget()
+        self._keeping.forget()
 
     def tend(self, *, must_leave: bool) -> bool:
         """Between two tickets: members are paused, and told to be alive; whose end is written meanwhile leaves.
@@ -140,6 +152,8 @@ class SteppingRun:
             if must_leave:
                 self._keeping.settle()
                 self._company.give_back()
+            if not self.members:
+                self._forget()
             return bool(self.members)
         finally:
             self._in_hand.release()
@@ -150,10 +164,19 @@ class SteppingRun:
             self._behind.wait()
             self._keeping.settle()
             self._company.give_back()
+            self._forget()
 
     def _stretch(self) -> bool:
         """As long as the model has the memory it was given; whether somebody else's turn has come."""
         self._passes.at_work = []  # what happens before anybody is at work is nobody's of the stretch before
+        try:
+            return self._with_room()
+        except Exception as exc:
+            self._broke(exc)
+            return False
+
+    def _with_room(self) -> bool:
+        """See `_stretch`."""
         loading = Stopwatch(self._clock)
         was_loaded = any(resident.model == self.card.id for resident in self._runtime.residency.residents())
         most = self._company.trade.most_seats(self._runtime.settings)
@@ -168,13 +191,7 @@ class SteppingRun:
                 self._passes.finishing.load_ms = loading.timings().loading_ms
             return self._steps(engine, threads)
 
-        try:
-            return with_engine(
-                self._runtime, self._company, loading, self.card, shape, steps, used=lambda: self._room.used
-            )
-        except Exception as exc:
-            self._broke(exc)
-            return False
+        return with_engine(self._runtime, self._company, loading, self.card, shape, steps, used=lambda: self._room.used)
 
     def _steps(self, engine: Stepping, threads: int) -> bool:
         """See `_stretch`."""
@@ -195,6 +212,7 @@ class SteppingRun:
                     return False
                 self._passes.decode(engine, threads)
                 self._keeping.look(engine, self.members, at_once=self._waiting.is_leaving)
+                self._has_gone_on = True
             return is_over
         finally:
             self._ahead.close()
@@ -226,10 +244,15 @@ class SteppingRun:
     # -- who is there ------------------------------------------------------------------------------------------------
 
     def _must_give_way(self, waiting: Waiting) -> bool:
-        """Whether the ticket's time is up, a command waits, or something more urgent for another loaded model."""
+        """Whether the ticket's time is up, a command waits, or something more urgent for another loaded model. A ticket is good
+        for a pass at least: the message of what waits may be lost, and tickets would come and go meanwhile."""
         if waiting.is_leaving:
             return False
-        if self._clock() >= self._ticket_ends_s or waiting.has_command:
+        if self._clock() >= self._ticket_ends_s:
+            return True
+        if not self._has_gone_on:
+            return False
+        if waiting.has_command:
             return True
         urgent = min((member.seat_level for member in self.members), default=None)
         if waiting.elsewhere is None or (urgent is not None and waiting.elsewhere >= urgent):
