@@ -52,6 +52,8 @@ class Company:
         self._ratings = rating_jobs(runtime)
         self._previews = SideThread("previews")
         self._telling = Telling()
+        #: Apart from signs of life, which must not wait behind an answer's words.
+        self._words = Telling("words")
         self._fetching = ThreadPoolExecutor(max_workers=FETCHED_AT_ONCE, thread_name_prefix="fetching")
         #: Jobs that were taken so far.
         self.orders = 0
@@ -132,7 +134,7 @@ class Company:
 
     def _work_of(self, record: JobRecord, watch: GpuBatchWatch) -> Any:
         try:
-            return self.trade.work_of(record, self._runtime, watch)
+            return self.trade.work_of(record, self._runtime, watch, partial(self._words.take, record.id))
         except ValidationError as exc:
             raise unreadable(exc) from exc
 
