@@ -18,6 +18,7 @@ from shared.jobs.checkpoints import Checkpoints
 from shared.jobs.routing import batch_key_of, own_queue_of, queue_of
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis import keys
+from tests import pictures
 from tests.rig import wait_for
 from workers import assembly
 from workers.devices.slot import Slot
@@ -188,7 +189,7 @@ def warm(runner: Runner, services, engine) -> Runner:
 
 
 def queued(
-    services, name: str, *, steps: int = 4, priority=Priority.NORMAL, n: int = 1, side: int = 64, **fields
+    services, name: str, *, steps: int = 4, priority=Priority.NORMAL, n: int = 1, side: int = 64, image=None, **fields
 ) -> JobRecord:
     params = GenerationParams(
         prompt=name,
@@ -200,6 +201,8 @@ def queued(
         scheduler="euler",
         seed=1,
         n=n,
+        image=image,
+        strength=None if image is None else 0.5,
     )
     record = JobRecord(
         id=new_job_id(),
@@ -545,6 +548,37 @@ def test_an_urgent_job_waits_for_nobodys_encoding(services, engine, sent, monkey
 
     assert begun == ["first", "urgent", "patient", "as patient"]
     assert states(services, first, *later) == ["succeeded"] * 4
+
+
+@pytest.mark.parametrize("names_one", [False, True], ids=["and names none", "and names one itself"])
+def test_an_urgent_job_waits_for_nobodys_slow_picture(services, engine, sent, monkeypatch, looks_by_itself, names_one):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=8)), services, engine)
+    slow_one, quick_one = (services.artifacts.put(pictures.png(64, 64, (shade, 0, 0))) for shade in (10, 200))
+    is_fetched, slow, urgent, begun = threading.Event(), [], [], []
+    get, begin = services.artifacts.get, engine.begin
+
+    def fetch(picture):
+        assert picture != slow_one or is_fetched.wait(30)
+        return get(picture)
+
+    def come(samples):
+        if len(engine.passes) == 1:
+            slow.extend(queued(services, f"slow {n}", image=slow_one) for n in range(6))
+            wait_for(lambda: running(services, *slow))
+            image = quick_one if names_one else None
+            urgent.append(queued(services, "urgent", image=image, priority=Priority.HIGH))
+            await_on_their_way(runner, *urgent)
+        if any(("urgent", 1) in each for each in engine.passes):
+            is_fetched.set()
+
+    monkeypatch.setattr(services.artifacts, "get", fetch)
+    monkeypatch.setattr(engine, "begin", lambda work, watch: begun.append(work.params.prompt) or begin(work, watch))
+    engine.at_pass = come
+    first = queued(services, "at work", steps=10)
+    runner.run(first.id, QUEUE)
+
+    assert begun[:2] == ["at work", "urgent"]
+    assert states(services, first, *urgent, *slow) == ["succeeded"] * 8
 
 
 def test_a_cancel_that_comes_during_a_pass_is_heard_before_the_next_though_no_beat_is_due(

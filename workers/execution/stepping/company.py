@@ -7,7 +7,7 @@ picture being fetched, until the loop has it come in between two passes.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from workers.execution.endings import Endings, rating_jobs
 from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.side_thread import SideThread
+from workers.execution.stepping.fetching import Fetching
 from workers.execution.stepping.members import Member
 from workers.execution.stepping.standing import Standing
 from workers.execution.stepping.telling import Telling
@@ -29,9 +30,7 @@ from workers.execution.stepping.trades import trade_of
 from workers.execution.timing import Stopwatch
 from workers.memory.current_plans import what_changed
 
-#: Starting pictures that are fetched at once: whoever has none, or is urgent, must not wait behind a slow one.
-FETCHED_AT_ONCE = 4
-#: How long to wait for one before members are told that all is well.
+#: How long to wait for a starting picture before members are told that all is well.
 PULSE_S = 0.2
 
 
@@ -54,7 +53,7 @@ class Company:
         self._telling = Telling()
         #: Apart from signs of life, which must not wait behind an answer's words.
         self._words = Telling("words")
-        self._fetching = ThreadPoolExecutor(max_workers=FETCHED_AT_ONCE, thread_name_prefix="fetching")
+        self._fetching = Fetching()
         #: Jobs that were taken so far.
         self.orders = 0
         self._coming: list[Member] = []
@@ -124,7 +123,7 @@ class Company:
             on_stop=endings.stop,
             beside=partial(self._telling.take, record.id),
         )
-        work = self._fetching.submit(self._work_of, record, watch)
+        work = self._fetching.take(record, partial(self._work_of, record, watch))
         member = Member(claim, order, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
         member.given_up = what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card))
         with self._door:

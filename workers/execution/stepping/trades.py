@@ -65,7 +65,7 @@ class Trade(Protocol):
         ...
 
     def work_of(self, record: JobRecord, runtime: Runtime, watch: GpuBatchWatch, beside: Beside) -> Any:
-        """What its engine begins with; on a thread beside the passes. Raises `DarkroomError` where it cannot be had.
+        """What its engine begins with; beside the passes, see `fetching`. Raises `DarkroomError` where it cannot be had.
 
         Args:
             beside: has what comes of it on the way told, soon, by another thread than the one that makes passes.
