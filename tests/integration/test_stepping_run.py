@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from structlog.testing import capture_logs
 
 from shared.contracts.base import Priority
 from shared.contracts.generation import GenerationParams
@@ -988,6 +989,78 @@ def test_who_must_be_alone_waits_for_the_others_and_the_others_for_it(services, 
 
 
 # -- checkpoints ---------------------------------------------------------------------------------------------------------
+
+
+def drained(services, name: str) -> JobRecord:
+    """A job of twenty steps of which a worker that had to stop took twelve."""
+    job = queued(services, name, steps=20)
+    services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
+    Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=False)
+    return services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="t", reason=Reason.DRAINED))
+
+
+def test_a_checkpoint_that_redis_is_slow_to_give_holds_up_nobodys_step(services, engine, runner, monkeypatch):
+    is_asked, may_go, were_let_go = threading.Event(), threading.Event(), []
+    get = Checkpoints.get
+
+    def slow(*args):
+        is_asked.set()
+        were_let_go.append(may_go.wait(10))
+        return get(*args)
+
+    def look(samples):
+        if len(engine.passes) == 10:
+            assert is_asked.wait(10)
+        if len(engine.passes) == 20:
+            may_go.set()
+
+    monkeypatch.setattr(Checkpoints, "get", slow)
+    at_work, resumed = queued(services, "at work", steps=40), drained(services, "resumed")
+    engine.at_pass = look
+    runner.run(at_work.id, QUEUE)
+
+    assert were_let_go == [True]
+    assert states(services, at_work, resumed) == ["succeeded"] * 2
+    assert services.store.get(resumed.id).progress.resumed_at == 12
+
+
+def test_who_has_nothing_to_fetch_does_not_wait_behind_a_slow_checkpoint(
+    services, engine, sent, monkeypatch, looks_by_itself
+):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=8)), services, engine)
+    may_go, later = threading.Event(), []
+    get = Checkpoints.get
+    monkeypatch.setattr(Checkpoints, "get", lambda *args: may_go.wait(30) and get(*args))
+
+    def come(samples):
+        if len(engine.passes) == 1:
+            later.extend(drained(services, f"resumed {number}") for number in range(5))
+            wait_for(lambda: running(services, *later))
+            later.append(queued(services, "new"))
+            await_on_their_way(runner, later[-1])
+        if any(("new", 4) in each for each in engine.passes):
+            may_go.set()
+
+    engine.at_pass = come
+    runner.run(queued(services, "at work", steps=20).id, QUEUE)
+
+    assert states(services, *later) == ["succeeded"] * 6
+    assert all(services.store.get(each.id).progress.resumed_at == 12 for each in later[:5])
+
+
+def test_a_job_whose_checkpoint_redis_does_not_give_starts_from_zero(services, engine, runner, monkeypatch):
+    def away(*args):
+        raise RedisUnavailable("away")
+
+    monkeypatch.setattr(Checkpoints, "get", away)
+    job = drained(services, "long")
+
+    with capture_logs() as logs:
+        runner.run(job.id, QUEUE)
+
+    assert states(services, job) == ["succeeded"]
+    assert len(engine.passes) == 20
+    assert [each["reason"] for each in logs if each["event"] == "checkpoint.not_used"] == ["away"]
 
 
 def test_a_resumed_attempt_that_is_lost_before_its_first_checkpoint_starts_from_zero(services, engine, runner):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from shared.contracts.jobs import JobRecord, Phase
 from shared.errors import DarkroomError, DeviceLost, EngineFailed
 from shared.jobs.chains import Chains
+from shared.jobs.checkpoints import Checkpoints
 from shared.log import bound, logger
 from shared.models.catalogue import ModelCard
 from workers.execution.endings import Endings, rating_jobs
@@ -53,7 +54,7 @@ class Company:
         self._telling = Telling()
         #: Apart from signs of life, which must not wait behind an answer's words.
         self._words = Telling("words")
-        self._fetching = Fetching()
+        self._fetching = Fetching(Checkpoints(runtime.store.redis))
         #: Jobs that were taken so far.
         self.orders = 0
         self._coming: list[Member] = []
@@ -102,7 +103,7 @@ class Company:
         return {member.record.id: member.claim.token for member in list(self.members)}
 
     def take(self, claim: Claim) -> None:
-        """A job is on its way; the picture it names is fetched beside the passes. One that cannot be read, because another
+        """A job is on its way; what it needs is fetched beside the passes. One that cannot be read, because another
         version wrote it, fails by itself: nobody holds it, or counts on it, after this."""
         record, stopwatch = claim.record, Stopwatch(self._clock)
         endings = Endings(self._runtime, self._chains, [record], stopwatch, self._ratings, sends_all=True)
@@ -123,8 +124,8 @@ class Company:
             on_stop=endings.stop,
             beside=partial(self._telling.take, record.id),
         )
-        work = self._fetching.take(record, partial(self._work_of, record, watch))
-        member = Member(claim, order, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
+        work, kept = self._fetching.take(record, partial(self._work_of, record, watch))
+        member = Member(claim, order, shape, watch, stopwatch, endings, work, kept, last_step_s=self._clock())
         member.given_up = what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card))
         with self._door:
             self._coming.append(member)
