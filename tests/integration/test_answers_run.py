@@ -12,7 +12,7 @@ from PIL import Image
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.contracts.vision import AnalysisParams, CaptionTask, DetectTask, QueryTask, RatingTask
-from shared.errors import OutOfVram
+from shared.errors import OutOfVram, RedisUnavailable
 from shared.jobs import lifecycle
 from shared.jobs.routing import analysis_batch_key_of, own_queue_of, queue_of
 from shared.jobs.token_stream import TokenStream
@@ -281,6 +281,31 @@ def test_an_answer_ends_once_its_words_on_their_way_are_written_and_none_is_said
     assert held.were_let_go == [True]
     assert states(services, streams, longer) == ["succeeded"] * 2
     assert said(services, streams).strip() == answers(services, streams)[0]["answer"]["text"]
+
+
+@pytest.mark.parametrize("was_taken", [True, False])
+def test_words_of_which_redis_did_not_say_whether_it_took_them_are_said_once(
+    services, engine, runner, monkeypatch, was_taken
+):
+    monkeypatch.setattr(token_writer, "SAY_EVERY_S", 0.0)
+    monkeypatch.setattr(token_writer, "PAUSE_AFTER_OUTAGE_S", 0.0)
+    say, tried = TokenStream.say, []
+
+    def silent(*args):
+        tried.append(1)
+        if len(tried) > 1:
+            return say(*args)
+        if was_taken:
+            say(*args)
+        raise RedisUnavailable("no answer in time")
+
+    monkeypatch.setattr(TokenStream, "say", silent)
+    job = queued(services, ask("tell", 40), stream=True)
+    engine.at_turn = lambda samples: len(engine.turns) == 10 and wait_for(lambda: tried)
+    runner.run(job.id, QUEUE)
+
+    assert len(tried) > 1
+    assert said(services, job).strip() == answers(services, job)[0]["answer"]["text"]
 
 
 def test_a_cancelled_job_leaves_and_the_other_goes_on(services, engine, runner):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 
 from shared.contracts.jobs import JobRecord
 from shared.errors import RedisUnavailable
@@ -46,6 +47,8 @@ class Sayings:
         self._door = threading.Lock()
         #: Held while words are written: those that came later must not be said sooner.
         self._pen = threading.Lock()
+        #: Job → what was said and not answered, by its name: it may have been taken.
+        self._doubtful: dict[str, tuple[str, list[Words]]] = {}
         self._quiet_until_s = 0.0
 
     def __enter__(self) -> "Sayings":
@@ -76,17 +79,28 @@ class Sayings:
             self._quiet_until_s = self._clock_s() + SAY_EVERY_S
             with self._door:
                 waiting, self._waiting = self._waiting, {}
-            for job_id, words in waiting.items():
-                self._say(self._records[job_id], words)
+            for job_id in {**self._doubtful, **waiting}:
+                self._say_of(self._records[job_id], waiting.get(job_id, []))
 
-    def _say(self, record: JobRecord, words: list[Words]) -> None:
-        try:
-            self._stream.say(record.id, record.token, record.attempt, words)
-        except RedisUnavailable as exc:
-            with self._door:  # kept, so that nothing is missing when it answers again
+    def _say_of(self, record: JobRecord, words: list[Words]) -> None:
+        """Of one job: first what was not answered, as it was."""
+        doubtful = self._doubtful.pop(record.id, None)
+        if (doubtful is None or self._say(record, *doubtful)) and words:
+            self._say(record, uuid4().hex, words)
+        elif words:
+            with self._door:
                 self._waiting[record.id] = _joined([*words, *self._waiting.get(record.id, [])])
+
+    def _say(self, record: JobRecord, name: str, words: list[Words]) -> bool:
+        """Whether it was answered; else it is kept, so that nothing is missing when Redis answers again."""
+        try:
+            self._stream.say(record.id, record.token, record.attempt, words, name)
+        except RedisUnavailable as exc:
+            self._doubtful[record.id] = (name, words)
             self._quiet_until_s = self._clock_s() + PAUSE_AFTER_OUTAGE_S
             logger().warning("words.not_taken", reason=exc.message)
+            return False
+        return True
 
 
 def _joined(words: list[Words]) -> list[Words]:
