@@ -7,6 +7,7 @@ second worker starts the answer afresh, a reader can tell. Nobody needs the stre
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import redis
 
@@ -38,17 +39,20 @@ class TokenStream:
         self._redis: Any = client
         self._say = script(client, "say")
 
-    def say(self, job_id: str, token: str, attempt: int, words: list[Words]) -> bool:
+    def say(self, job_id: str, token: str, attempt: int, words: list[Words], name: str = "") -> bool:
         """Append words; False: the job belongs to somebody else now.
 
+        Args:
+            name: of these words: who says the same ones again by the name they had does not say them twice.
+
         Raises:
-            RedisUnavailable: they were not taken.
+            RedisUnavailable: they were not taken, or nobody knows whether they were.
         """
         packed = json.dumps([[each.task, each.text, int(each.is_reasoning)] for each in words], ensure_ascii=False)
         with redis_errors():
             said = self._say(
                 keys=[keys.job(job_id), keys.tokens(job_id)],
-                args=[job_id, token, attempt, packed, keys.PREVIEW_TTL_S, MOST_ENTRIES],
+                args=[job_id, token, attempt, packed, keys.PREVIEW_TTL_S, MOST_ENTRIES, name or uuid4().hex],
             )
         return bool(said)
 

@@ -1,5 +1,6 @@
 """A run of answers over the real store, with a real Moondream of toy size: jobs join between two words, end when they end."""
 
+import threading
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -11,7 +12,7 @@ from PIL import Image
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.contracts.vision import AnalysisParams, CaptionTask, DetectTask, QueryTask, RatingTask
-from shared.errors import OutOfVram
+from shared.errors import OutOfVram, RedisUnavailable
 from shared.jobs import lifecycle
 from shared.jobs.routing import analysis_batch_key_of, own_queue_of, queue_of
 from shared.jobs.token_stream import TokenStream
@@ -22,7 +23,7 @@ from workers import assembly
 from workers.devices.slot import Slot
 from workers.engines.base import LoadPlan
 from workers.engines.moondream import engine as moondream
-from workers.execution import progress
+from workers.execution import progress, token_writer
 from workers.execution.runner import Runner
 from workers.execution.runtime import Runtime
 from workers.execution.stepping import ahead, arrivals
@@ -219,6 +220,92 @@ def test_streamed_words_join_to_the_answer(services, engine, runner):
     assert said.strip() == answers(services, job)[0]["answer"]["text"]
     assert len(words) > 1
     assert not TokenStream(services.store.redis).read(silent.id)[0]
+
+
+class HeldWords:
+    """The first words that are written are on their way until they are let go; `were_let_go` says whether they were in time."""
+
+    def __init__(self, monkeypatch):
+        self.are_on_their_way, self.may_go = threading.Event(), threading.Event()
+        self.were_let_go: list[bool] = []
+        say = TokenStream.say
+
+        def slow(*args):
+            if not self.are_on_their_way.is_set():
+                self.are_on_their_way.set()
+                self.were_let_go.append(self.may_go.wait(10))
+            return say(*args)
+
+        monkeypatch.setattr(TokenStream, "say", slow)
+        monkeypatch.setattr(token_writer, "SAY_EVERY_S", 0.0)
+
+
+def said(services, record) -> str:
+    words, _ = TokenStream(services.store.redis).read(record.id)
+    return "".join(each.text for each in words)
+
+
+def test_a_redis_that_is_slow_to_take_words_holds_up_nobodys_turn(services, engine, runner, monkeypatch):
+    held = HeldWords(monkeypatch)
+    streams, silent = queued(services, ask("streams", 30), stream=True), queued(services, ask("silent", 30))
+
+    def look(samples):
+        if len(engine.turns) == 10:
+            assert held.are_on_their_way.wait(10)
+        if len(engine.turns) == 20:
+            held.may_go.set()
+
+    engine.at_turn = look
+    runner.run(streams.id, QUEUE)
+
+    assert held.were_let_go == [True]
+    assert states(services, streams, silent) == ["succeeded"] * 2
+    assert said(services, streams).strip() == answers(services, streams)[0]["answer"]["text"]
+
+
+def test_an_answer_ends_once_its_words_on_their_way_are_written_and_none_is_said_twice(
+    services, engine, runner, monkeypatch
+):
+    held, at_the_end = HeldWords(monkeypatch), []
+    streams, longer = queued(services, ask("streams", 12), stream=True), queued(services, ask("longer", 40))
+
+    def look(samples):
+        if len(engine.turns) == 30:
+            at_the_end.extend(states(services, streams))
+            held.may_go.set()
+
+    engine.at_turn = look
+    runner.run(streams.id, QUEUE)
+
+    assert at_the_end == ["running"]
+    assert held.were_let_go == [True]
+    assert states(services, streams, longer) == ["succeeded"] * 2
+    assert said(services, streams).strip() == answers(services, streams)[0]["answer"]["text"]
+
+
+@pytest.mark.parametrize("was_taken", [True, False])
+def test_words_of_which_redis_did_not_say_whether_it_took_them_are_said_once(
+    services, engine, runner, monkeypatch, was_taken
+):
+    monkeypatch.setattr(token_writer, "SAY_EVERY_S", 0.0)
+    monkeypatch.setattr(token_writer, "PAUSE_AFTER_OUTAGE_S", 0.0)
+    say, tried = TokenStream.say, []
+
+    def silent(*args):
+        tried.append(1)
+        if len(tried) > 1:
+            return say(*args)
+        if was_taken:
+            say(*args)
+        raise RedisUnavailable("no answer in time")
+
+    monkeypatch.setattr(TokenStream, "say", silent)
+    job = queued(services, ask("tell", 40), stream=True)
+    engine.at_turn = lambda samples: len(engine.turns) == 10 and wait_for(lambda: tried)
+    runner.run(job.id, QUEUE)
+
+    assert len(tried) > 1
+    assert said(services, job).strip() == answers(services, job)[0]["answer"]["text"]
 
 
 def test_a_cancelled_job_leaves_and_the_other_goes_on(services, engine, runner):

@@ -1,9 +1,12 @@
 """Peaks that runs measured reach plans, placing and `GET /v1/models`."""
 
+import threading
+
 import pytest
 
 from shared.models.measurements import Measurements
 from shared.redis.client import connect
+from tests.rig import wait_for
 from workers.devices.snapshot import Snapshot
 from workers.memory.budget import budget_for
 from workers.memory.measured_peaks import LOOK_EVERY_S, MeasuredPeaks
@@ -39,7 +42,23 @@ def test_peaks_are_read_now_and_then(learned):
     assert measured.of("sdxl") == {}
     now_s = LOOK_EVERY_S
 
+    wait_for(lambda: measured.of("sdxl") == {"a key": 7000})
+
+
+def test_whoever_asks_again_does_not_wait_for_redis(learned, monkeypatch):
+    now_s = 0.0
+    measured = MeasuredPeaks(learned, clock_s=lambda: now_s)
+    measured.add("sdxl", "a key", 7000)
+    measured.of("sdxl")
+    may_go, were_let_go = threading.Event(), []
+    monkeypatch.setattr(learned, "peaks_mib", lambda model: were_let_go.append(may_go.wait(10)) or {"a key": 8000})
+
+    now_s = LOOK_EVERY_S
     assert measured.of("sdxl") == {"a key": 7000}
+    may_go.set()
+
+    wait_for(lambda: measured.of("sdxl") == {"a key": 8000})
+    assert were_let_go == [True]
 
 
 def test_what_was_read_last_counts_while_redis_is_away(learned, valkey):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from structlog.testing import capture_logs
 
 from shared.contracts.base import Priority
 from shared.contracts.generation import GenerationParams
@@ -18,6 +19,7 @@ from shared.jobs.checkpoints import Checkpoints, Kept
 from shared.jobs.routing import batch_key_of, own_queue_of, queue_of
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis import keys
+from tests import pictures
 from tests.rig import wait_for
 from workers import assembly
 from workers.devices.slot import Slot
@@ -188,7 +190,7 @@ def warm(runner: Runner, services, engine) -> Runner:
 
 
 def queued(
-    services, name: str, *, steps: int = 4, priority=Priority.NORMAL, n: int = 1, side: int = 64, **fields
+    services, name: str, *, steps: int = 4, priority=Priority.NORMAL, n: int = 1, side: int = 64, image=None, **fields
 ) -> JobRecord:
     params = GenerationParams(
         prompt=name,
@@ -200,6 +202,8 @@ def queued(
         scheduler="euler",
         seed=1,
         n=n,
+        image=image,
+        strength=None if image is None else 0.5,
     )
     record = JobRecord(
         id=new_job_id(),
@@ -549,6 +553,37 @@ def test_an_urgent_job_waits_for_nobodys_encoding(services, engine, sent, monkey
 
     assert begun == ["first", "urgent", "patient", "as patient"]
     assert states(services, first, *later) == ["succeeded"] * 4
+
+
+@pytest.mark.parametrize("names_one", [False, True], ids=["and names none", "and names one itself"])
+def test_an_urgent_job_waits_for_nobodys_slow_picture(services, engine, sent, monkeypatch, looks_by_itself, names_one):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=8)), services, engine)
+    slow_one, quick_one = (services.artifacts.put(pictures.png(64, 64, (shade, 0, 0))) for shade in (10, 200))
+    is_fetched, slow, urgent, begun = threading.Event(), [], [], []
+    get, begin = services.artifacts.get, engine.begin
+
+    def fetch(picture):
+        assert picture != slow_one or is_fetched.wait(30)
+        return get(picture)
+
+    def come(samples):
+        if len(engine.passes) == 1:
+            slow.extend(queued(services, f"slow {n}", image=slow_one) for n in range(6))
+            wait_for(lambda: running(services, *slow))
+            image = quick_one if names_one else None
+            urgent.append(queued(services, "urgent", image=image, priority=Priority.HIGH))
+            await_on_their_way(runner, *urgent)
+        if any(("urgent", 1) in each for each in engine.passes):
+            is_fetched.set()
+
+    monkeypatch.setattr(services.artifacts, "get", fetch)
+    monkeypatch.setattr(engine, "begin", lambda work, watch: begun.append(work.params.prompt) or begin(work, watch))
+    engine.at_pass = come
+    first = queued(services, "at work", steps=10)
+    runner.run(first.id, QUEUE)
+
+    assert begun[:2] == ["at work", "urgent"]
+    assert states(services, first, *urgent, *slow) == ["succeeded"] * 8
 
 
 def test_a_cancel_that_comes_during_a_pass_is_heard_before_the_next_though_no_beat_is_due(
@@ -958,6 +993,78 @@ def test_who_must_be_alone_waits_for_the_others_and_the_others_for_it(services, 
 
 
 # -- checkpoints ---------------------------------------------------------------------------------------------------------
+
+
+def drained(services, name: str) -> JobRecord:
+    """A job of twenty steps of which a worker that had to stop took twelve."""
+    job = queued(services, name, steps=20)
+    services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
+    Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=False)
+    return services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="t", reason=Reason.DRAINED))
+
+
+def test_a_checkpoint_that_redis_is_slow_to_give_holds_up_nobodys_step(services, engine, runner, monkeypatch):
+    is_asked, may_go, were_let_go = threading.Event(), threading.Event(), []
+    get = Checkpoints.get
+
+    def slow(*args):
+        is_asked.set()
+        were_let_go.append(may_go.wait(10))
+        return get(*args)
+
+    def look(samples):
+        if len(engine.passes) == 10:
+            assert is_asked.wait(10)
+        if len(engine.passes) == 20:
+            may_go.set()
+
+    monkeypatch.setattr(Checkpoints, "get", slow)
+    at_work, resumed = queued(services, "at work", steps=40), drained(services, "resumed")
+    engine.at_pass = look
+    runner.run(at_work.id, QUEUE)
+
+    assert were_let_go == [True]
+    assert states(services, at_work, resumed) == ["succeeded"] * 2
+    assert services.store.get(resumed.id).progress.resumed_at == 12
+
+
+def test_who_has_nothing_to_fetch_does_not_wait_behind_a_slow_checkpoint(
+    services, engine, sent, monkeypatch, looks_by_itself
+):
+    runner = warm(Runner(runtime_of(services, engine, sent, max_batch=8)), services, engine)
+    may_go, later = threading.Event(), []
+    get = Checkpoints.get
+    monkeypatch.setattr(Checkpoints, "get", lambda *args: may_go.wait(30) and get(*args))
+
+    def come(samples):
+        if len(engine.passes) == 1:
+            later.extend(drained(services, f"resumed {number}") for number in range(5))
+            wait_for(lambda: running(services, *later))
+            later.append(queued(services, "new"))
+            await_on_their_way(runner, later[-1])
+        if any(("new", 4) in each for each in engine.passes):
+            may_go.set()
+
+    engine.at_pass = come
+    runner.run(queued(services, "at work", steps=20).id, QUEUE)
+
+    assert states(services, *later) == ["succeeded"] * 6
+    assert all(services.store.get(each.id).progress.resumed_at == 12 for each in later[:5])
+
+
+def test_a_job_whose_checkpoint_redis_does_not_give_starts_from_zero(services, engine, runner, monkeypatch):
+    def away(*args):
+        raise RedisUnavailable("away")
+
+    monkeypatch.setattr(Checkpoints, "get", away)
+    job = drained(services, "long")
+
+    with capture_logs() as logs:
+        runner.run(job.id, QUEUE)
+
+    assert states(services, job) == ["succeeded"]
+    assert len(engine.passes) == 20
+    assert [each["reason"] for each in logs if each["event"] == "checkpoint.not_used"] == ["away"]
 
 
 def test_a_resumed_attempt_that_is_lost_before_its_first_checkpoint_starts_from_zero(services, engine, runner):

@@ -1,11 +1,12 @@
 """Measured peaks of models for a worker's arithmetic: read from Redis now and then, written after each batch.
 
-What was read last goes on being used while Redis does not answer; a measurement that cannot be written is lost, which
-costs nothing but its knowledge.
+They are asked for between two steps, so they are read beside those: what was read last goes on being used until Redis answers.
+A measurement that cannot be written is lost, which costs nothing but its knowledge.
 """
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from shared.errors import RedisUnavailable
 from shared.log import logger
@@ -21,23 +22,29 @@ class MeasuredPeaks:
     def __init__(self, measurements: Measurements, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._measurements = measurements
         self._clock_s = clock_s
-        self._known: dict[str, tuple[float, Mapping[str, int]]] = {}
+        self._known: dict[str, Mapping[str, int]] = {}
+        self._looked_at_s: dict[str, float] = {}
         self._away_until_s = float("-inf")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="peaks")
 
     def of(self, model: str) -> Mapping[str, int]:
-        """What is known of a model."""
-        looked_at_s, known = self._known.get(model, (float("-inf"), {}))
+        """What is known of a model: waits for Redis the first time alone, for passes are made by it later."""
         now_s = self._clock_s()
-        if now_s - looked_at_s < LOOK_EVERY_S or now_s < self._away_until_s:
-            return known
+        is_new = model not in self._looked_at_s
+        if now_s >= self._away_until_s and (is_new or now_s - self._looked_at_s[model] >= LOOK_EVERY_S):
+            self._looked_at_s[model] = now_s
+            if is_new:
+                self._look(model)
+            else:
+                self._thread.submit(self._look, model)
+        return self._known.get(model, {})
+
+    def _look(self, model: str) -> None:
         try:
-            known = self._measurements.peaks_mib(model)
+            self._known[model] = self._measurements.peaks_mib(model)
         except RedisUnavailable as exc:
-            self._away_until_s = now_s + LOOK_EVERY_S  # one wait for a silent server is enough
+            self._away_until_s = self._clock_s() + LOOK_EVERY_S  # one wait for a silent server is enough
             logger().warning("peaks.not_read", reason=exc.message)
-            return known
-        self._known[model] = (now_s, known)
-        return known
 
     def add(self, model: str, key: str, peak_mib: int) -> None:
         """One run's peak."""

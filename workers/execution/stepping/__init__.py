@@ -5,7 +5,8 @@ pace       how many samples fit a pass, and how many keep it quick
 room       how much memory a run is given, and what fits into it
 trades     what a run makes: pictures or answers
 members    one job of a run: its claim, its pictures on their way, how it ends
-telling    the thread that tells their records how far they are
+telling    the thread that tells their records how far they are, and who reads along the words of answers
+fetching   the threads that fetch what a job begins with: its picture, its checkpoint
 company    who is under way, and how they leave
 standing   how they will stand after the pass that is made now: pure
 arrivals   what waits in the queues

@@ -1,4 +1,5 @@
-"""While a pass is made, a thread looks at the queues and claims whoever may join: the card waits for no word of Redis.
+"""While a pass is made, a thread looks at the queues and claims whoever may join: between two passes the card waits for a
+moment at most (`PATIENCE_S`) for what Redis says of them.
 
 It looks every `LOOK_EVERY_S` for as long as the loop works, and at once when a seat will be free. What it saw last the loop
 reads between two passes, if it was asked since the last pass began, or a moment ago; else the loop has it look, and waits for

@@ -7,7 +7,7 @@ picture being fetched, until the loop has it come in between two passes.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from functools import partial
 from typing import Any
 
@@ -16,12 +16,14 @@ from pydantic import ValidationError
 from shared.contracts.jobs import JobRecord, Phase
 from shared.errors import DarkroomError, DeviceLost, EngineFailed
 from shared.jobs.chains import Chains
+from shared.jobs.checkpoints import Checkpoints
 from shared.log import bound, logger
 from shared.models.catalogue import ModelCard
 from workers.execution.endings import Endings, rating_jobs
 from workers.execution.progress import Claim, GpuBatchWatch
 from workers.execution.runtime import Runtime
 from workers.execution.side_thread import SideThread
+from workers.execution.stepping.fetching import Fetching
 from workers.execution.stepping.members import Member
 from workers.execution.stepping.standing import Standing
 from workers.execution.stepping.telling import Telling
@@ -29,9 +31,7 @@ from workers.execution.stepping.trades import trade_of
 from workers.execution.timing import Stopwatch
 from workers.memory.current_plans import what_changed
 
-#: Starting pictures that are fetched at once: whoever has none, or is urgent, must not wait behind a slow one.
-FETCHED_AT_ONCE = 4
-#: How long to wait for one before members are told that all is well.
+#: How long to wait for a starting picture before members are told that all is well.
 PULSE_S = 0.2
 
 
@@ -52,7 +52,9 @@ class Company:
         self._ratings = rating_jobs(runtime)
         self._previews = SideThread("previews")
         self._telling = Telling()
-        self._fetching = ThreadPoolExecutor(max_workers=FETCHED_AT_ONCE, thread_name_prefix="fetching")
+        #: Apart from signs of life, which must not wait behind an answer's words.
+        self._words = Telling("words")
+        self._fetching = Fetching(Checkpoints(runtime.store.redis))
         #: Jobs that were taken so far.
         self.orders = 0
         self._coming: list[Member] = []
@@ -101,7 +103,7 @@ class Company:
         return {member.record.id: member.claim.token for member in list(self.members)}
 
     def take(self, claim: Claim) -> None:
-        """A job is on its way; the picture it names is fetched beside the passes. One that cannot be read, because another
+        """A job is on its way; what it needs is fetched beside the passes. One that cannot be read, because another
         version wrote it, fails by itself: nobody holds it, or counts on it, after this."""
         record, stopwatch = claim.record, Stopwatch(self._clock)
         endings = Endings(self._runtime, self._chains, [record], stopwatch, self._ratings, sends_all=True)
@@ -122,8 +124,8 @@ class Company:
             on_stop=endings.stop,
             beside=partial(self._telling.take, record.id),
         )
-        work = self._fetching.submit(self._work_of, record, watch)
-        member = Member(claim, order, shape, watch, stopwatch, endings, work, last_step_s=self._clock())
+        work, kept = self._fetching.take(record, partial(self._work_of, record, watch))
+        member = Member(claim, order, shape, watch, stopwatch, endings, work, kept, last_step_s=self._clock())
         member.given_up = what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card))
         endings.spent_s = lambda: member.spent_s
         with self._door:
@@ -133,7 +135,7 @@ class Company:
 
     def _work_of(self, record: JobRecord, watch: GpuBatchWatch) -> Any:
         try:
-            return self.trade.work_of(record, self._runtime, watch)
+            return self.trade.work_of(record, self._runtime, watch, partial(self._words.take, record.id))
         except ValidationError as exc:
             raise unreadable(exc) from exc
 

@@ -84,10 +84,10 @@ class Keeping:
         Raises whatever `engine.begin` raises.
         """
         record = member.record
-        if not record.history or member.is_restarted:
+        if member.kept is None or member.is_restarted:
             return None
         try:
-            kept = self._store.get(record.id)
+            kept = member.kept.result()
             if not kept.states or not may_resume(record, kept):
                 return None
             return self._restored(engine, member, kept)

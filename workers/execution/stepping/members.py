@@ -13,6 +13,7 @@ from PIL.Image import Image
 
 from shared.contracts.jobs import JobRecord, Phase, Reason
 from shared.errors import DeadlineExceeded, Signal
+from shared.jobs.checkpoints import Kept
 from shared.jobs.routing import PRIORITIES
 from shared.log import bound, logger
 from workers.engines.base import Precision
@@ -41,6 +42,8 @@ class Member:
     endings: Endings
     #: Its starting picture is fetched and decoded beside the passes.
     work: "Future[Any]"
+    #: What an earlier attempt left, there as soon as its work is; None: nothing, or it has begun.
+    kept: "Future[Kept] | None" = None
     samples: list[Any] = field(default_factory=list)
     #: Place → picture, of those that are decoded.
     pictures: dict[int, Any] = field(default_factory=dict)
@@ -117,7 +120,7 @@ class Member:
 
     def begin(self, samples: Sequence[Any]) -> None:
         """Its pictures stand before their next step."""
-        self.samples, self.is_begun, self.is_paused = list(samples), True, False
+        self.samples, self.is_begun, self.is_paused, self.kept = list(samples), True, False, None
         self.phase("running")
 
     def restart(self) -> None:

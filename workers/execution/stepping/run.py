@@ -2,8 +2,11 @@
 
 Between two passes, in this order: what waits in the queues is heard, and who was claimed meanwhile comes in (`ahead`); who is
 no longer wanted leaves; a job is begun; the policy (`seats`) says who takes the step; the pass is made; one finished sample
-is decoded (`passes`); what is worth keeping is kept. The card waits for no word of Redis: looks and claims are made while a
-pass is, progress is told beside it (`telling`), and storing happens behind it all (`behind`).
+is decoded (`passes`); what is worth keeping is kept. The steps wait for no word of Redis: looks and claims are made while a
+pass is, and beside it what a job begins with is fetched (`fetching`), progress and words are told (`telling`), checkpoints are
+written (`keeping`); storing happens behind it all (`behind`). Three waits are left: whoever leaves early, called off or failed,
+has its end written before the next pass; what is made waits where `behind` has no room; and a stretch begins and ends with a
+few words of Redis.
 
 A run must not sit on one Celery message for hours: after `TICKET_S` it gives its ticket back with its samples where they
 are, and goes on with the next one (`Runner` sends it). It also gives way, in the same manner and within a step, to commands

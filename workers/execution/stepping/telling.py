@@ -1,4 +1,5 @@
-"""Progress and signs of life reach the records beside the passes: one thread, and of each job the newest word only.
+"""Progress, signs of life and words of answers reach Redis beside the passes: one thread, and of each job no more than one
+that waits for it.
 
 It says what the loop had to say, and nothing of itself: who hangs falls silent. What a record answers it leaves to the loop
 (`GpuBatchWatch.heed`).
@@ -12,10 +13,15 @@ from shared.log import logger
 
 
 class Telling:
-    """The words of one run's jobs; lives as long as the run."""
+    """What one run's jobs have to say; lives as long as the run."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="telling")
+    def __init__(self, name: str = "telling") -> None:
+        """
+        Args:
+            name: what it tells, for the log.
+        """
+        self._name = name
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._lock = threading.Lock()
         #: Jobs whose word waits for the thread.
         self._due: set[str] = set()
@@ -34,4 +40,4 @@ class Telling:
         try:
             tell()
         except Exception as exc:  # the job goes on; what is lasting falls silent, and is found by that
-            logger().warning("beside.failed", what="telling", reason=f"{type(exc).__name__}: {str(exc)[:300]}")
+            logger().warning("beside.failed", what=self._name, reason=f"{type(exc).__name__}: {str(exc)[:300]}")

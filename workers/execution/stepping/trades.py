@@ -21,6 +21,9 @@ from workers.execution.runtime import Runtime
 from workers.execution.token_writer import Sayings
 from workers.memory.shapes import Shape, asking_shape
 
+#: Has something done by another thread, soon.
+Beside = Callable[[Callable[[], None]], None]
+
 
 class Trade(Protocol):
     """One kind of job that is made in steps."""
@@ -61,8 +64,12 @@ class Trade(Protocol):
         """What a pass of so many samples of a shape takes."""
         ...
 
-    def work_of(self, record: JobRecord, runtime: Runtime, watch: GpuBatchWatch) -> Any:
-        """What its engine begins with; on a thread beside the passes. Raises `DarkroomError` where it cannot be had."""
+    def work_of(self, record: JobRecord, runtime: Runtime, watch: GpuBatchWatch, beside: Beside) -> Any:
+        """What its engine begins with; beside the passes, see `fetching`. Raises `DarkroomError` where it cannot be had.
+
+        Args:
+            beside: has what comes of it on the way told, soon, by another thread than the one that makes passes.
+        """
         ...
 
     def about(self, engine: Any, weights_hash: str | None, threads: int, joules: float | None) -> Any:
@@ -113,7 +120,7 @@ class Pictures:
         """See `Trade`."""
         return replace(shape, batch=samples)
 
-    def work_of(self, record: JobRecord, runtime: Runtime, watch: GpuBatchWatch) -> Any:
+    def work_of(self, record: JobRecord, runtime: Runtime, watch: GpuBatchWatch, beside: Beside) -> Any:
         """See `Trade`."""
         return generate.work_of(record, runtime)
 
@@ -180,12 +187,12 @@ class Answers:
         """See `Trade`: each may be about another picture."""
         return asking_shape(samples, samples)
 
-    def work_of(self, record: JobRecord, runtime: Runtime, watch: GpuBatchWatch) -> Questions:
+    def work_of(self, record: JobRecord, runtime: Runtime, watch: GpuBatchWatch, beside: Beside) -> Questions:
         """See `Trade`."""
         asked = analyze.fetched(record, runtime.artifacts, runtime.limits)
         if asked.error is not None:
             raise asked.error
-        sayings = Sayings(runtime.store.redis, [record])
+        sayings = Sayings(runtime.store.redis, [record], beside=beside)
         note = sayings.teller(record, range(len(asked.params.tasks)))
 
         def tell(index: int, text: str, is_reasoning: bool) -> None:
