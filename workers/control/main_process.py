@@ -106,7 +106,6 @@ class MainProcess:
     duties: Duties
     standing: Standing
     launcher_watch: LauncherWatch
-    drain_s: float
     #: What else has a thread of its own; it ends with the process.
     others: Sequence[threading.Thread] = ()
     #: Who hears that it was stopped; None: nobody.
@@ -114,15 +113,15 @@ class MainProcess:
 
     def start(self) -> None:
         with contextlib.suppress(RedisUnavailable):
-            self.registry.stays(self.name)  # the one before it may have been asked to stop
+            self.standing.tell()  # the one before it may have been asked to stop
         for thread in (self.watchdog, self.duties, *self.others):
             thread.start()
 
     def drain(self) -> None:
-        """The worker takes no more jobs and ends after those it runs; its child, whose run would take more, reads it."""
+        """The worker takes no more jobs and ends after those it runs; its child, whose run would take more, hears of it."""
         self.standing.drain()
         with contextlib.suppress(RedisUnavailable):
-            self.registry.drain(self.name, self.drain_s)
+            self.standing.tell()
 
     def stop(self) -> None:
         """The worker ends cleanly: it says so, instead of falling silent."""
