@@ -52,9 +52,10 @@ class Starts:
         self._is_leaving = False
 
     def worked(self) -> None:
+        """Raises `RedisUnavailable`; then nothing was told yet."""
+        self._registry.forget_trouble(self._slot.name)
         self._tell_ready()
         logger().info("worker.ready", worker=self._slot.name, gpu=self._slot.gpu, models=len(self._slot.models))
-        self._registry.forget_trouble(self._slot.name)
         if self._happenings is not None:
             self._happenings.tell(Happening.WORKER_READY, worker=self._slot.name)
 

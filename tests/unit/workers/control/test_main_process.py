@@ -52,6 +52,24 @@ def test_a_child_that_is_up_makes_the_worker_ready_and_its_trouble_is_over(regis
     assert (told.made, registry.trouble("w")) == ([("ready", ())], "")
 
 
+def test_a_worker_is_ready_once_its_trouble_is_forgotten(registry, monkeypatch):
+    def away(name: str) -> None:
+        raise RedisUnavailable("away")
+
+    told = Calls()
+    registry.tell_trouble("w", "no memory")
+    starts = Starts(SLOT, registry, told.ready, told.end)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "forget_trouble", away)
+        with pytest.raises(RedisUnavailable):
+            starts.worked()
+    were_told = list(told.made)
+
+    starts.worked()
+
+    assert (were_told, told.made, registry.trouble("w")) == ([], [("ready", ())], "")
+
+
 def test_children_that_die_without_a_word_end_the_worker_after_a_few(registry):
     told = Calls()
     starts = Starts(SLOT, registry, told.ready, told.end)
