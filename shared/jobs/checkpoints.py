@@ -22,7 +22,8 @@ from shared.redis.client import redis_errors, script
 MOST_BYTES_PER_S = 4 * 2**20
 #: The largest there is: 16 pictures of the largest size.
 MOST_BYTES = 64 * 2**20
-WAS_RESUMED = b"was_resumed"
+#: The field beside those of the pictures: whether the attempt that wrote them was resumed itself.
+WAS_RESUMED = "was_resumed"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Checkpoints:
         size = sum(map(len, states.values()))
         if size > MOST_BYTES or not self._may_write(size):
             return False
-        fields = {str(place): data for place, data in states.items()} | {"was_resumed": b"1" if was_resumed else b""}
+        fields = {str(place): data for place, data in states.items()} | {WAS_RESUMED: b"1" if was_resumed else b""}
         with redis_errors():
             kept = self._keep(
                 keys=[keys.job(job_id), keys.checkpoint(job_id)],
@@ -64,7 +65,7 @@ class Checkpoints:
         """What is kept of a job; nothing where nothing is."""
         with redis_errors():
             fields = self._redis.hgetall(keys.checkpoint(job_id))
-        was_resumed = bool(fields.pop(WAS_RESUMED, b""))
+        was_resumed = bool(fields.pop(WAS_RESUMED.encode(), b""))
         return Kept({int(place): data for place, data in fields.items()}, was_resumed)
 
     def _may_write(self, size: int) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.errors import DarkroomError, NotFinite, OutOfVram
+from shared.jobs.routing import LEAST_LEVEL, PROMOTE
 from shared.models.catalogue import ModelCard
 from workers.engines.stepping import Stepping
 from workers.engines.torch_tools.device_lost import raise_if_lost
@@ -22,11 +23,6 @@ from workers.execution.stepping.members import Member
 from workers.execution.stepping.pace import Pace
 from workers.execution.stepping.room import PassRoom
 from workers.execution.stepping.seats import OVERTAKES, Room, Seated, next_pass, overtakes
-
-#: Waits of `max_wait_s` after which somebody without a seat counts as more urgent by a level, as a queue does (`affinity`).
-PROMOTE = 4.0
-#: The least urgent level: there nobody minds how long a pass takes.
-LEAST_LEVEL = 2
 
 
 class Passes:
@@ -99,6 +95,7 @@ class Passes:
             member, sample = there[next(i for i, each in enumerate(seated) if each is lead)]
             able = [(other, each) for other, each in there if each.key == sample.key]
             shape = replace(member.shape, is_guided=any(other.shape.is_guided for other, _ in able))
+            # On the least urgent level nobody minds how long a pass takes.
             stays_quick = any(other.level < LEAST_LEVEL for other, _ in able)
             return self.room.of(sample, shape, {each.rows for _, each in able} if stays_quick else ())
 
