@@ -1,7 +1,7 @@
 """What the card does between two looks at the queues: a job begins, a pass is made, a finished picture is decoded.
 
 All of it is the card's own time (`busy_s`), which is shared out among those whose it was (`Member.spent_s`). What it is at
-when something breaks stands in `at_work`: whose fault that is, the run decides.
+when something breaks stands in `on_card`: whose fault that is, the run decides.
 """
 
 import time
@@ -46,7 +46,7 @@ class Passes:
         self.room = PassRoom(runtime, card, self._pace)
         self.finishing = Finishing(runtime, behind, card, lambda: self.busy_s)
         #: Whom the card is, or was last, at work for.
-        self.at_work: list[Member] = []
+        self.on_card: list[Member] = []
         #: Seconds of its work so far.
         self.busy_s = 0.0
         self._previous_key: Any = None
@@ -123,7 +123,7 @@ class Passes:
             if len(samples) == 1:
                 raise
             self._pace.halve(key, len(samples))
-            for member in self.at_work:
+            for member in self.on_card:
                 member.watch.degrade("batch_split")
             return
         took_s = self._spend(began_s)
@@ -135,15 +135,15 @@ class Passes:
         for member, sample in chosen:
             member.spent_s += took_s * sample.rows / rows
             member.last_step_s = self._clock()
-        for member in self.at_work:
+        for member in self.on_card:
             member.tell_step(engine)
-        self._tell_others(min(member.seat_level for member in self.at_work))
+        self._tell_others(min(member.seat_level for member in self.on_card))
 
     def _tell_others(self, level: int) -> None:
         """Who has begun and gave its seat to somebody more urgent is paused; the others are alive."""
         for member in self._company.members:
             has_given_way = member.is_begun and not member.is_made and member.seat_level > level
-            if member in self.at_work or not has_given_way or member.is_paused:
+            if member in self.on_card or not has_given_way or member.is_paused:
                 member.pulse()
             else:
                 member.preempted += 1
@@ -182,7 +182,7 @@ class Passes:
             self.finishing.hand_over(engine, member, threads)
 
     def _work_for(self, members: list[Member]) -> None:
-        self.at_work = members
+        self.on_card = members
         for member in members:
             member.works()
 

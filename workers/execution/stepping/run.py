@@ -117,7 +117,7 @@ class SteppingRun:
 
     def _forget(self) -> None:
         """Nobody is under way: nothing is kept of those who were, their latents least of all."""
-        self._passes.at_work = []
+        self._passes.on_card = []
         self._admission.forget()
 
     def tend(self, *, must_leave: bool) -> bool:
@@ -153,7 +153,7 @@ class SteppingRun:
 
     def _stretch(self) -> bool:
         """As long as the model has the memory it was given; whether somebody else's turn has come."""
-        self._passes.at_work = []  # what happens before anybody is at work is nobody's of the stretch before
+        self._passes.on_card = []  # what happens before anybody is at work is nobody's of the stretch before
         loading = Stopwatch(self._clock)
         was_loaded = any(resident.model == self.card.id for resident in self._runtime.residency.residents())
         most = self._company.trade.most_seats(self._runtime.settings)
@@ -245,9 +245,9 @@ class SteppingRun:
 
     def _broke(self, why: Exception) -> None:
         """A pass, a beginning or a loading did not come to its end: whose fault that is decides what becomes of whom."""
-        at_work = [member for member in self._passes.at_work if member in self.members]
-        concerned = at_work or self._room.largest(self.members)
-        self._passes.at_work = []
+        on_card = [member for member in self._passes.on_card if member in self.members]
+        concerned = on_card or self._room.largest(self.members)
+        self._passes.on_card = []
         if device_lost.is_device_lost(why):
             lost = DeviceLost(device_lost.what_was_said(why))
             self._company.lose(lost, concerned)
