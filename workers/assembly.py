@@ -11,7 +11,6 @@ import redis
 from celery import Celery
 
 from shared.batches.store import BatchStore
-from shared.errors import RedisUnavailable
 from shared.jobs.shares import Shares
 from shared.jobs.store import JobStore
 from shared.log import logger
@@ -23,7 +22,6 @@ from shared.rack import series
 from shared.rack.happenings import Happenings
 from shared.rack.series import Series
 from shared.rack.worker_registry import REPORT_EVERY_S, GpuFacts, WorkerRegistry
-from shared.redis import keys
 from shared.redis.client import connect
 from shared.settings import Settings
 from workers.batches.feed_bell import FeedBell
@@ -196,9 +194,12 @@ def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[],
     children = _child_watch(common, pool)
     reader = _reader(common, lambda: children.is_up)
     commands = OwnCommands(slot.name, store, dispatcher)
-    gives_way = yielding_of(
-        settings, slot, lambda: children.pids, commands, lambda reads: _limit(reads, common, reader)
-    )
+
+    def limit(reads: Reads) -> None:
+        reader.limit(reads)
+        duties.hurry(standing.tell)  # the run of a worker that yields takes nobody either
+
+    gives_way = yielding_of(settings, slot, lambda: children.pids, commands, limit)
     standing = Standing(
         slot.name,
         common.registry,
@@ -234,20 +235,9 @@ def main_process(settings: Settings, slot: Slot, app: Celery, pool: Callable[[],
         duties,
         standing,
         launcher,
-        settings.drain_s,
         (bell, cleaning),
         Happenings(client),
     )
-
-
-def _limit(reads: Reads, common: _Common, reader: Reader) -> None:
-    """What a worker reads that yields its GPU; and its child's run takes nobody more, or may again."""
-    reader.limit(reads)
-    with contextlib.suppress(RedisUnavailable):
-        if reads is Reads.ALL:
-            common.registry.stays(common.slot.name)
-        else:
-            common.registry.drain(common.slot.name, keys.LIVE_TTL_S)
 
 
 def _child_watch(common: _Common, pool: Callable[[], Any]) -> watchdog.ChildWatch:
@@ -291,5 +281,6 @@ def _words(common: _Common, standing: Standing, jobs: Callable[[], tuple[str, ..
     return [
         Duty(REPORT_EVERY_S, reports.tell),
         Duty(REPORT_EVERY_S, standing.look),
+        Duty(REPORT_EVERY_S, standing.tell),
         Duty(series.EVERY_S, notes.note),
     ]

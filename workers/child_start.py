@@ -49,7 +49,7 @@ def start(settings: Settings, slot: Slot, app: Celery) -> Runner:
     runtime = build(settings, slot, app, catalogue, plans, residency, threads, gpu, known)
     recovery = Recovery(runtime.store, runtime.dispatcher, settings)
     until_redis_answers(lambda: recovery.release_slot(slot.name, CHILD_DIED))
-    until_redis_answers(runtime.tell_residents)
+    runtime.tell_residents()
     warm_up(lambda: load_libraries({catalogue.get(model).engine for model in slot.models}))
     runner = Runner(runtime)
     runner.watch()

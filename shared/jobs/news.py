@@ -22,7 +22,7 @@ class Heard:
 
     #: Those of the queues of which any job could start now.
     ready: frozenset[str]
-    #: Whether the worker is to take nobody more: it was asked to stop, or a person has paused it.
+    #: Whether the worker is to take nobody more: it was asked to stop, yields its GPU, or a person has paused it.
     takes_nobody: bool
     #: The model whose turn it is there; "": nobody's.
     turn: str

@@ -16,6 +16,10 @@ from shared.contracts.vision import AnyTask, CaptionTask, DetectTask, PointTask,
 
 #: Most urgent first.
 PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
+#: The level of the least urgent; levels are places in `PRIORITIES`.
+LEAST_LEVEL = len(PRIORITIES) - 1
+#: Waits of `max_wait_s` after which a queue that nobody serves, or somebody without a seat in a run, rises by one level.
+PROMOTE = 4.0
 
 
 def queue_of(model: str, priority: Priority) -> str:

@@ -125,13 +125,14 @@ class WorkerRegistry:
         with redis_errors():
             self._redis.delete(keys.paused(name))
 
-    def drain(self, name: str, limit_s: float) -> None:
-        """A worker is asked to stop and has so long to end its jobs."""
+    def drain(self, name: str, limit_s: float = keys.DRAINING_TTL_S) -> None:
+        """A worker takes nobody more, for so long: it was asked to stop, or yields its GPU. It says so again until that is
+        over."""
         with redis_errors():
             self._redis.set(keys.draining(name), "1", px=max(1, round(limit_s * 1000)))
 
     def stays(self, name: str) -> None:
-        """It was not asked to stop: it has just started, or was asked to go on."""
+        """It takes jobs: it has just started, or has its GPU again."""
         with redis_errors():
             self._redis.delete(keys.draining(name))
 
@@ -144,7 +145,7 @@ class WorkerRegistry:
                 self._redis.delete(keys.turn(name))
 
     def takes_nobody(self, name: str) -> bool:
-        """Whether a worker is to take no more jobs: it was asked to stop, or a person has paused it."""
+        """Whether a worker is to take no more jobs: it was asked to stop, yields its GPU, or a person has paused it."""
         with redis_errors():
             return bool(self._redis.exists(keys.draining(name), keys.paused(name)))
 

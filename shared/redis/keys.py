@@ -56,7 +56,7 @@ A bucket is `queue:{queue}`, or `peers:{batch key}` for jobs that may share one 
     darkroom:preview:{id}        string  PREVIEW_TTL_S         beat.lua: the newest preview, WebP
     darkroom:checkpoint:{id}     hash    CHECKPOINT_TTL_S      keep.lua: picture's place → state; gone at the job's end
     darkroom:checkpoints         string  until it is used up   when what was written of them so far has drained (µs); afford.lua
-    darkroom:draining:{worker}   string  as drain_s            set when a worker is asked to stop
+    darkroom:draining:{worker}   string  DRAINING_TTL_S        it takes nobody: it was asked to stop, or yields its GPU
     darkroom:turn:{worker}       string  TURN_TTL_S            the model whose turn it is there, while a run of another goes on
     darkroom:tokens:{id}         stream  PREVIEW_TTL_S         text deltas of a streaming answer
     darkroom:ended               stream  LIVE_TTL_S            move.lua: ids of jobs that ended and leave something to
@@ -117,6 +117,8 @@ GONE_TTL_S = 30 * 86400
 PREVIEW_TTL_S = 300
 #: Of the states of running jobs: a worker that takes one over does so within minutes.
 CHECKPOINT_TTL_S = 3600
+#: That a worker takes nobody: told every 2 s for as long as that is so, forgotten where it dies without a word.
+DRAINING_TTL_S = 30
 #: Whose turn it is: told twice a second while a worker is busy.
 TURN_TTL_S = 5
 #: What people search for they search for again.

@@ -1,10 +1,14 @@
 """What a run hears before its next pass: asked of the real store without a word of its jobs."""
 
+import pytest
+
 from shared.contracts.jobs import JobRecord, State, new_job_id
+from shared.errors import RedisUnavailable
 from shared.jobs import lifecycle
 from shared.jobs.news import Heard, News
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis import keys
+from workers.control.reports import Standing
 
 
 def heard(services, queues=(), held=None) -> Heard:
@@ -56,3 +60,23 @@ def test_the_worker_s_own_orders_are_told(services):
     assert before == Heard(frozenset(), takes_nobody=False, turn="", unwanted=frozenset())
     assert (turned.turn, turned.takes_nobody) == ("other", False)
     assert heard(services).takes_nobody
+
+
+def test_a_yield_that_ends_while_redis_is_away_is_over_for_a_run_as_soon_as_redis_hears_of_it(services, monkeypatch):
+    registry, yielded = WorkerRegistry(services.store.redis), [True]
+    standing = Standing("w", registry, on_pause=lambda _: None, has_yielded=lambda: yielded[-1], can_work=lambda: True)
+    standing.tell()
+    during = heard(services)
+    yielded.append(False)
+
+    def away(name: str) -> None:
+        raise RedisUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "stays", away)
+        with pytest.raises(RedisUnavailable):
+            standing.tell()
+    standing.tell()
+
+    assert during.takes_nobody
+    assert not heard(services).takes_nobody

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from api.services import Services
+from shared.errors import RedisUnavailable
 from shared.jobs.routing import own_queue_of
 from shared.redis import keys
 from tests.workers_played import start, succeed
@@ -55,6 +56,38 @@ def test_a_model_that_nobody_uses_for_the_keep_alive_is_commanded_off_once(watch
     watched.tell(idle_s=10.0)
 
     assert [watched.look_at(at_s) for at_s in (0, 49, 51, 53, 90)] == [0, 0, 1, 1, 1]
+
+
+@pytest.fixture
+def away(watched, monkeypatch) -> list[bool]:
+    """Whether Redis is away, by the last of them, when a command is sent."""
+    is_away, send = [False], watched.keep_alive._commands.unload_idle
+
+    def unless_away() -> str:
+        if is_away[-1]:
+            raise RedisUnavailable("away")
+        return send()
+
+    monkeypatch.setattr(watched.keep_alive._commands, "unload_idle", unless_away)
+    return is_away
+
+
+def test_what_redis_did_not_take_is_commanded_at_the_next_look(watched, services, away):
+    def look_in_vain_at(now_s: float) -> None:
+        away.append(True)
+        with pytest.raises(RedisUnavailable):
+            watched.look_at(now_s)
+        away.append(False)
+
+    watched.tell()
+    watched.look_at(0)
+    look_in_vain_at(KEEP_ALIVE_S + 1)
+    models = watched.look_at(KEEP_ALIVE_S + 2)
+    services.store.redis.set(keys.resident("gpu0"), "[]")
+    watched.look_at(KEEP_ALIVE_S + 4)
+    look_in_vain_at(2 * KEEP_ALIVE_S + 4)
+
+    assert (models, watched.look_at(2 * KEEP_ALIVE_S + 6), watched.look_at(500)) == (1, 2, 2)
 
 
 def test_the_copies_in_host_memory_go_after_as_long_again(watched, services):

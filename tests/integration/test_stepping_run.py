@@ -999,7 +999,7 @@ def drained(services, name: str) -> JobRecord:
     """A job of twenty steps of which a worker that had to stop took twelve."""
     job = queued(services, name, steps=20)
     services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
-    Checkpoints(services.store.redis).put(job.id, "t", {0: b"12"}, was_resumed=False)
+    Checkpoints(services.store.redis).put(job.id, "t", Kept({0: b"12"}))
     return services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="t", reason=Reason.DRAINED))
 
 

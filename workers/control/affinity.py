@@ -37,7 +37,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from shared.contracts.base import Priority
-from shared.jobs.routing import PRIORITIES, split
+from shared.jobs.routing import PRIORITIES, PROMOTE, split
 
 #: Round trips that must have passed since the last switch before a neglected model may interrupt.
 TURN = 4.0
@@ -47,8 +47,6 @@ JUMP = 1.0
 WORTH = 4.0
 #: Waits of `max_wait_s` that people are owed before that justifies a switch.
 OWED = 0.25
-#: Waits of `max_wait_s` after which a queue rises by one priority.
-PROMOTE = 4.0
 #: Seconds, where nothing was measured yet: SDXL from an SSD, one SDXL picture.
 DEFAULT_SWITCH_S = 8.0
 DEFAULT_JOB_S = 6.0

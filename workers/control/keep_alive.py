@@ -92,7 +92,7 @@ class KeepAlive:
         self._has_commanded = False
 
     def look(self) -> None:
-        """Call it every few seconds."""
+        """Call it every few seconds. Raises `RedisUnavailable`; then the next look commands what this one would have."""
         now_s = self._clock_s()
         told, residents = self._commands.residents()
         if told != self._told:
@@ -100,10 +100,10 @@ class KeepAlive:
         since_s = now_s - self._told_at_s
         idle = [r.model for r in residents if not r.pinned and r.idle_s + since_s > self._keep_alive_s]
         if idle and not self._has_commanded and not self._commands.is_busy():
-            logger().info("models.idle", models=idle, keep_alive_s=self._keep_alive_s)
+            self._commands.unload_idle()
             self._has_commanded = True
             self._copies_due_s = now_s + self._keep_alive_s + 1
-            self._commands.unload_idle()
+            logger().info("models.idle", models=idle, keep_alive_s=self._keep_alive_s)
         elif now_s >= self._copies_due_s:
-            self._copies_due_s = float("inf")
             self._commands.unload_idle()
+            self._copies_due_s = float("inf")

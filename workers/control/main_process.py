@@ -52,9 +52,10 @@ class Starts:
         self._is_leaving = False
 
     def worked(self) -> None:
+        """Raises `RedisUnavailable`; then nothing was told yet."""
+        self._registry.forget_trouble(self._slot.name)
         self._tell_ready()
         logger().info("worker.ready", worker=self._slot.name, gpu=self._slot.gpu, models=len(self._slot.models))
-        self._registry.forget_trouble(self._slot.name)
         if self._happenings is not None:
             self._happenings.tell(Happening.WORKER_READY, worker=self._slot.name)
 
@@ -106,7 +107,6 @@ class MainProcess:
     duties: Duties
     standing: Standing
     launcher_watch: LauncherWatch
-    drain_s: float
     #: What else has a thread of its own; it ends with the process.
     others: Sequence[threading.Thread] = ()
     #: Who hears that it was stopped; None: nobody.
@@ -114,15 +114,15 @@ class MainProcess:
 
     def start(self) -> None:
         with contextlib.suppress(RedisUnavailable):
-            self.registry.stays(self.name)  # the one before it may have been asked to stop
+            self.standing.tell()  # the one before it may have been asked to stop
         for thread in (self.watchdog, self.duties, *self.others):
             thread.start()
 
     def drain(self) -> None:
-        """The worker takes no more jobs and ends after those it runs; its child, whose run would take more, reads it."""
+        """The worker takes no more jobs and ends after those it runs; its child, whose run would take more, hears of it."""
         self.standing.drain()
         with contextlib.suppress(RedisUnavailable):
-            self.registry.drain(self.name, self.drain_s)
+            self.standing.tell()
 
     def stop(self) -> None:
         """The worker ends cleanly: it says so, instead of falling silent."""

@@ -51,6 +51,8 @@ class Standing:
         self._can_work = can_work
         self._is_paused = False
         self._is_draining = False
+        #: Whether Redis may have it that this worker takes nobody: of the one before it, too.
+        self._may_be_said = True
 
     def look(self) -> None:
         """See whether it was paused, or told to go on. Raises `RedisUnavailable`; then it stays as it was."""
@@ -63,6 +65,16 @@ class Standing:
     def drain(self) -> None:
         """It takes no more jobs and ends after the one it runs."""
         self._is_draining = True
+
+    def tell(self) -> None:
+        """Let its child hear whether it may take more jobs; call it every `REPORT_EVERY_S`, for what is said is soon
+        forgotten. Raises `RedisUnavailable`; then it is said the next time."""
+        if self._is_draining or self._has_yielded():
+            self._may_be_said = True
+            self._registry.drain(self._name)
+        elif self._may_be_said:
+            self._registry.stays(self._name)
+            self._may_be_said = False
 
     def state(self, *, has_jobs: bool) -> WorkerState:
         return state_of(

@@ -167,6 +167,8 @@ class ChildWatch:
         self._seen: dict[int, bool] = {}
         self._seen_at_s = float("-inf")
         self._failed_starts = 0
+        #: Whether `on_up` is yet to hear of a child.
+        self._is_untold = False
 
     @property
     def is_up(self) -> bool:
@@ -179,14 +181,14 @@ class ChildWatch:
         return [child.pid for child in self._children()]
 
     def look(self) -> None:
-        """Call it every `LOOK_EVERY_S`. Raises `RedisUnavailable`; then the successor releases the job."""
+        """Call it every `LOOK_EVERY_S`. Raises `RedisUnavailable`; then the successor releases the job, and `on_up` hears of a
+        child at the next look."""
         now_s = self._clock_s()
         alive = {child.pid: child.is_up for child in self._children() if self._is_running(child.pid)}
         before, since_s = self._seen, now_s - self._seen_at_s
         self._seen, self._seen_at_s = alive, now_s
         if any(is_up and not before.get(pid) for pid, is_up in alive.items()):
-            self._failed_starts = 0
-            self._on_up()
+            self._failed_starts, self._is_untold = 0, True
         gone = before.keys() - alive.keys()
         if gone and since_s <= LATEST_S:
             given_back = self._release()
@@ -194,3 +196,6 @@ class ChildWatch:
         if any(not before[pid] for pid in gone):
             self._failed_starts += 1
             self._on_failed_start(self._failed_starts)
+        if self._is_untold and any(alive.values()):
+            self._on_up()
+            self._is_untold = False

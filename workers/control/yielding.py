@@ -57,26 +57,33 @@ class Yielding:
         self._limit_reading = limit_reading
         self._clock_s = clock_s
         self._stance = Stance()
+        #: The command to unload; "": none is sent yet.
         self._command_id = ""
+        self._has_unloaded = False
 
     @property
     def has_yielded(self) -> bool:
         return self._stance.has_yielded
 
     def look(self) -> None:
-        """Call it every `LOOK_EVERY_S`."""
+        """Call it every `LOOK_EVERY_S`. Raises `RedisUnavailable`; then the next look sends what this one could not."""
         missing = self._missing_mib()
         before, self._stance = self._stance, next_stance(self._stance, missing, self._clock_s())
         if self.has_yielded and not before.has_yielded:
             logger().warning("gpu.yielded", missing_mib=missing)
+            self._command_id, self._has_unloaded = "", False
             self._limit_reading(Reads.COMMANDS)
-            self._command_id = self._commands.unload_all()
         elif before.has_yielded and not self.has_yielded:
             logger().info("gpu.taken_again")
-            self._command_id = ""
             self._limit_reading(Reads.ALL)
-        elif self._command_id and self._commands.is_done(self._command_id):
-            self._command_id = ""
+        if self.has_yielded and not self._has_unloaded:
+            self._unload()
+
+    def _unload(self) -> None:
+        if not self._command_id:
+            self._command_id = self._commands.unload_all()
+        elif self._commands.is_done(self._command_id):
+            self._has_unloaded = True
             self._limit_reading(Reads.NOTHING)
 
     def _missing_mib(self) -> int:

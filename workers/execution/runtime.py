@@ -26,6 +26,7 @@ from shared.redis.client import connect, redis_errors
 from shared.settings import Settings
 from workers.devices.slot import Slot
 from workers.devices.snapshot import Snapshot
+from workers.execution.last_word import LastWord
 from workers.execution.threads import Threads
 from workers.memory.current_plans import CurrentPlans
 from workers.memory.residency import Residency
@@ -49,6 +50,8 @@ class Runtime:
     gpu_now: Callable[[], Snapshot | None] = lambda: None
     #: Model → hash of weights that were hashed before this process began.
     known_hashes: Mapping[str, str] = field(default_factory=dict)
+    #: What was last told of the models that are loaded.
+    residents_told: LastWord = field(default_factory=LastWord)
 
     @property
     def limits(self) -> PictureLimits:
@@ -60,7 +63,7 @@ class Runtime:
 
     def tell_residents(self) -> None:
         """Let the main process, and through it everyone, know which models are loaded, and from which weights; no job
-        waits for that."""
+        waits for that. While Redis is away it is told later: an idle worker would not tell it again for hours."""
         residents = [
             resident.model_copy(update={"cpu_threads": self.threads.of(resident.model)}).model_dump()
             for resident in self.residency.residents()
@@ -70,13 +73,16 @@ class Runtime:
             keys.weights(self.slot.name): {**self.known_hashes, **self.residency.weights},
         }
         try:
-            with redis_errors():
-                pipe = self.store.redis.pipeline(transaction=False)
-                for key, value in told.items():
-                    pipe.set(key, json.dumps(value), ex=keys.LIVE_TTL_S)
-                pipe.execute()
+            self.residents_told.say(lambda: self._write(told))
         except RedisUnavailable as exc:
             logger().warning("residents.not_told", reason=exc.message)
+
+    def _write(self, told: Mapping[str, Any]) -> None:
+        with redis_errors():
+            pipe = self.store.redis.pipeline(transaction=False)
+            for key, value in told.items():
+                pipe.set(key, json.dumps(value), ex=keys.LIVE_TTL_S)
+            pipe.execute()
 
 
 def build(

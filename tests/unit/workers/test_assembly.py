@@ -7,7 +7,7 @@ from shared.queue.broker import make_app
 from shared.settings import Settings
 from tests.unit.workers.devices.test_gpu import FakeGpu, FakeNvml
 from workers import assembly
-from workers.control.queue_order import set_provider
+from workers.control.queue_order import Reads, set_provider
 from workers.control.tickets import set_stale
 from workers.devices import gpu
 from workers.devices.slot import Slot
@@ -132,7 +132,20 @@ def test_a_main_process_is_put_together_without_a_server_and_has_each_duty_once(
         "Reports.tell",
         "SeriesNotes.note",
         "Standing.look",
+        "Standing.tell",
         "Turns.look",
         "Webhooks.look",
     ]
     assert [thread.name for thread in main.others] == ["feed-bell", "housekeeping"]
+
+
+@pytest.mark.usefixtures("hooks")
+def test_who_yields_lets_its_run_hear_of_it_at_once(tmp_path):
+    settings = Settings(redis_url="redis://127.0.0.1:1", data_dir=tmp_path, yield_to_others=True)
+    on_gpu = SLOT.model_copy(update={"gpu": "GPU-a", "device": "cuda:0"})
+    main = assembly.main_process(settings, on_gpu, make_app(settings, for_worker=False), lambda: None)
+    [yielding] = [duty.act.__self__ for duty in main.duties._due_s if duty.act.__qualname__ == "Yielding.look"]
+
+    yielding._limit_reading(Reads.COMMANDS)
+
+    assert main.duties._urgent == {main.standing.tell}

@@ -68,10 +68,10 @@ class Admission:
 
     def _take_at(self, level: int, standing: Standing) -> None:
         """Fill free seats: of one size, unless nobody is at work or this is more urgent than all who are."""
-        if not standing.at_work or level < min(member.level for member in standing.at_work):
+        if not standing.holders or level < min(member.level for member in standing.holders):
             self._take_next(level)
             return
-        first, free = min(standing.at_work, key=lambda member: member.level).record, standing.free
+        first, free = min(standing.holders, key=lambda member: member.level).record, standing.free
         while free > 0 and (claim := self._arrivals.next_one(level, lambda job: self._may_join(first, job))):
             self.take_in_turn(claim)
             free = self._company.standing.free
@@ -84,8 +84,8 @@ class Admission:
 
         def may_join(job: JobRecord) -> bool:
             is_ours = job.model == self._company.model and TRADES.get(job.kind) is self._company.trade
-            at_work = self._company.standing.at_work
-            return is_ours and (self._may_join(at_work[0].record, job) if at_work else self._company.trade.takes(job))
+            holders = self._company.standing.holders
+            return is_ours and (self._may_join(holders[0].record, job) if holders else self._company.trade.takes(job))
 
         while self._company.standing.free > 0:
             claim = self._arrivals.next_of_own(level, may_join)

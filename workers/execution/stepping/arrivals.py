@@ -41,7 +41,8 @@ class Waiting:
     own: tuple[int, ...] = ()
     #: Whether a command to this worker waits.
     has_command: bool = False
-    #: The most urgent level at which work for another model that is loaded here waits; None: none does.
+    #: The most urgent level at which this worker has work that needs no load: in its own queue, or for another model that is
+    #: loaded here; None: there is none.
     elsewhere: int | None = None
     #: Whether another model's turn has come.
     is_turn_over: bool = False

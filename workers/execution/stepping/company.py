@@ -69,14 +69,14 @@ class Company:
         return self._card.id
 
     @property
-    def at_work(self) -> list[Member]:
+    def stepping(self) -> list[Member]:
         """Those who have steps to take."""
         return [member for member in self.members if not member.is_made]
 
     @property
     def seated(self) -> int:
         """Seats that samples with steps to take have or wait for."""
-        return sum(map(self._seats_of, self.at_work))
+        return sum(map(self._seats_of, self.stepping))
 
     def _seats_of(self, member: Member) -> int:
         """Of a job: one for each picture that has steps to take, and no more than there are: a job of many pictures waits for
@@ -90,12 +90,12 @@ class Company:
     def standing(self) -> Standing:
         """How it will be after the pass that is made now, with those on their way."""
         with self._door:
-            at_work = (*self._staying, *self._coming)
+            holders = (*self._staying, *self._coming)
         return Standing(
             self.seats,
-            sum(map(self._seats_of, at_work)),
-            at_work,
-            is_alone=any(member.must_be_alone for member in (*self.members, *at_work)),
+            sum(map(self._seats_of, holders)),
+            holders,
+            is_alone=any(member.must_be_alone for member in (*self.members, *holders)),
         )
 
     def held(self) -> Mapping[str, str]:
@@ -131,7 +131,7 @@ class Company:
         with self._door:
             self._coming.append(member)
         with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):
-            logger().info("job.started", kind=record.kind, attempt=record.attempt, gpu_batch=len(self.standing.at_work))
+            logger().info("job.started", kind=record.kind, attempt=record.attempt, gpu_batch=len(self.standing.holders))
 
     def _work_of(self, record: JobRecord, watch: GpuBatchWatch) -> Any:
         try:
@@ -146,12 +146,12 @@ class Company:
         with self._door:
             self.members = [*self.members, *self._coming]
             self._coming = []
-            self._staying = tuple(self.at_work)
+            self._staying = tuple(self.stepping)
 
     def pass_begins(self, leaving: Collection[Member]) -> None:
         """Admission may count on the seats of those who take their last step in this pass."""
         with self._door:
-            self._staying = tuple(member for member in self.at_work if member not in leaving)
+            self._staying = tuple(member for member in self.stepping if member not in leaving)
 
     def forget(self) -> None:
         """Nobody is under way, and nobody will be after the next pass."""
@@ -214,13 +214,13 @@ class Company:
                 member.endings.fail_one(member.claim, error, in_batch=in_batch, degradations=degradations)
         self.members = [member for member in self.members if member not in members]
 
-    def lose(self, why: DeviceLost, at_work: Collection[Member]) -> None:
+    def lose(self, why: DeviceLost, on_card: Collection[Member]) -> None:
         """The GPU is gone under all of them. Those who were not on it yet go back, and nothing speaks against them.
 
         Args:
-            at_work: whom it was at when it went.
+            on_card: whom it was at when it went.
         """
-        on_it = [member for member in self.members if member.is_begun or member in at_work] or self.members
+        on_it = [member for member in self.members if member.is_begun or member in on_card] or self.members
         for member in self.members:
             if member not in on_it:
                 self._give_back(member)

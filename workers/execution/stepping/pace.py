@@ -105,7 +105,7 @@ class Pace:
         if not leading.is_known:
             return alone
         known = self._known(key)
-        most = self._rows_within(known, alone)
+        most = self._rows_in_time(known, alone)
         if most + 1 in known:
             known[most + 1].refuse()
         return most
@@ -113,7 +113,7 @@ class Pace:
     def most_rows_beside(self, key: Hashable, alone: int) -> int:
         """The same for one who does not lead it; whoever was not measured alone yet goes by what its leader may."""
         known = self._known(key)
-        return self._rows_within(known, alone) if alone in known else MOST_ROWS
+        return self._rows_in_time(known, alone) if alone in known else MOST_ROWS
 
     def halve(self, key: Hashable, samples: int) -> None:
         """A pass of so many samples did not fit."""
@@ -126,7 +126,7 @@ class Pace:
     def _known(self, key: Hashable) -> dict[int, _Kind]:
         return {rows: kind for rows, kind in self._kinds.get(key, {}).items() if kind.is_known}
 
-    def _rows_within(self, known: Mapping[int, _Kind], alone: int) -> int:
+    def _rows_in_time(self, known: Mapping[int, _Kind], alone: int) -> int:
         took_s = {rows: kind.took_s for rows, kind in known.items()}
         return _rows_within(self.slower * took_s[alone], alone, took_s)
 

@@ -1,7 +1,7 @@
 """What the card does between two looks at the queues: a job begins, a pass is made, a finished picture is decoded.
 
 All of it is the card's own time (`busy_s`), which is shared out among those whose it was (`Member.spent_s`). What it is at
-when something breaks stands in `at_work`: whose fault that is, the run decides.
+when something breaks stands in `on_card`: whose fault that is, the run decides.
 """
 
 import time
@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.errors import DarkroomError, NotFinite, OutOfVram
+from shared.jobs.routing import LEAST_LEVEL, PROMOTE
 from shared.models.catalogue import ModelCard
 from workers.engines.stepping import Stepping
 from workers.engines.torch_tools.device_lost import raise_if_lost
@@ -22,11 +23,6 @@ from workers.execution.stepping.members import Member
 from workers.execution.stepping.pace import Pace
 from workers.execution.stepping.room import PassRoom
 from workers.execution.stepping.seats import OVERTAKES, Room, Seated, next_pass, overtakes
-
-#: Waits of `max_wait_s` after which somebody without a seat counts as more urgent by a level, as a queue does (`affinity`).
-PROMOTE = 4.0
-#: The least urgent level: there nobody minds how long a pass takes.
-LEAST_LEVEL = 2
 
 
 class Passes:
@@ -50,7 +46,7 @@ class Passes:
         self.room = PassRoom(runtime, card, self._pace)
         self.finishing = Finishing(runtime, behind, card, lambda: self.busy_s)
         #: Whom the card is, or was last, at work for.
-        self.at_work: list[Member] = []
+        self.on_card: list[Member] = []
         #: Seconds of its work so far.
         self.busy_s = 0.0
         self._previous_key: Any = None
@@ -100,6 +96,7 @@ class Passes:
             member, sample = there[next(i for i, each in enumerate(seated) if each is lead)]
             able = [(other, each) for other, each in there if each.key == sample.key]
             shape = replace(member.shape, is_guided=any(other.shape.is_guided for other, _ in able))
+            # On the least urgent level nobody minds how long a pass takes.
             stays_quick = any(other.level < LEAST_LEVEL for other, _ in able)
             return self.room.of(sample, shape, {each.rows for _, each in able} if stays_quick else ())
 
@@ -127,7 +124,7 @@ class Passes:
             if len(samples) == 1:
                 raise
             self._pace.halve(key, len(samples))
-            for member in self.at_work:
+            for member in self.on_card:
                 member.watch.degrade("batch_split")
             return
         took_s = self._spend(began_s)
@@ -139,15 +136,15 @@ class Passes:
         for member, sample in chosen:
             member.spent_s += took_s * sample.rows / rows
             member.last_step_s = self._clock()
-        for member in self.at_work:
+        for member in self.on_card:
             member.tell_step(engine)
-        self._tell_others(min(member.seat_level for member in self.at_work))
+        self._tell_others(min(member.seat_level for member in self.on_card))
 
     def _tell_others(self, level: int) -> None:
         """Who has begun and gave its seat to somebody more urgent is paused; the others are alive."""
         for member in self._company.members:
             has_given_way = member.is_begun and not member.is_made and member.seat_level > level
-            if member in self.at_work or not has_given_way or member.is_paused:
+            if member in self.on_card or not has_given_way or member.is_paused:
                 member.pulse()
             else:
                 member.preempted += 1
@@ -187,7 +184,7 @@ class Passes:
             self.finishing.hand_over(engine, member, threads)
 
     def _work_for(self, members: list[Member]) -> None:
-        self.at_work = members
+        self.on_card = members
         for member in members:
             member.works()
 

@@ -130,7 +130,7 @@ class SteppingRun:
 
     def _forget(self) -> None:
         """Nobody is under way: nothing is kept of those who were, their latents least of all."""
-        self._passes.at_work = []
+        self._passes.on_card = []
         self._company.forget()
         self._admission.forget()
         self._keeping.forget()
@@ -171,7 +171,7 @@ class SteppingRun:
 
     def _stretch(self) -> bool:
         """As long as the model has the memory it was given; whether somebody else's turn has come."""
-        self._passes.at_work = []  # what happens before anybody is at work is nobody's of the stretch before
+        self._passes.on_card = []  # what happens before anybody is at work is nobody's of the stretch before
         try:
             return self._with_room()
         except Exception as exc:
@@ -271,9 +271,9 @@ class SteppingRun:
 
     def _broke(self, why: Exception) -> None:
         """A pass, a beginning or a loading did not come to its end: whose fault that is decides what becomes of whom."""
-        at_work = [member for member in self._passes.at_work if member in self.members]
-        concerned = at_work or self._room.largest(self.members)
-        self._passes.at_work = []
+        on_card = [member for member in self._passes.on_card if member in self.members]
+        concerned = on_card or self._room.largest(self.members)
+        self._passes.on_card = []
         if device_lost.is_device_lost(why):
             lost = DeviceLost(device_lost.what_was_said(why))
             self._company.lose(lost, concerned)

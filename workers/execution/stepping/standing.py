@@ -14,7 +14,7 @@ class Standing:
     #: Samples that will have.
     seated: int
     #: The jobs whose samples these are, in the order in which they came.
-    at_work: tuple[Member, ...]
+    holders: tuple[Member, ...]
     #: Whether a job that takes nobody with it is there.
     is_alone: bool
 
@@ -26,5 +26,5 @@ class Standing:
     def may_preempt(self, level: int) -> bool:
         """Whether a job of this level may come although all seats are taken: somebody less urgent gives one up, nobody
         does so more than `MOST_PREEMPTED` times, and no more wait than there are seats."""
-        able = any(member.seat_level > level and not member.is_paused for member in self.at_work)
+        able = any(member.seat_level > level and not member.is_paused for member in self.holders)
         return able and -self.free < self.seats

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.jobs.routing import queues_of, split
-from workers.control.affinity import JUMP, OWED, PROMOTE, TURN, WORTH, QueueState, View, is_left_to_others, order
+from shared.jobs.routing import PROMOTE, queues_of, split
+from workers.control.affinity import JUMP, OWED, TURN, WORTH, QueueState, View, is_left_to_others, order
 
 MAX_WAIT_S, SWITCH_S, JOB_S = 30.0, 8.0, 4.0
 TRIP_S = 2 * SWITCH_S

@@ -52,6 +52,24 @@ def test_a_child_that_is_up_makes_the_worker_ready_and_its_trouble_is_over(regis
     assert (told.made, registry.trouble("w")) == ([("ready", ())], "")
 
 
+def test_a_worker_is_ready_once_its_trouble_is_forgotten(registry, monkeypatch):
+    def away(name: str) -> None:
+        raise RedisUnavailable("away")
+
+    told = Calls()
+    registry.tell_trouble("w", "no memory")
+    starts = Starts(SLOT, registry, told.ready, told.end)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "forget_trouble", away)
+        with pytest.raises(RedisUnavailable):
+            starts.worked()
+    were_told = list(told.made)
+
+    starts.worked()
+
+    assert (were_told, told.made, registry.trouble("w")) == ([], [("ready", ())], "")
+
+
 def test_children_that_die_without_a_word_end_the_worker_after_a_few(registry):
     told = Calls()
     starts = Starts(SLOT, registry, told.ready, told.end)
@@ -102,7 +120,7 @@ def main_process(registry: Any) -> MainProcess:
     standing = Standing("w", registry, on_pause=lambda _: None, has_yielded=lambda: False, can_work=lambda: True)
     watchdog = Watchdog("w", Renewing(), nothing, settings, children=list)
     duties = Duties([Duty(3600.0, lambda: None)], on_outage=watchdog.excuse_silence)
-    return MainProcess("w", registry, watchdog, duties, standing, LauncherWatch(nothing, 30.0, nothing.end), 30.0)
+    return MainProcess("w", registry, watchdog, duties, standing, LauncherWatch(nothing, 30.0, nothing.end))
 
 
 class Renewing:
@@ -118,6 +136,18 @@ def test_a_drained_worker_says_so_before_it_ends(registry):
     main.drain()
 
     assert main.standing.state(has_jobs=True) == "draining"
+    assert registry.takes_nobody("w")
+
+
+def test_a_worker_that_starts_takes_jobs_whatever_the_one_before_it_was_told(registry):
+    registry.drain("w")
+    main = main_process(registry)
+
+    main.start()
+    takes_nobody = registry.takes_nobody("w")
+    main.stop()
+
+    assert not takes_nobody
 
 
 def test_both_threads_end_when_the_worker_stops_even_while_redis_is_away():

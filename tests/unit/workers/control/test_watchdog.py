@@ -256,6 +256,38 @@ def test_each_child_that_is_up_is_told_once(pool: Pool):
     assert pool.ups == 2
 
 
+def test_what_could_not_be_said_of_a_child_that_is_up_is_said_at_the_next_look(pool: Pool):
+    def away() -> None:
+        raise RedisUnavailable("away")
+
+    pool.watch._on_up = away
+    pool.pids = [11]
+    with pytest.raises(RedisUnavailable):
+        pool.look_after(0.2)
+    pool.watch._on_up = pool.up
+
+    pool.look_after(0.2)
+    pool.look_after(0.2)
+
+    assert pool.ups == 2
+    assert pool.released == 1
+
+
+def test_one_that_died_before_it_could_be_said_is_not_said_to_be_up(pool: Pool):
+    def away() -> None:
+        raise RedisUnavailable("away")
+
+    pool.watch._on_up = away
+    pool.pids = [11]
+    with pytest.raises(RedisUnavailable):
+        pool.look_after(0.2)
+    pool.watch._on_up, pool.pids = pool.up, []
+
+    pool.look_after(0.2)
+
+    assert pool.ups == 1
+
+
 def test_deaths_before_a_child_was_up_are_counted_until_one_is(pool: Pool):
     for pid in (11, 12):
         pool.pids, pool.starting = [pid], {pid}

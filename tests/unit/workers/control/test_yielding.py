@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import RedisUnavailable
 from tests.unit.workers.devices.test_gpu import FakeGpu, FakeNvml
 from workers.control.queue_order import Reads
 from workers.control.yielding import (
@@ -88,8 +89,11 @@ class Commands:
 
     sent: int = 0
     done: bool = False
+    is_away: bool = False
 
     def unload_all(self) -> str:
+        if self.is_away:
+            raise RedisUnavailable("away")
         self.sent += 1
         return "a command"
 
@@ -149,6 +153,22 @@ def test_on_a_lasting_shortage_the_worker_unloads_once_and_reads_only_commands(c
 
     assert crowded.yielding.has_yielded
     assert (crowded.commands.sent, crowded.reads) == (1, [Reads.COMMANDS])
+
+
+def test_a_worker_that_yields_while_redis_is_away_unloads_as_soon_as_it_answers():
+    worker = Worker()
+    worker.hold(ours_mib=8000, theirs_mib=4000)
+    worker.watch(PATIENCE_S - 2)
+    worker.now_s, worker.commands.is_away = PATIENCE_S, True
+    for _ in range(2):
+        with pytest.raises(RedisUnavailable):
+            worker.yielding.look()
+    worker.commands.is_away = False
+
+    worker.watch(4)
+
+    assert worker.yielding.has_yielded
+    assert (worker.commands.sent, worker.reads) == (1, [Reads.COMMANDS])
 
 
 def test_once_unloaded_it_reads_nothing(crowded):
