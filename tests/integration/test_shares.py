@@ -20,7 +20,7 @@ from shared.redis import keys
 from shared.redis.client import connect
 from shared.redis.embedded import EmbeddedRedis
 from shared.settings import Settings
-from tests.integration.jobs import at_once, claim, end, lose, made
+from tests.integration.jobs import at_once, claim, end, is_moved, lose, lose_answers, made
 from tests.rig import wait_for
 
 TAGS, JOBS, IDLE, CLOCK = (f"{keys.PREFIX}share:{name}" for name in ("tags", "jobs", "idle", "clock"))
@@ -466,6 +466,24 @@ def test_many_workers_that_take_at_once_get_a_job_each(store):
     taken = at_once(*(lambda n=n: shares.claim_next("m.normal", taking(str(n), f"w{n}")) for n in range(12)))
 
     assert {record.id for record in taken} == ids
+
+
+def test_a_claim_whose_answer_was_lost_has_the_job_it_took_and_takes_no_second_one(store, shares, monkeypatch):
+    first, second = made(store), made(store)
+    lost = lose_answers(monkeypatch, is_moved)
+
+    taken = take(shares)
+
+    assert lost() == 1
+    assert (taken.id, taken.state) == (first.id, State.RUNNING)
+    assert store.get(first.id) == taken.model_copy(update=live_fields(store, first.id))
+    assert store.get(second.id).state == State.QUEUED
+
+
+def live_fields(store: JobStore, job_id: str) -> dict[str, int]:
+    """What the script writes by its own clock."""
+    record = store.get(job_id)
+    return {"lease_until_ms": record.lease_until_ms, "beat_at_ms": record.beat_at_ms}
 
 
 # -- places --------------------------------------------------------------------------------------------------------------
