@@ -411,7 +411,9 @@ def test_a_job_that_pauses_before_another_try_is_nobodys_turn_until_it_is_due(st
     during = shares.claim_next("m.normal", taking())
     told = wait_for(shares.due, 60, "the end of its pause")
 
-    assert (during, told, shares.due()) == (None, [record.id], [])
+    shares.due_told(told)
+
+    assert (during, [*told], shares.due()) == (None, [record.id], {})
     assert take(shares).id == record.id
 
 
@@ -428,6 +430,28 @@ def test_a_held_job_whose_pause_is_over_stays_held(store, shares):
     shares.due()
 
     assert shares.claim_next("m.normal", taking()) is None
+
+
+def test_a_job_that_is_due_is_told_until_that_has_arrived_and_again_when_it_pauses_anew(store, shares):
+    made(store)
+    pausing(store, take(shares), 50)
+    told = wait_for(shares.due, 60, "the end of its pause")
+    again = shares.due()
+    pausing(store, take(shares), 50)
+
+    shares.due_told(told)
+
+    assert again == told
+    assert [*wait_for(shares.due, 60, "the end of its second pause")] == [*told]
+
+
+def pausing(store: JobStore, record: JobRecord, pause_ms: int) -> None:
+    store.move(
+        record.id,
+        lambda j, now: lifecycle.give_back(
+            j, now, token=record.token, reason=Reason.RETRIED, not_before_ms=now + pause_ms
+        ),
+    )
 
 
 def test_seats_in_a_gpu_batch_are_shared_as_turns_are(store, shares):
