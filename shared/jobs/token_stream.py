@@ -5,6 +5,7 @@ second worker starts the answer afresh, a reader can tell. Nobody needs the stre
 """
 
 import json
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +39,12 @@ class TokenStream:
         self._redis: Any = client
         self._say = script(client, "say")
 
-    def say(self, job_id: str, token: str, attempt: int, words: list[Words]) -> bool:
+    def say(self, job_id: str, token: str, attempt: int, words: list[Words], name: str = "") -> bool:
         """Append words; False: the job belongs to somebody else now.
+
+        Args:
+            name: of these words among all; said again under it, because the answer was lost, they stand there once. "":
+                they are said once.
 
         Raises:
             RedisUnavailable: they were not taken.
@@ -48,7 +53,7 @@ class TokenStream:
         with redis_errors():
             said = self._say(
                 keys=[keys.job(job_id), keys.tokens(job_id)],
-                args=[job_id, token, attempt, packed, keys.PREVIEW_TTL_S, MOST_ENTRIES],
+                args=[job_id, token, attempt, packed, keys.PREVIEW_TTL_S, MOST_ENTRIES, name or new_name()],
             )
         return bool(said)
 
@@ -58,6 +63,11 @@ class TokenStream:
             entries = self._redis.xrange(keys.tokens(job_id), f"({after}", "+", count=MOST_READ)
         words = [each for _, fields in entries for each in _unpacked(fields)]
         return words, entries[-1][0].decode() if entries else after
+
+
+def new_name() -> str:
+    """A name for words that are said."""
+    return secrets.token_hex(8)
 
 
 def _unpacked(fields: dict[bytes, bytes]) -> list[Words]:

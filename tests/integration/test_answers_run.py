@@ -16,13 +16,14 @@ from shared.jobs import lifecycle
 from shared.jobs.routing import analysis_batch_key_of, own_queue_of, queue_of
 from shared.jobs.token_stream import TokenStream
 from tests import talker
+from tests.integration.jobs import claim, lose_answers, made
 from tests.integration.test_stepping_run import NoPeaks, Sends
 from tests.rig import wait_for
 from workers import assembly
 from workers.devices.slot import Slot
 from workers.engines.base import LoadPlan
 from workers.engines.moondream import engine as moondream
-from workers.execution import progress
+from workers.execution import progress, token_writer
 from workers.execution.runner import Runner
 from workers.execution.runtime import Runtime
 from workers.execution.stepping import ahead, arrivals
@@ -219,6 +220,24 @@ def test_streamed_words_join_to_the_answer(services, engine, runner):
     assert said.strip() == answers(services, job)[0]["answer"]["text"]
     assert len(words) > 1
     assert not TokenStream(services.store.redis).read(silent.id)[0]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_words_stand_there_once_although_the_answers_were_lost(services, times, monkeypatch):
+    job = claim(services.store, made(services.store).id)
+    monkeypatch.setattr(token_writer, "PAUSE_AFTER_OUTAGE_S", 0.0)
+    sayings = token_writer.Sayings(services.store.redis, [job])
+    tell = sayings.teller(job, [0])
+    lost = lose_answers(monkeypatch, lambda answer: answer == 1, times)
+
+    with sayings:
+        for word in ("one ", "two ", "three "):
+            tell(0, word, False)
+            sayings.say_all()
+
+    assert lost() == times
+    words, _ = TokenStream(services.store.redis).read(job.id)
+    assert [each.text for each in words] == ["one ", "two ", "three "]
 
 
 def test_a_cancelled_job_leaves_and_the_other_goes_on(services, engine, runner):

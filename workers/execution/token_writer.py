@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.contracts.jobs import JobRecord
 from shared.errors import RedisUnavailable
-from shared.jobs.token_stream import TokenStream, Words
+from shared.jobs.token_stream import TokenStream, Words, new_name
 from shared.log import logger
 
 #: A reader's eye needs no more; each write costs 0.3 ms.
@@ -26,6 +26,8 @@ class Sayings:
         self._records = {record.id: record for record in records}
         self._clock_s = clock_s
         self._waiting: dict[str, list[Words]] = {}
+        #: Job → what is to be said next, each piece under its name; kept as it is until Redis has taken it.
+        self._saying: dict[str, dict[str, list[Words]]] = {}
         self._quiet_until_s = 0.0
 
     def __enter__(self) -> "Sayings":
@@ -46,7 +48,7 @@ class Sayings:
 
     def flush(self) -> None:
         """Say what waits, unless something was said just now."""
-        if self._waiting and self._clock_s() >= self._quiet_until_s:
+        if (self._waiting or self._saying) and self._clock_s() >= self._quiet_until_s:
             self.say_all()
 
     def say_all(self) -> None:
@@ -54,14 +56,21 @@ class Sayings:
         self._quiet_until_s = self._clock_s() + SAY_EVERY_S
         waiting, self._waiting = self._waiting, {}
         for job_id, words in waiting.items():
-            record = self._records[job_id]
+            self._saying.setdefault(job_id, {})[new_name()] = _joined(words)
+        for job_id in [*self._saying]:
             try:
-                self._stream.say(job_id, record.token, record.attempt, _joined(words))
+                self._say(job_id)
             except RedisUnavailable as exc:
-                # Kept, so that nothing is missing when it answers again.
-                self._waiting[job_id] = words
                 self._quiet_until_s = self._clock_s() + PAUSE_AFTER_OUTAGE_S
                 logger().warning("words.not_taken", reason=exc.message)
+
+    def _say(self, job_id: str) -> None:
+        """What Redis does not take stays, so that nothing is missing, nor there twice, when it answers again."""
+        record, saying = self._records[job_id], self._saying[job_id]
+        for name, words in [*saying.items()]:
+            self._stream.say(job_id, record.token, record.attempt, words, name)
+            del saying[name]
+        del self._saying[job_id]
 
 
 def _joined(words: list[Words]) -> list[Words]:
