@@ -6,6 +6,7 @@ For images and compose files, which listen beyond loopback from their first star
 key was ever made, also one that is revoked now, nothing is made again: who took the keys away did not mean to get new ones.
 """
 
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,8 +38,10 @@ def make_first_key(settings: Settings, say: Callable[[str], None]) -> None:
         standings = Standings(client)
         if standings.is_closed():
             return
+        lock, token = keys.lock("first-key"), secrets.token_bytes(8)
         with redis_errors():
-            is_ours = client.set(keys.lock("first-key"), "1", nx=True, ex=LOCK_S)
+            # The answer to a first try may be lost; then the lock is held by this very token.
+            is_ours = client.set(lock, token, nx=True, ex=LOCK_S) or client.get(lock) == token
         if not is_ours:
             _wait(standings)
             return

@@ -71,7 +71,9 @@ class BatchStore:
                     keys.LIVE_TTL_S + self._settings.record_ttl_s + keys.GONE_TTL_S,
                 ],
             )
-        if text(answer[0]) == "created":
+        # Its own key: the answer to the first try was lost.
+        is_ours = text(answer[0]) == "exists" and text(answer[1]).partition(" ")[0] == record.id
+        if text(answer[0]) == "created" or is_ours:
             return self.get(record.id), True
         self._drop(record.id)
         if text(answer[0]) == "caller_full":

@@ -22,8 +22,10 @@ from shared.settings import Settings
 class Chains:
     """Moves chains on. Every method raises `RedisUnavailable` when the server does not take requests."""
 
-    def __init__(self, store: JobStore, settings: Settings) -> None:
+    def __init__(self, store: JobStore, settings: Settings, *, waits: bool = False) -> None:
+        """`waits`: whether moves wait for Redis, see `JobStore.move`."""
         self._store = store
+        self._waits = waits
         self._redis: Any = store.redis
         self._settings = settings
         self._weights = CurrentWeights(WorkerRegistry(store.redis))
@@ -95,6 +97,6 @@ class Chains:
 
     def _move(self, job_id: str, rule: Rule) -> JobRecord | None:
         try:
-            return self._store.move(job_id, rule)
+            return self._store.move(job_id, rule, waits=self._waits)
         except (IllegalMove, NotFound, Gone):
             return None  # it ended by itself, or another one moved it already

@@ -7,6 +7,8 @@ that died in between left.
 A job that is held by itself stays held when everything else goes on.
 """
 
+import secrets
+
 from shared.jobs.codec import text
 from shared.jobs.store import PRELUDES, JobStore
 from shared.redis import keys
@@ -45,6 +47,6 @@ class Pauses:
             live = [text(job_id) for job_id in self._store.redis.zrange(keys.caller(person), 0, -1)]
             free: list[str] = []
             for start in range(0, len(live), AT_ONCE):
-                args = [person, keys.LIVE_TTL_S, *live[start : start + AT_ONCE]]
+                args = [person, keys.LIVE_TTL_S, secrets.token_hex(8), *live[start : start + AT_ONCE]]
                 free += map(text, self._follow(keys=[keys.PAUSED_PEOPLE], args=args))
         return list(zip(free[0::2], free[1::2], strict=True))

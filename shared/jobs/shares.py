@@ -5,8 +5,9 @@ in `fair_share`, pure; `lua/shares.lua` does the same where the records are, and
 test holds the two together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from shared.contracts.jobs import JobRecord
 from shared.jobs.codec import decode, text
@@ -46,6 +47,7 @@ class Shares:
             script(store.redis, *PRELUDES, name)
             for name in ("pick", "peers", "due", "heal", "ready", "sharers", "look")
         )
+        self._told = script(store.redis, "due_told")
 
     def claim_next(self, queue: str, rule: Rule) -> JobRecord | None:
         """Move the job of a queue whose turn it is; None where none is ready. Returns the record as it is then.
@@ -69,10 +71,16 @@ class Shares:
         with redis_errors():
             return [text(job_id) for job_id in self._peers(args=[batch_key, limit])]
 
-    def due(self, limit: int = 100) -> list[str]:
-        """Ids of queued jobs that had to wait and may start now; each is told once."""
+    def due(self, limit: int = 100) -> dict[str, str]:
+        """Queued jobs that had to wait and may start now: id → until when they paused. Each is told until `due_told`."""
         with redis_errors():
-            return [text(job_id) for job_id in self._due(args=[limit, keys.LIVE_TTL_S])]
+            flat = [text(value) for value in self._due(args=[limit, keys.LIVE_TTL_S])]
+        return dict(zip(flat[0::2], flat[1::2], strict=True))
+
+    def due_told(self, due: Mapping[str, str]) -> None:
+        """What `due` told has arrived."""
+        with redis_errors():
+            self._told(args=[*chain.from_iterable(due.items())])
 
     def has_ready(self, queue: str) -> bool:
         """Whether any job of a queue could start now."""

@@ -2,16 +2,18 @@
 
 Every move goes through `move`: read the record, ask a pure rule of `lifecycle` for the new one, write the difference if
 nobody moved it meanwhile (compare-and-set on `rev`), else ask again. So each rule stands in one place and is tested
-without Redis, and the one script keeps every index in step.
+without Redis, and the one script keeps every index in step. A write has a name of its own, so one that is sent again
+because its answer was lost is no rival of itself.
 
 The limit we know of: scripts build key names from a record's fields, so this needs one server, not a Redis Cluster.
 """
 
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import redis
 
@@ -27,7 +29,7 @@ from shared.jobs.pictures_named import newly_named, pictures_named
 from shared.models.measurements import Measurements
 from shared.pictures.references import owners_lua
 from shared.redis import keys
-from shared.redis.client import redis_errors, script
+from shared.redis.client import redis_errors, script, until_redis_answers
 from shared.settings import Settings
 
 #: What a move means for a batch's members, and for the shares of people; put before the scripts that make and move jobs.
@@ -35,6 +37,7 @@ PRELUDES = ("members", "shares")
 #: A move that loses this many races in a row meets a bug, not a rival.
 MAX_RACES = 50
 Rule = Callable[[JobRecord, int], JobRecord]
+T = TypeVar("T")
 BeatAnswer = Literal["fine", "cancel", "overdue", "fenced"]
 
 
@@ -230,36 +233,45 @@ class JobStore(JobIndex):
 
     # -- moving ------------------------------------------------------------------------------------------------------
 
-    def move(self, job_id: str, rule: Rule, *, only_if_lease_expired: bool = False) -> JobRecord:
+    def move(self, job_id: str, rule: Rule, *, only_if_lease_expired: bool = False, waits: bool = False) -> JobRecord:
         """Apply a rule of `lifecycle` to a record, atomically; returns the record as it is then.
 
         The rule may be asked several times when others move the same record meanwhile. Whatever it raises comes out,
         and nothing has changed.
+
+        Args:
+            waits: until Redis answers, see `until_redis_answers`. For what must be known to be written: who asks this method
+                again instead has a rule that meets its own move, and takes it for somebody else's.
 
         Raises:
             NotFound, Gone: no such job.
             IllegalMove: `only_if_lease_expired` was asked for and its worker lives.
         """
         for _ in range(MAX_RACES):
-            record, now_ms = self._read(job_id)
+            record, now_ms = _asked(lambda: self._read(job_id), waits)
             moved = rule(record, now_ms)
             if moved == record:
                 return record
-            written = self.write(record, moved, only_if_lease_expired=only_if_lease_expired)
+            written = self.write(record, moved, only_if_lease_expired=only_if_lease_expired, waits=waits)
             if written is not None:
                 return written
         raise RuntimeError(f"job {job_id}: lost {MAX_RACES} races in a row")
 
-    def write(self, record: JobRecord, moved: JobRecord, *, only_if_lease_expired: bool = False) -> JobRecord | None:
+    def write(
+        self, record: JobRecord, moved: JobRecord, *, only_if_lease_expired: bool = False, waits: bool = False
+    ) -> JobRecord | None:
         """Make one move, if the record still is what was read; None where somebody else moved it. Raises like `move`."""
-        guard = "lease_expired" if only_if_lease_expired else ""
-        with redis_errors():
-            answer = text(self._move(**self._difference(record, moved, guard))[0])
+        difference = self._difference(record, moved, "lease_expired" if only_if_lease_expired else "")
+        answer = _asked(lambda: self._written(difference), waits)
         if answer == "alive":
             raise IllegalMove(f"job {record.id} is still held by {record.worker}")
         if answer != "moved":
             return None
         return moved.model_copy(update={"rev": record.rev + 1, "version": record.version + 1})
+
+    def _written(self, difference: dict[str, Any]) -> str:
+        with redis_errors():
+            return text(self._move(**difference)[0])
 
     def _difference(self, before: JobRecord, after: JobRecord, guard: str) -> dict[str, Any]:
         old, new = encode(before), encode(after)
@@ -279,6 +291,7 @@ class JobStore(JobIndex):
                 settings.record_ttl_s,
                 keys.DONE_TTL_S,
                 "1" if KIND_RULES[after.kind].leaves_assets else "",
+                secrets.token_hex(8),
             ],
         }
 
@@ -342,3 +355,7 @@ class JobStore(JobIndex):
         if self.existed(job_id):
             raise Gone(f"job {job_id} has expired; records are kept {self._settings.record_ttl_s} s after their end")
         raise NotFound(f"there is no job {job_id}")
+
+
+def _asked(ask: Callable[[], T], waits: bool) -> T:
+    return until_redis_answers(ask) if waits else ask()

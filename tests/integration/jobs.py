@@ -4,6 +4,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+import redis
+from redis.connection import AbstractConnection
+
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.errors import DarkroomError
@@ -62,3 +66,36 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.join()
     return outcomes
+
+
+def is_moved(answer: Any) -> bool:
+    """Whether Redis says that it has made a move."""
+    return isinstance(answer, list) and answer[:1] == [b"moved"]
+
+
+def lose_answers(monkeypatch: pytest.MonkeyPatch, fits: Callable[[Any], bool], times: int = 1) -> Callable[[], int]:
+    """The connection breaks when Redis has done what it was asked, before its answer is read; the client may ask again.
+
+    Args:
+        fits: which answers are lost, the first `times` of them; it may ask Redis itself.
+
+    Returns a call that says how many were.
+    """
+    read, lost, judging = AbstractConnection.read_response, [], threading.Lock()
+
+    def losing(self: AbstractConnection, *args: Any, **kwargs: Any) -> Any:
+        answer = read(self, *args, **kwargs)
+        if len(lost) == times or not judging.acquire(blocking=False):
+            return answer
+        try:
+            is_lost = fits(answer)
+        finally:
+            judging.release()
+        if not is_lost:
+            return answer
+        lost.append(answer)
+        self.disconnect()
+        raise redis.ConnectionError("the answer was lost")
+
+    monkeypatch.setattr(AbstractConnection, "read_response", losing)
+    return lambda: len(lost)

@@ -14,6 +14,8 @@ from shared.contracts.access import Key, Limits, Person, Role, Scopes
 from shared.contracts.audit import Deed
 from shared.errors import AlreadyExists, IllegalMove, InvalidRequest, NotFound
 from shared.redis import keys as names
+from shared.redis.client import connect
+from tests.integration.jobs import lose_answers
 
 ROOT = Actor("root", "k")
 
@@ -92,6 +94,16 @@ def test_a_keys_secret_is_nowhere_in_redis(keys, client):
 
     kept = b"".join(client.dump(name) for name in client.keys("*"))
     assert text.secret.encode() not in kept
+
+
+def test_a_key_whose_making_had_its_answer_lost_is_the_one_that_is_shown(keys, redis_url, monkeypatch):
+    lost = lose_answers(monkeypatch, lambda answer: answer == b"added")
+
+    key, text = Keys(connect(redis_url, 5)).add(key_of(), ROOT, most=1)
+
+    assert lost() == 1
+    assert [each.id for each in keys.page(None, 10)[0]] == [key.id]
+    assert key.digest == text.digest
 
 
 def test_a_key_is_stored_as_it_was_given(keys):

@@ -10,6 +10,7 @@ import pytest
 from api.services.decoding import Decoding
 from shared.contracts.batch_records import new_batch_id
 from tests.batches_played import ASK, REMIX, STEP, fails_where, look, members, run_all, start
+from tests.integration.jobs import lose_answers
 from tests.pictures import CASES, case, jpeg, png
 
 
@@ -148,6 +149,16 @@ def test_the_same_key_and_body_is_the_same_batch_and_another_body_is_a_conflict(
     assert first.json["id"] == again.json["id"]
     assert other.status_code == 409
     assert len(web.get("/v1/batches").json["batches"]) == 1
+
+
+def test_a_batch_with_a_key_whose_making_had_its_answer_lost_is_there(web, monkeypatch):
+    lost = lose_answers(monkeypatch, lambda answer: answer == [b"created"])
+
+    sent = web.post("/v1/batches", json={"prompts": ["a"], "steps": [STEP]}, headers={"Idempotency-Key": "k"})
+
+    assert lost() == 1
+    assert sent.status_code == 202
+    assert [each["id"] for each in web.get("/v1/batches").json["batches"]] == [sent.json["id"]]
 
 
 def test_unknown_batches_are_404_and_deleted_ones_410(web):

@@ -10,6 +10,8 @@ from shared.accounts.audit import COMMAND_LINE
 from shared.accounts.key_text import parse_key_text
 from shared.contracts.access import LOCAL, Role
 from shared.errors import RedisUnavailable
+from shared.redis import keys
+from tests.integration.jobs import lose_answers
 
 
 def made(settings) -> list[str]:
@@ -48,6 +50,16 @@ def test_of_several_that_start_at_once_one_makes_it_and_all_go_on(settings, serv
 
     assert len([line for line in said if "dr_" in line]) == 1
     assert len(services.keys.page(None, 10)[0]) == 1
+
+
+def test_it_is_made_also_where_the_answer_to_the_lock_was_lost(settings, services, monkeypatch):
+    lock = keys.lock("first-key")
+    lost = lose_answers(monkeypatch, lambda answer: answer == b"OK" and services.store.redis.exists(lock))
+
+    said = made(settings)
+
+    assert lost() == 1
+    assert "dr_" in said[0]
 
 
 def test_with_keys_of_the_environment_none_is_made(settings):

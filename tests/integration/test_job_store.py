@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.jobs import Progress, new_job_id
+from shared.contracts.jobs import Progress, Reason, State, new_job_id
 from shared.errors import (
     Gone,
     IdempotencyMismatch,
@@ -18,7 +18,7 @@ from shared.jobs.store import Idempotency, JobStore
 from shared.redis import keys
 from shared.redis.client import connect
 from shared.settings import Settings
-from tests.integration.jobs import at_once, claim, end, job, lose, made
+from tests.integration.jobs import at_once, claim, end, is_moved, job, lose, lose_answers, made
 from tests.rig import wait_for
 
 
@@ -84,6 +84,56 @@ def test_a_creation_whose_answer_was_lost_is_still_new_when_it_is_asked_again(st
 
     assert is_new  # so that its message is sent
     assert store.counts()["queued"] == 1
+
+
+# -- answers that are lost -----------------------------------------------------------------------------------------------
+
+
+def test_a_move_whose_answer_was_lost_is_made_once_and_its_own(store, monkeypatch):
+    record = claim(store, made(store).id)
+    lost = lose_answers(monkeypatch, is_moved)
+
+    ended = end(store, record.id)
+
+    assert lost() == 1
+    assert (ended.state, ended.rev) == (State.SUCCEEDED, record.rev + 1)
+    assert store.get(record.id).rev == ended.rev
+
+
+def test_a_move_that_waits_for_redis_is_its_own_however_many_answers_were_lost(store, monkeypatch):
+    record = claim(store, made(store).id)
+    monkeypatch.setattr("shared.redis.client.FIRST_PAUSE_S", 0.0)
+    lost = lose_answers(monkeypatch, is_moved, times=5)
+
+    back = store.move(
+        record.id, lambda j, now: lifecycle.give_back(j, now, token="pen", reason=Reason.DRAINED), waits=True
+    )
+
+    assert lost() == 5
+    assert (back.state, back.rev, len(back.history)) == (State.QUEUED, record.rev + 1, 1)
+    assert store.get(record.id) == back
+
+
+def test_a_move_whose_answer_was_lost_is_its_own_also_when_others_moved_the_job_meanwhile(store, monkeypatch):
+    record = made(store)
+    other, written, rivals = JobStore(store.redis, store._settings), store._written, [lifecycle.cancel]
+
+    def written_twice(difference):
+        written(difference)
+        other.move(record.id, rivals.pop())
+        return written(difference)
+
+    monkeypatch.setattr(store, "_written", written_twice)
+
+    assert claim(store, record.id).state == State.RUNNING
+    assert store.get(record.id).cancel_requested
+
+
+def test_who_is_slower_loses_whatever_the_other_wrote(store):
+    record, now_ms = made(store), store.now_ms()
+    store.move(record.id, lifecycle.hold)
+
+    assert store.write(record, lifecycle.claim(record, now_ms, worker="w1", gpu="cpu", token="pen")) is None
 
 
 # -- limits --------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from shared.jobs.store import JobStore
 from shared.redis import keys
 from shared.redis.client import connect
 from shared.settings import Settings
-from tests.integration.jobs import at_once, claim, job, lose, made
+from tests.integration.jobs import at_once, claim, job, lose, lose_answers, made
 
 QUEUE = "m.normal"
 
@@ -68,6 +68,18 @@ def test_everything_goes_on_in_its_order_and_is_told_so_that_it_gets_tickets(sto
     assert free == [(first.id, QUEUE), (second.id, QUEUE)]
     assert not pauses.is_paused("anna")
     assert [take(shares, str(n)).id for n in range(2)] == [first.id, second.id]
+
+
+def test_what_goes_on_is_told_although_that_answer_was_lost(store, pauses, monkeypatch):
+    first = made(store)
+    pauses.pause("anna")
+    lost = lose_answers(monkeypatch, lambda answer: isinstance(answer, list) and QUEUE.encode() in answer)
+
+    free = pauses.go_on("anna")
+
+    assert lost() == 1
+    assert free == [(first.id, QUEUE)]
+    assert pauses.go_on("anna") == []
 
 
 def test_what_was_held_by_itself_stays_held(store, pauses, shares):

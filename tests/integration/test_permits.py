@@ -9,6 +9,7 @@ from shared.contracts.jobs import JobRecord, State, new_job_id
 from shared.errors import RedisUnavailable
 from shared.jobs import lifecycle
 from shared.jobs.routing import queue_of
+from tests.integration.jobs import is_moved, lose_answers
 from workers.devices.slot import Slot
 from workers.execution import claiming, runner
 from workers.execution.continuation import carry_on
@@ -146,6 +147,43 @@ def test_a_claim_whose_answer_was_lost_finds_the_job_it_took_and_no_second_one(s
     assert ran == [records[0].id]
     assert services.store.counts()["queued"] == 2
     assert services.store.counts()["running"] == 0
+
+
+def test_a_claim_whose_answer_was_lost_under_the_client_runs_and_no_ticket_is_spent_for_nothing(
+    services, worker, ran, monkeypatch
+):
+    records = [waiting(services) for _ in range(2)]
+    lost = lose_answers(monkeypatch, is_moved)
+
+    for record in records:
+        worker.run(record.id, QUEUE)
+
+    assert lost() == 1
+    assert ran == [record.id for record in records]
+    assert services.store.held_by("gpu0") == {}
+
+
+def test_a_claim_whose_answers_were_lost_is_kept_though_its_job_is_wanted_no_more(services, worker, monkeypatch):
+    record = waiting(services)
+    monkeypatch.setattr("shared.redis.client.FIRST_PAUSE_S", 0.0)
+    lost = lose_answers(monkeypatch, is_moved, times=2)
+
+    claim = worker._claiming._claim_now(record.id, lambda job: job.state == State.QUEUED)
+
+    assert lost() == 2
+    assert services.store.held_by("gpu0") == {record.id: claim.token}
+
+
+def test_what_follows_from_an_end_follows_although_its_answers_were_lost(services, worker, ran, monkeypatch):
+    first, second, _ = chain(services, "anna")
+    monkeypatch.setattr("shared.redis.client.FIRST_PAUSE_S", 0.0)
+    lost = lose_answers(monkeypatch, lambda answer: is_moved(answer) and ran, times=6)
+
+    following = worker.run(first.id, QUEUE)
+
+    assert lost() == 6
+    assert services.store.get(first.id).state == State.SUCCEEDED
+    assert (following.id, following.state) == (second.id, State.QUEUED)
 
 
 # -- chains --------------------------------------------------------------------------------------------------------------

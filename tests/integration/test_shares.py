@@ -20,7 +20,7 @@ from shared.redis import keys
 from shared.redis.client import connect
 from shared.redis.embedded import EmbeddedRedis
 from shared.settings import Settings
-from tests.integration.jobs import at_once, claim, end, lose, made
+from tests.integration.jobs import at_once, claim, end, is_moved, lose, lose_answers, made
 from tests.rig import wait_for
 
 TAGS, JOBS, IDLE, CLOCK = (f"{keys.PREFIX}share:{name}" for name in ("tags", "jobs", "idle", "clock"))
@@ -411,7 +411,9 @@ def test_a_job_that_pauses_before_another_try_is_nobodys_turn_until_it_is_due(st
     during = shares.claim_next("m.normal", taking())
     told = wait_for(shares.due, 60, "the end of its pause")
 
-    assert (during, told, shares.due()) == (None, [record.id], [])
+    shares.due_told(told)
+
+    assert (during, [*told], shares.due()) == (None, [record.id], {})
     assert take(shares).id == record.id
 
 
@@ -428,6 +430,28 @@ def test_a_held_job_whose_pause_is_over_stays_held(store, shares):
     shares.due()
 
     assert shares.claim_next("m.normal", taking()) is None
+
+
+def test_a_job_that_is_due_is_told_until_that_has_arrived_and_again_when_it_pauses_anew(store, shares):
+    made(store)
+    pausing(store, take(shares), 50)
+    told = wait_for(shares.due, 60, "the end of its pause")
+    again = shares.due()
+    pausing(store, take(shares), 50)
+
+    shares.due_told(told)
+
+    assert again == told
+    assert [*wait_for(shares.due, 60, "the end of its second pause")] == [*told]
+
+
+def pausing(store: JobStore, record: JobRecord, pause_ms: int) -> None:
+    store.move(
+        record.id,
+        lambda j, now: lifecycle.give_back(
+            j, now, token=record.token, reason=Reason.RETRIED, not_before_ms=now + pause_ms
+        ),
+    )
 
 
 def test_seats_in_a_gpu_batch_are_shared_as_turns_are(store, shares):
@@ -466,6 +490,24 @@ def test_many_workers_that_take_at_once_get_a_job_each(store):
     taken = at_once(*(lambda n=n: shares.claim_next("m.normal", taking(str(n), f"w{n}")) for n in range(12)))
 
     assert {record.id for record in taken} == ids
+
+
+def test_a_claim_whose_answer_was_lost_has_the_job_it_took_and_takes_no_second_one(store, shares, monkeypatch):
+    first, second = made(store), made(store)
+    lost = lose_answers(monkeypatch, is_moved)
+
+    taken = take(shares)
+
+    assert lost() == 1
+    assert (taken.id, taken.state) == (first.id, State.RUNNING)
+    assert store.get(first.id) == taken.model_copy(update=live_fields(store, first.id))
+    assert store.get(second.id).state == State.QUEUED
+
+
+def live_fields(store: JobStore, job_id: str) -> dict[str, int]:
+    """What the script writes by its own clock."""
+    record = store.get(job_id)
+    return {"lease_until_ms": record.lease_until_ms, "beat_at_ms": record.beat_at_ms}
 
 
 # -- places --------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from shared.jobs.routing import batch_key_of, own_queue_of, queue_of
 from shared.rack.worker_registry import WorkerRegistry
 from shared.redis import keys
 from tests import pictures
+from tests.integration.jobs import is_moved, lose_answers
 from tests.rig import wait_for
 from workers import assembly
 from workers.devices.slot import Slot
@@ -818,6 +819,19 @@ def test_a_process_that_ends_between_two_tickets_gives_its_jobs_back_and_another
     done = services.store.get(between.id)
     assert (done.state, done.progress.resumed_at) == (State.SUCCEEDED, 3)
     assert [step for each in engine.passes for _, step in each] == [4, 5, 6, 7, 8]
+
+
+def test_a_job_that_is_given_back_has_its_ticket_although_the_answers_were_lost(
+    services, runner, sent, between, monkeypatch
+):
+    monkeypatch.setattr("shared.redis.client.FIRST_PAUSE_S", 0.0)
+    lost = lose_answers(monkeypatch, is_moved, times=3)
+
+    runner.leave()
+
+    assert lost() == 3
+    assert states(services, between) == ["queued"]
+    assert (between.id, QUEUE) in sent
 
 
 def test_a_job_that_was_only_drained_has_company_again(services, engine, runner, sent, between):

@@ -12,6 +12,7 @@ from shared.batches.store import BatchStore
 from shared.net.signatures import HEADER, is_genuine
 from shared.redis import keys
 from tests.batches_played import fails, look, run_all, start
+from tests.integration.jobs import lose_answers
 from workers.batches.webhooks import Webhooks
 
 SECRET = "a secret of sixteen"
@@ -53,6 +54,21 @@ def test_the_end_of_a_batch_is_due_once(web, services):
 
     assert due(services) == [f"{batch['id']} 0"]
     assert look(web, batch)["webhook"] == {"url": URL, "state": "pending", "attempts": 0, "error": None}
+
+
+def test_a_delivery_whose_lock_had_its_answer_lost_is_made_now(web, services, monkeypatch):
+    batch, sent = ended(web, services), []
+    lost = lose_answers(monkeypatch, lambda answer: answer == b"OK" and is_locked(services, batch))
+
+    taken = webhooks(services, lambda url, body, headers: sent.append(body)).deliver(f"{batch['id']} 0")
+
+    assert lost() == 1
+    assert taken
+    assert len(sent) == 1
+
+
+def is_locked(services, batch) -> bool:
+    return bool(services.store.redis.exists(keys.lock(f"webhook:{batch['id']} 0")))
 
 
 def test_a_delivery_is_signed_and_tells_how_the_batch_ended(web, services):

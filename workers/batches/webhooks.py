@@ -70,7 +70,8 @@ class Webhooks:
         lock = keys.lock(f"webhook:{delivery}")
         with redis_errors():
             ttl_s = round(4 * self._settings.webhook_timeout_s) + LOCK_MARGIN_S
-            is_ours = self._redis.set(lock, token, nx=True, ex=ttl_s)
+            # The answer to a first try may be lost; then the lock is held by this very token.
+            is_ours = self._redis.set(lock, token, nx=True, ex=ttl_s) or self._redis.get(lock) == token.encode()
         if not is_ours:
             return False
         try:

@@ -98,11 +98,11 @@ class Claiming:
         return Claim(until_redis_answers(lambda: self._store.move(job_id, rule)), token)
 
     def _pen(self, is_wanted: Callable[[JobRecord], bool] = anybody) -> tuple[str, Rule]:
-        """A fresh token, and the claim that writes it."""
+        """A fresh token, and the claim that writes it; whether a job is wanted is asked until it is claimed, and not after."""
         token, slot = uuid.uuid4().hex, self._slot
 
         def rule(job: JobRecord, now_ms: int) -> JobRecord:
-            if not is_wanted(job):
+            if job.token != token and not is_wanted(job):
                 raise NotWanted(f"job {job.id} is not wanted here")
             return lifecycle.claim(job, now_ms, worker=slot.name, gpu=slot.gpu, token=token)
 

@@ -244,7 +244,7 @@ class Endings:
     def _write(self, claim: Claim, rule: Callable[[JobRecord, int], JobRecord]) -> JobRecord | None:
         """Write with the claim's pen, waiting for Redis if need be; None where the pen is no longer ours."""
         try:
-            moved = until_redis_answers(lambda: self._runtime.store.move(claim.record.id, rule))
+            moved = self._runtime.store.move(claim.record.id, rule, waits=True)
         except (Fenced, IllegalMove, NotFound, Gone) as exc:
             logger().warning("job.result_refused", job=claim.record.id, reason=exc.message)
             return None

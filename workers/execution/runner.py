@@ -47,7 +47,7 @@ class Runner:
         self._runtime = runtime
         self._learned = Measurements(runtime.store.redis)
         self._claiming = Claiming(runtime.store, runtime.slot, runtime.settings.max_wait_s)
-        self._chains = Chains(runtime.store, runtime.settings)
+        self._chains = Chains(runtime.store, runtime.settings, waits=True)
         self._ratings = rating_jobs(runtime)
         self._side_thread = SideThread("previews")
         self._has_lost_device = False

@@ -145,8 +145,12 @@ class Recovery:
 
     def start_due(self) -> int:
         """Send the tickets of jobs whose pause is over."""
-        due = [record for record in self._store.get_many(self._shares.due()) if record is not None]
-        return sum(self._requeue.send(record) for record in due if record.state == State.QUEUED)
+        due = self._shares.due()
+        records = [record for record in self._store.get_many([*due]) if record is not None]
+        sent = sum(self._requeue.send(record) for record in records if record.state == State.QUEUED)
+        if due:
+            self._shares.due_told(due)
+        return sent
 
     def requeue_missing(self) -> int:
         """Send a ticket for every queued job that has none now (`darkroom doctor --requeue`); returns how many."""

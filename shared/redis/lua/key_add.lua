@@ -5,7 +5,9 @@
 --       5 TTL after that, s · 6 audit entry · 7 audit length
 -- Returns 'added' · 'no_person' · 'taken' (the id) · 'too_many'
 if redis.call('EXISTS', KEYS[2]) == 0 then return 'no_person' end
-if redis.call('EXISTS', KEYS[1]) == 1 then return 'taken' end
+local wanted, known = cjson.decode(ARGV[2]), redis.call('HGET', KEYS[1], 'digest')
+-- Of the same secret it is this very key: the answer to the first try was lost.
+if known then return known == wanted.digest and 'added' or 'taken' end
 local most = tonumber(ARGV[3])
 if most > 0 and redis.call('ZCARD', KEYS[3]) >= most then return 'too_many' end
 
@@ -14,7 +16,7 @@ local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
 -- In microseconds, so that no two keys are of the same age.
 local age = string.format('%.0f', clock[1] * 1000000 + clock[2])
 local fields = {'created_at_ms', now}
-for name, value in pairs(cjson.decode(ARGV[2])) do
+for name, value in pairs(wanted) do
   fields[#fields + 1] = name
   fields[#fields + 1] = value
 end

@@ -6,9 +6,13 @@
 -- KEYS: 1 job · 2… picture-of keys of the pictures it newly names
 -- ARGV: 1 id · 2 expected rev · 3 'lease_expired' to act only on an expired lease, else '' · 4 changed fields (JSON
 --       object of strings) · 5 emptied fields (JSON array) · 6 lease ms · 7 live TTL s · 8 ended TTL s · 9 done TTL s
---       10 '1': its kind leaves something to the library
+--       10 '1': its kind leaves something to the library · 11 this write's own name
 -- Returns {'moved', now} · {'missing'} · {'conflict'} · {'alive'}
+--
+-- A client whose answer is lost sends the same write again, so a record keeps the names of its last writes (`writes`, which
+-- only this script knows): the second one is told what the first one did, and not that somebody was faster.
 local P = 'darkroom:'
+local WRITES_KEPT = 4
 local id = ARGV[1]
 local now = now_ms()
 
@@ -23,6 +27,11 @@ end
 
 local old = facts()
 if old.rev == '' then return {'missing'} end
+local writes = {ARGV[11]}
+for name in string.gmatch(redis.call('HGET', KEYS[1], 'writes') or '', '%S+') do
+  if name == ARGV[11] then return {'moved', now} end
+  if #writes < WRITES_KEPT then writes[#writes + 1] = name end
+end
 if old.rev ~= ARGV[2] then return {'conflict'} end
 if ARGV[3] == 'lease_expired' and (tonumber(old.lease_until_ms) or 0) > now then return {'alive'} end
 
@@ -34,6 +43,7 @@ end
 if #flat > 0 then redis.call('HSET', KEYS[1], unpack(flat)) end
 local emptied = cjson.decode(ARGV[5])
 if #emptied > 0 then redis.call('HDEL', KEYS[1], unpack(emptied)) end
+redis.call('HSET', KEYS[1], 'writes', table.concat(writes, ' '))
 redis.call('HINCRBY', KEYS[1], 'rev', 1)
 redis.call('HINCRBY', KEYS[1], 'version', 1)
 

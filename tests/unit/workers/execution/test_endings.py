@@ -44,7 +44,7 @@ class House:
         self.endings._larger_gpu = lambda claim: larger
         self.claims = [Claim(record, "pen") for record in records]
 
-    def _move(self, job_id, rule):
+    def _move(self, job_id, rule, *, waits=False):
         self.records[job_id] = rule(self.records[job_id], 10)
         return self.records[job_id]
 
