@@ -88,7 +88,7 @@ function Form({ onDevelop, isSending, trouble }: FormProps) {
         </p>
         <Button weight="strong" type="submit" className="min-h-11 w-full text-base" aria-disabled={isSending}>
           {isSending ? words.sending : n > 1 ? words.generateMany(n) : words.generate}
-          <span className="flex gap-1 opacity-80 max-lg:hidden" aria-hidden>
+          <span className="flex gap-1 max-lg:hidden" aria-hidden>
             <kbd className="rounded border border-current/40 px-1 font-mono text-[0.6875rem]">Ctrl</kbd>
             <kbd className="rounded border border-current/40 px-1 font-mono text-[0.6875rem]">↵</kbd>
           </span>

@@ -1,0 +1,1 @@
+import{x as e}from"./index-BuPGFyrd.js";import{t}from"./Library-DvylWtj7.js";import{W as n}from"./queries-De0C2Ell.js";var r=n();function i(){let{query:n}=e();return(0,r.jsx)(t,{query:n})}export{i as default};

@@ -1,1 +1,0 @@
-import{x as e}from"./index-BNkERZYr.js";import{t}from"./Library-COwPe0hQ.js";import{W as n}from"./queries-De0C2Ell.js";var r=n();function i(){let{query:n}=e();return(0,r.jsx)(t,{query:n})}export{i as default};
