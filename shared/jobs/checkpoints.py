@@ -9,6 +9,7 @@ steps, and a Redis that is busy with them costs everybody. One that is larger th
 wait until it would have been (`afford.lua`): so the largest gets through, and the rate holds over any few of its like.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -22,6 +23,8 @@ from shared.redis.client import redis_errors, script
 MOST_BYTES_PER_S = 4 * 2**20
 #: Nothing larger is kept. 16 pictures of 2048 × 2048 in fp32 take 16 MiB, with what most samplers remember 48.
 MOST_BYTES = 64 * 2**20
+#: The field beside those of the pictures. The version before kept a flag in it, and takes whatever stands there for one.
+ABOUT = b"was_resumed"
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Checkpoints:
         """
         if kept.size > MOST_BYTES or not self._may_write(kept.size):
             return False
-        about = {"attempt": kept.attempt, "was_resumed": int(kept.was_resumed), "spent_s": kept.spent_s}
-        fields: dict[Any, Any] = {**kept.states, **about}
+        about = {"attempt": kept.attempt, "was_resumed": kept.was_resumed, "spent_s": kept.spent_s}
+        fields: dict[Any, Any] = {**kept.states, ABOUT: json.dumps(about)}
         with redis_errors():
             has_kept = self._keep(
                 keys=[keys.job(job_id), keys.checkpoint(job_id)],
@@ -73,11 +76,11 @@ class Checkpoints:
         """What is kept of a job; nothing where nothing is."""
         with redis_errors():
             fields = self._redis.hgetall(keys.checkpoint(job_id))
-        states = {int(name): data for name, data in fields.items() if name.isdigit()}
-        attempt, was_resumed = (
-            int(fields.get(name, default)) for name, default in ((b"attempt", 1), (b"was_resumed", 0))
-        )
-        return Kept(states, attempt, bool(was_resumed), float(fields.get(b"spent_s", 0)))
+        about = json.loads(fields.pop(ABOUT, b"") or b"false")
+        if not isinstance(about, dict):
+            about = {"was_resumed": bool(about)}
+        states = {int(name): data for name, data in fields.items()}
+        return Kept(states, about.get("attempt", 1), about.get("was_resumed", False), about.get("spent_s", 0.0))
 
     def _may_write(self, size: int) -> bool:
         """Whether what was written so far leaves room for more; if so, this much counts as written."""

@@ -249,8 +249,11 @@ def is_overdue(record: JobRecord, now_ms: int) -> bool:
     return bool(record.deadline_at_ms) and now_ms >= record.deadline_at_ms and not record.is_final
 
 
-def overdue(record: JobRecord, now_ms: int) -> JobRecord:
+def overdue(record: JobRecord, now_ms: int, *, spent_s: float | None = None) -> JobRecord:
     """The job's deadline passed: it fails, wherever it is.
+
+    Args:
+        spent_s: GPU-seconds that it took; None: not known.
 
     Raises:
         IllegalMove: it has none, or it is not over yet.
@@ -262,8 +265,9 @@ def overdue(record: JobRecord, now_ms: int) -> JobRecord:
     closed = _close(record, now_ms, State.FAILED).model_copy(update={"error": failure_of(error)})
     if record.state != State.RUNNING:
         return closed
-    # A deadline must not make work free of charge; what it took of a GPU batch nobody can say here.
-    return closed.model_copy(update={"spent_s": min(record.cost_s, (now_ms - record.started_at_ms) / 1000)})
+    # A deadline must not make work free of charge.
+    took_s = min(record.cost_s, (now_ms - record.started_at_ms) / 1000) if spent_s is None else round(spent_s, 3)
+    return closed.model_copy(update={"spent_s": took_s})
 
 
 def failure_of(error: DarkroomError) -> Failure:

@@ -125,11 +125,11 @@ class WorkerRegistry:
         with redis_errors():
             self._redis.delete(keys.paused(name))
 
-    def drain(self, name: str, limit_s: float = keys.DRAINING_TTL_S) -> None:
+    def drain(self, name: str) -> None:
         """A worker takes nobody more, for so long: it was asked to stop, or yields its GPU. It says so again until that is
         over."""
         with redis_errors():
-            self._redis.set(keys.draining(name), "1", px=max(1, round(limit_s * 1000)))
+            self._redis.set(keys.draining(name), "1", ex=keys.DRAINING_TTL_S)
 
     def stays(self, name: str) -> None:
         """It takes jobs: it has just started, or has its GPU again."""

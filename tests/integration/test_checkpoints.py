@@ -195,6 +195,30 @@ def test_who_goes_on_from_a_newer_attempts_checkpoint_is_not_asked_what_was_befo
     assert len(engine.passes) == 5
 
 
+@pytest.mark.parametrize(("flag", "step"), [(b"", 12), (b"1", 12), (b"{", 0)])
+def test_what_the_version_before_kept_is_gone_on_from_and_what_cannot_be_read_is_not(services, kept, flag, step):
+    engine = PlayedEngine(services.catalogue.get(MODEL))
+    job = queued(services, "long", steps=20)
+    claimed(services, job, "mine")
+    services.store.redis.hset(keys.checkpoint(job.id), mapping={"0": b"12", "was_resumed": flag})
+    services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="mine", reason=Reason.DRAINED))
+
+    run_of(services, engine, []).run(job.id, QUEUE)
+
+    assert states(services, job) == ["succeeded"]
+    assert len(engine.passes) == 20 - step
+
+
+def test_the_version_before_can_read_what_is_kept(services, kept):
+    job = claimed(services, queued(services, "long"), "mine")
+
+    kept.put(job.id, "mine", Kept({0: b"1", 1: b"2"}, spent_s=1.0))
+
+    fields = services.store.redis.hgetall(keys.checkpoint(job.id))
+    assert fields.pop(b"was_resumed")
+    assert {int(place): data for place, data in fields.items()} == {0: b"1", 1: b"2"}
+
+
 def drained_before_it_began(services, job: JobRecord) -> None:
     claimed(services, job, "mine")
     services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="mine", reason=Reason.DRAINED))

@@ -166,6 +166,21 @@ def test_a_retried_job_is_sent_when_its_pause_is_over_and_again_if_that_message_
     assert sent == 1
 
 
+def test_one_that_another_version_wrote_keeps_no_other_from_going_on_after_its_pause(house):
+    paused = [claim(house.store, made(house.store).id) for _ in range(3)]
+    for record in paused:
+        house.store.move(
+            record.id,
+            lambda j, now: lifecycle.give_back(j, now, token="pen", reason="retried", not_before_ms=now + 1),
+        )
+    house.store.redis.hset(keys.job(paused[1].id), "priority", "of another version")
+    recovery, sent = house.recovery(), []
+
+    wait_for(lambda: sent.append(recovery.start_due()) or sum(sent) == 2, 60, "the end of the pause")
+
+    assert recovery.start_due() == 0
+
+
 def test_missing_messages_are_found_among_others_and_the_rest_is_left_alone(house):
     dispatcher = Dispatcher(house.store, make_app(house.settings, for_worker=False))
     records = [made(house.store) for _ in range(5)]

@@ -377,7 +377,7 @@ def test_a_drain_after_the_reload_leaves_what_another_goes_on_from(services, rac
 
     def look(engine, samples):
         if engine.dtype == "bf16" and samples[0].step == 3:
-            WorkerRegistry(services.store.redis).drain("gpu0", 30.0)
+            WorkerRegistry(services.store.redis).drain("gpu0")
         if engine.dtype == "bf16" and samples[0].step == 5:
             wait_for(lambda: Checkpoints(services.store.redis).get(job.id).states.get(0) in (b"4", b"5"))
         overflows_at(6)(engine, samples)

@@ -10,7 +10,7 @@ import pytest
 
 from shared.contracts.base import Priority
 from shared.contracts.jobs import JobRecord, Reason
-from shared.errors import DeviceLost, EngineFailed
+from shared.errors import DeviceLost, EngineFailed, RedisUnavailable
 from shared.jobs import lifecycle
 from shared.jobs.routing import queue_of
 from tests.integration.test_stepping_run import (
@@ -27,6 +27,7 @@ from tests.integration.test_stepping_run import (
     states,
     warm,
 )
+from tests.rig import wait_for
 from workers.execution.runner import Runner
 from workers.execution.stepping import vigil
 from workers.memory.residency import Residency
@@ -176,9 +177,11 @@ def test_jobs_that_end_early_are_charged_together_no_more_than_the_card_worked(s
     def stop(samples):
         time.sleep(0.01)
         if len(engine.passes) == 18 and end != "failed":
-            rule = lifecycle.cancel if end == "cancelled" else lifecycle.overdue
             for job in jobs:
-                services.store.move(job.id, rule)
+                services.store.move(job.id, lifecycle.cancel if end == "cancelled" else late)
+
+    def late(record, now_ms):
+        return record.model_copy(update={"deadline_at_ms": now_ms - 1})
 
     def crash(samples):
         raise EngineFailed("no picture")
@@ -189,18 +192,17 @@ def test_jobs_that_end_early_are_charged_together_no_more_than_the_card_worked(s
     runner.run(jobs[0].id, QUEUE)
 
     ended = [services.store.get(job.id) for job in jobs]
-    assert {job.state.value for job in ended} == {"cancelled" if end == "cancelled" else "failed"}
-    assert sum(job.spent_s for job in ended) <= busy_s(runner) - worked_before_s + 0.01
+    codes = {job.error.code if job.error else job.state.value for job in ended}
+    assert codes == {{"cancelled": "cancelled", "overdue": "deadline_exceeded", "failed": "engine_failed"}[end]}
+    assert 0 < sum(job.spent_s for job in ended) <= busy_s(runner) - worked_before_s + 0.01
 
 
 def test_a_job_that_is_cancelled_while_it_is_paused_is_charged_its_own_passes(services, engine, sent):
-    runner, own_s = runner_of(services, engine, sent, max_batch=1), []
+    runner = runner_of(services, engine, sent, max_batch=1)
     patient = queued(services, "patient", steps=30, priority=Priority.LOW)
 
     def press(samples):
         time.sleep(0.01)
-        if samples[0].work.params.prompt == "patient":
-            own_s.append(busy_s(runner))
         if len(engine.passes) == 2:
             queued(services, "urgent", steps=30, priority=Priority.HIGH)
         if len(engine.passes) == 25:
@@ -244,9 +246,25 @@ def test_what_breaks_outside_of_a_pass_holds_nobody_for_ever(services, engine, r
         broken.setattr(getattr(runner._runs[MODEL], part), name, crash)
         runner.run(*sent.pop())
 
-    assert runner._runs[MODEL].members == []
+    run = runner._runs[MODEL]
+    assert (run.members, run._company._staying, run._passes.on_card) == ([], (), [])
     assert states(services, one, two) == ["queued"] * 2  # each alone
     assert {services.store.get(job.id).history[-1].reason for job in (one, two)} == {Reason.RUNS_ALONE}
+
+
+def test_what_passes_by_itself_fails_nobody_outside_of_a_pass_either(services, engine, runner, sent, monkeypatch):
+    job = queued(services, "long", steps=8)
+    engine.at_pass = lambda samples: len(engine.passes) == 2 and command(services)
+    runner.run(job.id, QUEUE)
+
+    def away(*args, **kwargs):
+        raise RedisUnavailable("away")
+
+    monkeypatch.setattr(runner._runs[MODEL]._ahead, "turn_begins", away)
+    runner.run(*sent.pop())
+
+    ended = services.store.get(job.id)
+    assert (ended.state.value, ended.history[-1].reason) == ("queued", Reason.RETRIED)
 
 
 def test_a_run_without_a_ticket_is_sent_one(services, engine, runner, sent, monkeypatch):
@@ -263,6 +281,26 @@ def test_a_run_without_a_ticket_is_sent_one(services, engine, runner, sent, monk
         runner.run(*sent.pop())
 
     assert states(services, job) == ["succeeded"]
+
+
+def test_a_job_that_has_ended_is_let_go_without_being_looked_for(services, engine, runner, monkeypatch):
+    """Tensors on a card do not count for Python's collector: what only it would find stays."""
+    made, begin = [], engine.begin
+
+    def noted(work, watch):
+        samples = begin(work, watch)
+        made.extend(map(weakref.ref, samples))
+        return samples
+
+    monkeypatch.setattr(engine, "begin", noted)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(6):
+            runner.run(queued(services, f"number {number}").id, QUEUE)
+        wait_for(lambda: [each() for each in made[:-1]] == [None] * 5, 10.0, "jobs that are let go")
+    finally:
+        gc.enable()
 
 
 def test_nothing_is_kept_of_samples_whose_job_is_cancelled_between_two_tickets(services, engine, runner, monkeypatch):

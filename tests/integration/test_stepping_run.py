@@ -372,7 +372,7 @@ def test_a_draining_worker_takes_nobody_more(services, engine, runner):
 
     def drain(samples):
         if len(engine.passes) == 1:
-            WorkerRegistry(services.store.redis).drain("gpu0", 30.0)
+            WorkerRegistry(services.store.redis).drain("gpu0")
             later.append(queued(services, "later"))
 
     engine.at_pass = drain

@@ -124,16 +124,15 @@ def order(queues: Sequence[str], view: View) -> list[str]:
     )
     wanted = [queue for queue in queues if not is_left_to_others(queue, view)]
     ranked = sorted(wanted, key=lambda queue: _rank(queue, view, now))
-    passed_over = _passed_over(ranked, view)
-    return ranked if passed_over is None else [passed_over, *(queue for queue in ranked if queue != passed_over)]
+    return _with_nobody_passed_over(ranked, view)
 
 
-def _passed_over(ranked: Sequence[str], view: View) -> str | None:
-    """Where another model is to be loaded: the queue that has risen as high as that one's and was neglected longest. Each switch
-    begins rule 1's round trips anew, so whoever may not interrupt would wait for as long as others do."""
+def _with_nobody_passed_over(ranked: list[str], view: View) -> list[str]:
+    """Where another model is to be loaded, the queue goes first that has risen as high as that one's and was neglected longest.
+    Each switch begins rule 1's round trips anew, so whoever may not interrupt would wait for as long as others do."""
     first = next((queue for queue in ranked if queue in view.queues), None)
     if first is None or view.is_here(split(first)[0]):
-        return None
+        return ranked
     risen = [
         queue
         for queue in ranked
@@ -141,7 +140,11 @@ def _passed_over(ranked: Sequence[str], view: View) -> str | None:
         and view.neglect_s(queue) > max(PROMOTE * view.max_wait_s, view.neglect_s(first))
         and _level(queue, view) <= _level(first, view)
     ]
-    return max(risen, key=view.neglect_s, default=None)
+    if risen:
+        passed_over = max(risen, key=view.neglect_s)
+        ranked.remove(passed_over)
+        ranked.insert(ranked.index(first), passed_over)
+    return ranked
 
 
 def is_left_to_others(queue: str, view: View) -> bool:

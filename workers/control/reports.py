@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -53,6 +54,8 @@ class Standing:
         self._is_draining = False
         #: Whether Redis may have it that this worker takes nobody: of the one before it, too.
         self._may_be_said = True
+        #: Two threads tell; what was true before must not be said after what is.
+        self._pen = threading.Lock()
 
     def look(self) -> None:
         """See whether it was paused, or told to go on. Raises `RedisUnavailable`; then it stays as it was."""
@@ -69,12 +72,13 @@ class Standing:
     def tell(self) -> None:
         """Let its child hear whether it may take more jobs; call it every `REPORT_EVERY_S`, for what is said is soon
         forgotten. Raises `RedisUnavailable`; then it is said the next time."""
-        if self._is_draining or self._has_yielded():
-            self._may_be_said = True
-            self._registry.drain(self._name)
-        elif self._may_be_said:
-            self._registry.stays(self._name)
-            self._may_be_said = False
+        with self._pen:
+            if self._is_draining or self._has_yielded():
+                self._may_be_said = True
+                self._registry.drain(self._name)
+            elif self._may_be_said:
+                self._registry.stays(self._name)
+                self._may_be_said = False
 
     def state(self, *, has_jobs: bool) -> WorkerState:
         return state_of(

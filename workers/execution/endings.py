@@ -7,6 +7,7 @@ of the others; what befell all of them is spread over them by `succeed`, `fail` 
 
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 from shared.contracts.jobs import JobRecord, Reason, State, Timings
@@ -91,8 +92,8 @@ class Endings:
         self._first_id = "" if sends_all else records[0].id
         self._stopwatch = stopwatch
         self._parts = dict(zip((r.id for r in records), parts([r.cost_s for r in records]), strict=True))
-        #: GPU-seconds that were a job's own, where they are counted; None: its part of the batch's time.
-        self.spent_s: Callable[[], float] | None = None
+        #: GPU-seconds that were a sole job's own so far, where they are counted; None: its part of the batch's time.
+        self.spent_s: float | None = None
         #: The next step of the first job's chain, once it is queued; its ticket is the caller's to send.
         self.following: JobRecord | None = None
 
@@ -159,7 +160,7 @@ class Endings:
         if isinstance(why, CancelRequested):
             self._end(claim, State.CANCELLED)
         elif isinstance(why, DeadlineExceeded):
-            self._write(claim, lifecycle.overdue)
+            self._write(claim, partial(lifecycle.overdue, spent_s=self.spent_s))
 
     def _lose_one(self, claim: Claim, why: DeviceLost) -> None:
         reason = f"the worker lost its card: {why.message}"
@@ -230,7 +231,7 @@ class Endings:
         if not KIND_RULES[claim.record.kind].is_work:
             return 0.0
         if self.spent_s is not None:
-            return round(self.spent_s(), 3)
+            return round(self.spent_s, 3)
         return round(self._parts[claim.record.id] * (timings.running_ms + timings.storing_ms) / 1000, 3)
 
     def _put_back(self, claim: Claim, rule: Callable[[JobRecord, int], JobRecord]) -> JobRecord | None:

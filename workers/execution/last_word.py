@@ -8,6 +8,7 @@ from collections.abc import Callable
 from math import inf
 
 from shared.errors import RedisUnavailable
+from shared.log import logger
 from shared.redis.client import until_redis_answers
 
 #: Writes a state; may raise `RedisUnavailable`.
@@ -25,10 +26,10 @@ class LastWord:
         self._lock = threading.Lock()
 
     def say(self, word: Word) -> None:
-        """Now, or where Redis does not take it, or one before it, as soon as that does.
+        """Now; where Redis does not take it, or does not yet take the one before it, as soon as it does.
 
         Raises:
-            RedisUnavailable: it was not heard yet; nothing needs to be done.
+            RedisUnavailable: Redis went away just now; nothing needs to be done.
         """
         with self._lock:
             self._latest = word
@@ -46,8 +47,7 @@ class LastWord:
             word = self._latest
             try:
                 until_redis_answers(word, limit_s=inf)
-            except Exception:  # a bug in one word silences no later one
-                self.is_repeating = False
-                raise
+            except Exception as exc:  # a bug in one word silences no later one
+                logger().error("residents.not_told", exc_info=exc)
             with self._lock:
                 self.is_repeating = self._latest is not word

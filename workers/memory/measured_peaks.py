@@ -45,6 +45,8 @@ class MeasuredPeaks:
         except RedisUnavailable as exc:
             self._away_until_s = self._clock_s() + LOOK_EVERY_S  # one wait for a silent server is enough
             logger().warning("peaks.not_read", reason=exc.message)
+        except Exception as exc:  # nobody asks this thread how it went
+            logger().error("peaks.not_read", exc_info=exc)
 
     def add(self, model: str, key: str, peak_mib: int) -> None:
         """One run's peak."""

@@ -146,11 +146,18 @@ class Recovery:
     def start_due(self) -> int:
         """Send the tickets of jobs whose pause is over."""
         due = self._shares.due()
-        records = [record for record in self._store.get_many([*due]) if record is not None]
-        sent = sum(self._requeue.send(record) for record in records if record.state == State.QUEUED)
+        sent = sum(map(self._start, due))
         if due:
             self._shares.due_told(due)
         return sent
+
+    def _start(self, job_id: str) -> bool:
+        try:
+            [record] = self._store.get_many([job_id])
+        except ValueError as exc:
+            logger().error("recovery.unreadable", job=job_id, exc_info=exc)
+            return False
+        return record is not None and record.state == State.QUEUED and self._requeue.send(record)
 
     def requeue_missing(self) -> int:
         """Send a ticket for every queued job that has none now (`darkroom doctor --requeue`); returns how many."""

@@ -127,7 +127,6 @@ class Company:
         work, kept = self._fetching.take(record, partial(self._work_of, record, watch))
         member = Member(claim, order, shape, watch, stopwatch, endings, work, kept, last_step_s=self._clock())
         member.given_up = what_changed(self._runtime.plans.wanted(self._card), self._runtime.plans.of(self._card))
-        endings.spent_s = lambda: member.spent_s
         with self._door:
             self._coming.append(member)
         with bound(job=record.id, model=record.model, worker=self._runtime.slot.name):

@@ -91,8 +91,8 @@ class Keeping:
             if not kept.states or not may_resume(record, kept):
                 return None
             return self._restored(engine, member, kept)
-        except (EngineFailed, RedisUnavailable) as exc:
-            logger().warning("checkpoint.not_used", job=record.id, reason=exc.message)
+        except (EngineFailed, RedisUnavailable, ValueError) as exc:  # the last: another version wrote it
+            logger().warning("checkpoint.not_used", job=record.id, reason=str(exc))
             return None
 
     def _restored(self, engine: Stepping, member: Member, kept: Kept) -> list[Any]:
@@ -106,7 +106,7 @@ class Keeping:
         fresh = engine.begin(work, member.watch) if missing else []
         samples = [resumed.get(place) or fresh[place] for place in range(work.params.n)]
         member.resumed_at = sum(sample.step for sample in samples) // len(samples)
-        member.spent_s = member.spent_before_s = kept.spent_s
+        member.spent_s, member.spent_before_s = member.spent_s + kept.spent_s, kept.spent_s
         member.watch.resumed(member.resumed_at)
         logger().info("job.resumed", job=member.record.id, step=member.resumed_at, steps=samples[0].steps)
         return samples

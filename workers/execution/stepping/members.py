@@ -55,9 +55,7 @@ class Member:
     is_paused: bool = False
     #: What its model gave up, and it has not worked with since.
     given_up: list[str] = field(default_factory=list)
-    #: Seconds of the GPU that were its own: its rows of each pass, its encoding and decoding.
-    spent_s: float = 0.0
-    #: Of those, what an earlier attempt had spent on the steps from which it went on.
+    #: Of `spent_s`, what an earlier attempt had spent on the steps from which it went on.
     spent_before_s: float = 0.0
     last_step_s: float = 0.0
     #: Steps of all its samples at the last checkpoint, and when that was.
@@ -73,6 +71,15 @@ class Member:
     @property
     def record(self) -> JobRecord:
         return self.claim.record
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of the GPU that were its own: its rows of each pass, its encoding and decoding."""
+        return self.endings.spent_s or 0.0
+
+    @spent_s.setter
+    def spent_s(self, spent_s: float) -> None:
+        self.endings.spent_s = spent_s
 
     @property
     def level(self) -> int:

@@ -6,13 +6,13 @@ is decoded (`passes`); what is worth keeping is kept. The steps wait for no word
 pass is, and beside it what a job begins with is fetched (`fetching`), progress and words are told (`telling`), checkpoints are
 written (`keeping`); storing happens behind it all (`behind`). Three waits are left: whoever leaves early, called off or failed,
 has its end written before the next pass; what is made waits where `behind` has no room; and a stretch begins and ends with a
-few words of Redis.
+few words of Redis. (For an answer that is late a boundary waits `ahead.PATIENCE_S` at most.)
 
 A run must not sit on one Celery message for hours: after `TICKET_S` it gives its ticket back with its samples where they
 are, and goes on with the next one (`Runner` sends it). It also gives way, in the same manner and within a step, to commands
-and to more urgent work for another loaded model. Meanwhile `vigil` tells its members' records that they live. A process
-that ends between two tickets, or whose worker will read no other, gives the jobs back, and they go on from their
-checkpoints. So a worker that is about to stop keeps its ticket: nobody would read the next one.
+and to more urgent work for another loaded model or in its worker's own queue. Meanwhile `vigil` tells its members' records
+that they live. A process that ends between two tickets, or whose worker will read no other, gives the jobs back, and they
+go on from their checkpoints. So a worker that is about to stop keeps its ticket: nobody would read the next one.
 
 Who broke a pass runs alone: what a pass raises concerns those who were in it, and nobody else.
 """
@@ -104,13 +104,12 @@ class SteppingRun:
                 self._go(first)
             except DeviceLost:
                 raise
-            except (
-                Exception
-            ) as exc:  # outside of any stretch: it may be anybody's fault, and nobody is to be held for ever
-                logger().error("run.broke", model=self.card.id, exc_info=exc)
-                self._company.come_in()
-                self._company.fail(self.members, engine_failed(exc), in_batch=len(self.members))
+            except Exception as exc:
+                self._broke_outside(exc)
             finally:
+                if not self.members:
+                    self._behind.wait()
+                    self._forget()
                 self._stood_still_s = self._clock()
 
     def _go(self, first: Claim | None) -> None:
@@ -119,14 +118,9 @@ class SteppingRun:
         if first is not None:
             self._admission.take_in_turn(first)
             self._company.come_in()
-        try:
-            while self.members and self._clock() < self._ticket_ends_s:
-                if self._stretch():
-                    break
-        finally:
-            if not self.members:
-                self._behind.wait()
-                self._forget()
+        while self.members and self._clock() < self._ticket_ends_s:
+            if self._stretch():
+                break
 
     def _forget(self) -> None:
         """Nobody is under way: nothing is kept of those who were, their latents least of all."""
@@ -282,3 +276,10 @@ class SteppingRun:
             logger().error("engine.failed", exc_info=why)
             why = engine_failed(why)
         self._company.fail(concerned, why, in_batch=len(concerned))
+
+    def _broke_outside(self, why: Exception) -> None:
+        """It was at nobody's pass, and may be anybody's fault; nobody is to be held for ever."""
+        logger().error("run.broke", model=self.card.id, exc_info=why)
+        self._company.come_in()
+        error = why if isinstance(why, DarkroomError) else engine_failed(why)
+        self._company.fail(self.members, error, in_batch=len(self.members))
