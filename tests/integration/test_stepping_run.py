@@ -214,9 +214,8 @@ def queued(
         caller="ann",
         priority=priority,
         params=params.model_dump(),
-        queue=queue_of(MODEL, priority),
         batch_key=batch_key_of(MODEL, params),
-        **fields,
+        **({"queue": queue_of(MODEL, priority)} | fields),
     )
     return services.store.create(record)[0]
 
@@ -1010,11 +1009,16 @@ def test_who_must_be_alone_waits_for_the_others_and_the_others_for_it(services, 
 
 
 def drained(services, name: str) -> JobRecord:
-    """A job of twenty steps of which a worker that had to stop took twelve."""
-    job = queued(services, name, steps=20)
+    """A job of twenty steps of which a worker that had to stop took twelve; no other sees it before."""
+    job = queued(services, name, steps=20, queue=own_queue_of("gone"))
     services.store.move(job.id, lambda r, now: lifecycle.claim(r, now, worker="gone", gpu="G", token="t"))
     Checkpoints(services.store.redis).put(job.id, "t", Kept({0: b"12"}))
-    return services.store.move(job.id, lambda r, now: lifecycle.give_back(r, now, token="t", reason=Reason.DRAINED))
+    return services.store.move(
+        job.id,
+        lambda r, now: lifecycle.give_back(
+            r, now, token="t", reason=Reason.DRAINED, queue=queue_of(MODEL, Priority.NORMAL)
+        ),
+    )
 
 
 def test_a_checkpoint_that_redis_is_slow_to_give_holds_up_nobodys_step(services, engine, runner, monkeypatch):
