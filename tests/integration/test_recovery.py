@@ -171,7 +171,7 @@ def test_one_that_another_version_wrote_keeps_no_other_from_going_on_after_its_p
     for record in paused:
         house.store.move(
             record.id,
-            lambda j, now: lifecycle.give_back(j, now, token="pen", reason="retried", not_before_ms=now + 1),
+            lambda j, now: lifecycle.give_back(j, now, token="pen", reason="retried", not_before_ms=now + 500),
         )
     house.store.redis.hset(keys.job(paused[1].id), "priority", "of another version")
     recovery, sent = house.recovery(), []
